@@ -1,0 +1,135 @@
+"""What a rule is told about itself: its kind, its name, its keys and whom it governs; and what the categories say.
+
+The policy makes these out of YAML and hands them to the decision core; nothing here reads YAML, and nothing here decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from cadence.calendar import Duration
+from cadence.facts import key
+
+
+class Keys(BaseModel):
+    """The base of every rule's own keys, as YAML writes them. What every rule may carry stands in `Rule`, not here."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True)
+
+
+class Each(StrEnum):
+    """Counted apart for each value of this."""
+
+    THREAD = "thread"
+    CAMPAIGN = "campaign"
+    TOPIC = "topic"
+    CONTENT = "content"
+    CATEGORY = "category"
+    CHANNEL = "channel"
+    TAG = "tag"
+
+
+class Across(StrEnum):
+    """Whose touches are counted together."""
+
+    CONTACT = "contact"
+    ADDRESS = "address"
+    HOUSEHOLD = "household"
+    ACCOUNT = "account"
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Messages or touches that match: any value of each set that is not empty. Sets hold keys; empty is "whatever"."""
+
+    channels: frozenset[int] = frozenset()
+    categories: frozenset[int] = frozenset()
+    campaigns: frozenset[int] = frozenset()
+    tags: frozenset[int] = frozenset()
+
+    @property
+    def everything(self) -> bool:
+        """True where nothing is filtered out."""
+        return not (self.channels or self.categories or self.campaigns or self.tags)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Which touches a rule counts when it says so itself: whatever matches, uncounted categories too."""
+
+    filters: Filters = Filters()
+    """With no filter at all (`{all: true}`): every touch."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentGround:
+    """An event that carries a relationship: since such an event, for so long (for ever, without `lasts`)."""
+
+    since: str
+    """An event kind's word: purchase, inquiry, reply, conversation..."""
+    lasts: Duration | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentNeed:
+    """What consent one category needs in one channel (language.md section 3)."""
+
+    kind: Literal["opt_in", "relationship", "none"] = "opt_in"
+    lasts: Duration | None = None
+    """An opt-in's, where it lapses."""
+    grounds: tuple[ConsentGround, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """What a message is to the contact."""
+
+    name: str
+    transactional: bool = False
+    consent: Mapping[int, ConsentNeed] = field(default_factory=dict)
+    """By channel key; 0 holds what goes for all channels not named."""
+    exempt: frozenset[str] = frozenset()
+    """Rule kinds or names; {"all"} for all."""
+    counted: bool = True
+    priority: float = 50.0
+    was: tuple[str, ...] = ()
+
+    def need(self, channel: int) -> ConsentNeed:
+        """The consent this category needs on a channel (key)."""
+        return self.consent.get(channel) or self.consent.get(0) or ConsentNeed()
+
+    @property
+    def keys(self) -> frozenset[int]:
+        """The keys of its name and of its old names."""
+        return frozenset(key(n) for n in (self.name, *self.was))
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One line of the policy, made ready: the kind's own keys, and what every rule may carry (language.md section 4)."""
+
+    kind: str
+    name: str
+    """What it is called in every answer."""
+    keys: Any
+    """The kind's own model, a `Keys`; None for the rules that are always on and have no keys."""
+    segment: str | None = None
+    """The segment whose rule it is; None for a guard rail or a rule that is always on."""
+    filters: Filters = Filters()
+    excluded: tuple[Filters, ...] = ()
+    """`except`: governed and counted are all but what matches one of these."""
+    counts: Counts | None = None
+    where: Any = None
+    """A condition of the policy's, already parsed; the rule itself never looks at it."""
+    each: Each | None = None
+    tag: int = 0
+    """With `each: tag`, which of the message's tags is meant: such a rule is asked once for each of them."""
+    across: Across = Across.CONTACT
+    in_force: tuple[int, int] | None = None
+    """[from, until) in microseconds."""
+    only_watch: bool = False

@@ -1,0 +1,273 @@
+"""What a rule sees of one round: the candidates, the history of their circles, and the touches it counts for each of them.
+
+Choosing the touches is the same for every kind (language.md section 4: filters, `except`, `counts`, `each`, `across`), so it is
+done here, once a round and rule, and remembered. A run of touches is a range in an array, so that asking for "the N-th most
+recent" costs the same however long the history is. Nothing here decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cadence.facts import NONE, Bools, Candidates, EventKind, Floats, History, Ints, Touches, expand
+from cadence.rules.rule import Across, Category, Each, Filters, Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """For each candidate a run of touches, oldest first: entries begin[i]..end[i]) of `at` and `touch`."""
+
+    at: Ints
+    """Instants of the touches, ascending within a run."""
+    touch: Ints
+    """Rows in History.touches."""
+    begin: Ints
+    end: Ints
+
+    def count(self, rows: Ints) -> Ints:
+        """How many touches the runs of these candidates hold."""
+        return self.end[rows] - self.begin[rows]
+
+    def most_recent(self, rows: Ints, nth: int | Ints = 1) -> Ints:
+        """The instant of the nth most recent touch (1: the latest) of each of these candidates; NONE where there are fewer."""
+        place = self.end[rows] - nth
+        there = place >= self.begin[rows]
+        out = np.full(len(rows), NONE, np.int64)
+        out[there] = self.at[place[there]]
+        return out
+
+    def of(self, row: int) -> Ints:
+        """Rows in History.touches of one candidate's run, oldest first."""
+        return self.touch[self.begin[row] : self.end[row]]
+
+    def since(self, row: int, after: int) -> Ints:
+        """Those of one candidate's run that lie strictly after an instant."""
+        first = self.begin[row] + np.searchsorted(self.at[self.begin[row] : self.end[row]], after, side="right")
+        return self.touch[first : self.end[row]]
+
+
+class View:
+    """One round as rules see it. Columns only; pure; made anew for each round.
+
+    now: the instant of the round. categories: by key, old names included. renamed: old key to new key, for categories and
+    campaigns whose names changed."""
+
+    def __init__(
+        self,
+        now: int,
+        history: History,
+        candidates: Candidates,
+        categories: Mapping[int, Category],
+        renamed: Mapping[int, int] | None = None,
+    ) -> None:
+        self.now = now
+        self.history = history
+        self.people = history.people
+        self.touches: Touches = history.touches
+        self.events = history.events
+        self.candidates = candidates
+        self.categories = categories
+        self._renamed = dict(renamed or {})
+        self._selected: dict[object, tuple[Ints, Ints]] = {}
+        self._runs: dict[object, Runs] = {}
+        self._columns: dict[object, Ints] = {}
+
+    @property
+    def zone(self) -> Ints:
+        """The zone (index) that local days and calendar periods of each candidate's contact go by."""
+        return self._remember("zone", lambda: self.people.zones.values[self.people.zones.start[:-1]][self.candidates.contact])
+
+    def marketing(self) -> Bools:
+        """Which candidates are marketing. A category the policy doesn't know is."""
+        return ~self.of_category(lambda c: c is not None and c.transactional).astype(bool)
+
+    def of_category(self, what: object) -> Ints:
+        """A number per candidate that depends on its category alone: what(Category or None)."""
+        keys, inverse = np.unique(self.candidates.category, return_inverse=True)
+        return np.array([what(self.categories.get(int(k))) for k in keys], np.float64)[inverse] if len(keys) else np.zeros(0)  # type: ignore[operator]
+
+    def lookup(self, column: Ints, values: Mapping[int, float], default: float) -> Floats:
+        """Each key of a column as the number a mapping has for it."""
+        keys, inverse = np.unique(column, return_inverse=True)
+        return np.array([values.get(int(k), default) for k in keys], np.float64)[inverse] if len(keys) else np.zeros(0)
+
+    def latest(self, kinds: Sequence[EventKind]) -> Ints:
+        """For each contact the latest event of any of these kinds up to now; NONE where there is none."""
+        out = np.full(len(self.people), NONE, np.int64)
+        for kind in kinds:
+            if (column := self.people.latest.get(kind)) is not None:
+                np.maximum(out, column, out=out)
+        return out
+
+    def matching(self, filters: Filters, of: Touches | Candidates) -> Bools:
+        """Which touches or messages match: any value of a filter, of all filters that are set."""
+        mask = np.ones(len(of), bool)
+        for column, keys in (
+            (of.channel, filters.channels),
+            (self._current(of, "category"), filters.categories),
+            (self._current(of, "campaign"), filters.campaigns),
+        ):
+            if keys:
+                mask &= np.isin(column, self._now_called(keys))
+        if filters.tags:
+            hit = np.isin(of.tags.values, list(filters.tags))
+            mask &= np.bincount(of.tags.owner()[hit], minlength=len(of)) > 0
+        return mask
+
+    def in_scope(self, rule: Rule, of: Touches | Candidates) -> Bools:
+        """Which touches or messages match the rule's own filters and are not excepted."""
+        mask = self.matching(rule.filters, of)
+        for excluded in rule.excluded:
+            mask &= ~self.matching(excluded, of)
+        return mask
+
+    def counted(self, rule: Rule) -> Runs:
+        """The touches this rule counts, for every candidate (language.md section 4: `counts`, `each`, `across`).
+
+        Caps and gap with `across: contact` also count what was sent to the message's own mailbox under another contact."""
+        known = (rule.filters, rule.excluded, rule.counts, rule.each, rule.tag, rule.across, rule.kind in ("caps", "gap"))
+        if known not in self._runs:
+            self._runs[known] = self._run(rule)
+        return self._runs[known]
+
+    def all_touches(self) -> Runs:
+        """All touches of each candidate's contact, counted or not."""
+        kept, offsets = self._every()
+        contact = self.candidates.contact
+        return Runs(self.touches.at, kept, offsets[contact], offsets[contact + 1])
+
+    def _every(self) -> tuple[Ints, Ints]:
+        """All touches, and where each contact's begin: int64[contacts + 1]."""
+        if "all" not in self._selected:
+            offsets = np.searchsorted(self.touches.contact, np.arange(len(self.people) + 1)).astype(np.int64)
+            self._selected["all"] = (np.arange(len(self.touches), dtype=np.int64), offsets)
+        return self._selected["all"]
+
+    def _kept(self, rule: Rule) -> tuple[Ints, Ints]:
+        """The touches the rule counts whoever asks, and where each contact's begin."""
+        known = (rule.filters, rule.excluded, rule.counts)
+        if known not in self._selected:
+            every, offsets = self._every()
+            mask = self.matching(rule.counts.filters, self.touches) if rule.counts else self._counted_categories() & self.in_scope(rule, self.touches)
+            if mask.all():
+                self._selected[known] = (every, offsets)
+            else:
+                before = np.zeros(len(mask) + 1, np.int64)
+                np.cumsum(mask, out=before[1:])
+                self._selected[known] = (np.flatnonzero(mask), before[offsets])
+        return self._selected[known]
+
+    def _counted_categories(self) -> Bools:
+        """Touches whose category counts; one the policy doesn't know counts."""
+        uncounted = [k for k, c in self.categories.items() if not c.counted]
+        if not uncounted:
+            return np.ones(len(self.touches), bool)
+        return ~np.isin(self.touches.category, uncounted)
+
+    def _run(self, rule: Rule) -> Runs:
+        kept, offsets = self._kept(rule)
+        contact = self.candidates.contact
+        at = self.touches.at[kept] if len(kept) != len(self.touches) else self.touches.at
+        begin, end = offsets[contact], offsets[contact + 1]
+        wider = self._needs_pairs(rule)
+        if not wider.any():
+            return Runs(at, kept, begin, end)
+        rows = np.flatnonzero(wider)
+        touch, start = self._pairs(rule, rows, kept, offsets)
+        begin, end = begin.copy(), end.copy()
+        begin[rows], end[rows] = start[:-1] + len(at), start[1:] + len(at)
+        return Runs(np.concatenate([at, self.touches.at[touch]]), np.concatenate([kept, touch]), begin, end)
+
+    def _needs_pairs(self, rule: Rule) -> Bools:
+        """Candidates whose run isn't simply their contact's touches."""
+        if rule.each is not None:
+            return np.ones(len(self.candidates), bool)
+        if rule.across is Across.CONTACT and rule.kind not in ("caps", "gap"):
+            return np.zeros(len(self.candidates), bool)
+        circle = self.people.circle
+        alone = np.bincount(circle, minlength=int(circle[-1]) + 1 if len(circle) else 0) == 1
+        return ~alone[circle[self.candidates.contact]]
+
+    def _pairs(self, rule: Rule, rows: Ints, kept: Ints, offsets: Ints) -> tuple[Ints, Ints]:
+        """For these candidates the touches of their circle that the rule counts together, in order of time."""
+        contact = self.candidates.contact[rows]
+        circle = self.people.circle
+        first = np.searchsorted(circle, circle[contact], side="left")
+        last = np.searchsorted(circle, circle[contact], side="right")
+        index, start = expand(offsets[first], offsets[last])
+        touch = kept[index]
+        slot = np.repeat(np.arange(len(rows), dtype=np.int64), np.diff(start))
+        keep = self._together(rule, rows[slot], contact[slot], touch)
+        if rule.each is not None:
+            keep &= self._same(rule.each, rule.tag, rows[slot], touch)
+        slot, touch = slot[keep], touch[keep]
+        order = np.lexsort((touch, self.touches.at[touch], slot))
+        bounds = np.searchsorted(slot[order], np.arange(len(rows) + 1)).astype(np.int64)
+        return touch[order], bounds
+
+    def _together(self, rule: Rule, row: Ints, contact: Ints, touch: Ints) -> Bools:
+        """Which of the circle's touches are counted together with the candidate's own."""
+        other = self.touches.contact[touch]
+        mine = other == contact
+        if rule.across is Across.HOUSEHOLD or rule.across is Across.ACCOUNT:
+            shared = self.people.household if rule.across is Across.HOUSEHOLD else self.people.account
+            return mine | ((shared[other] == shared[contact]) & (shared[contact] != 0))
+        mailbox = self.candidates.mailbox[row]
+        if rule.across is Across.ADDRESS:
+            return mine | self._has(other, mailbox)
+        if rule.kind in ("caps", "gap"):
+            return mine | ((self.touches.mailbox[touch] == mailbox) & (mailbox != 0))
+        return mine
+
+    def _has(self, contact: Ints, mailbox: Ints) -> Bools:
+        """Whether each of these contacts has that mailbox among its addresses."""
+        addresses = self.history.addresses
+        pairs = np.stack([addresses.contact, addresses.mailbox], axis=1)
+        owned = {(int(c), int(m)) for c, m in pairs}
+        return np.fromiter(((int(c), int(m)) in owned and m != 0 for c, m in zip(contact, mailbox, strict=True)), bool, len(contact))
+
+    def _same(self, each: Each, tag: int, row: Ints, touch: Ints) -> Bools:
+        """Whether touch and message have the same value of what is counted apart. What a message hasn't equals nothing."""
+        if each is Each.TAG:
+            wanted = self.tag(tag)[row]
+            index, start = expand(self.touches.tags.start[touch], self.touches.tags.start[touch + 1])
+            slot = np.repeat(np.arange(len(touch), dtype=np.int64), np.diff(start))
+            hit = self.touches.tags.values[index] == wanted[slot]
+            return (np.bincount(slot[hit], minlength=len(touch)) > 0) & (wanted != 0)
+        theirs = self._current(self.touches, each.value)[touch]
+        wanted = self._current(self.candidates, each.value)[row]
+        return (theirs == wanted) & (wanted != 0)
+
+    def tag(self, place: int) -> Ints:
+        """The message's tag at this place, 0 where it has fewer."""
+        tags = self.candidates.tags
+        there = np.diff(tags.start) > place
+        out = np.zeros(len(self.candidates), np.int64)
+        out[there] = tags.values[tags.start[:-1][there] + place]
+        return out
+
+    def value_of(self, each: Each, tag: int = 0) -> Ints:
+        """Each candidate's value of what is counted apart, 0 where it has none."""
+        return self.tag(tag) if each is Each.TAG else self._current(self.candidates, each.value)
+
+    def _current(self, of: Touches | Candidates, name: str) -> Ints:
+        """A column of keys with old names replaced by what they are called now."""
+        column: Ints = getattr(of, name)
+        if not self._renamed or name not in ("category", "campaign"):
+            return column
+        return self._remember((id(of), name), lambda: self._rename(column))
+
+    def _rename(self, column: Ints) -> Ints:
+        keys, inverse = np.unique(column, return_inverse=True)
+        return np.array([self._renamed.get(int(k), int(k)) for k in keys], np.int64)[inverse]
+
+    def _now_called(self, keys: frozenset[int]) -> list[int]:
+        return [self._renamed.get(k, k) for k in keys]
+
+    def _remember(self, known: object, make: object) -> Ints:
+        if known not in self._columns:
+            self._columns[known] = make()  # type: ignore[operator]
+        return self._columns[known]
