@@ -1,0 +1,59 @@
+"""How the engine tells what it does: structured lines, JSON for machines, colours on a terminal. Not an audit record.
+
+Addresses are masked and anything that is named like a secret is left out, whoever logs it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any, TextIO
+
+import structlog
+
+_SECRET = re.compile(r"(password|secret|token|api_?key|authorization)", re.IGNORECASE)
+_ADDRESS = re.compile(r"([A-Za-z0-9._%+'-])[A-Za-z0-9._%+'-]*@([A-Za-z0-9.-]+)")
+
+
+def mask(text: str) -> str:
+    """A text with its e-mail addresses made unreadable but tellable apart by host: a…@example.com."""
+    return _ADDRESS.sub(r"\1…@\2", text)
+
+
+def _masked(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for name, value in list(event.items()):
+        if _SECRET.search(name):
+            event[name] = "(secret)"
+        elif isinstance(value, str) and "@" in value:
+            event[name] = mask(value)
+    return event
+
+
+def configure(*, level: str = "info", json: bool | None = None, stream: TextIO | None = None) -> None:
+    """Set up logging for this process. json None: JSON unless the stream is a terminal."""
+    out = stream or sys.stderr
+    as_json = not out.isatty() if json is None else json
+    renderer: Any = (
+        structlog.processors.JSONRenderer(ensure_ascii=False) if as_json else structlog.dev.ConsoleRenderer(colors=out.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+            structlog.processors.format_exc_info,
+            _masked,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(file=out),
+        cache_logger_on_first_use=False,
+    )
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
+
+
+def logger(name: str) -> Any:
+    """A logger whose lines say which part of the engine speaks."""
+    return structlog.get_logger(part=name)
