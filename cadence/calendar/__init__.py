@@ -1,0 +1,71 @@
+"""Time as people live it: durations, windows, local time in columns, holidays, quiet hours. Pure; it reads no clock."""
+
+from cadence.calendar.holidays import Holidays, all_categories, categories_known, country_known, holidays_of
+from cadence.calendar.quiet import (
+    WEEKDAYS,
+    QuietInterval,
+    minute_of,
+    open_windows,
+    parse_days,
+    parse_hours,
+    quiet_until,
+)
+from cadence.calendar.spans import (
+    Duration,
+    DurationField,
+    WaitField,
+    Window,
+    WindowField,
+    WindowKind,
+    parse_wait,
+)
+from cadence.calendar.transitions import zone_names
+from cadence.calendar.zones import (
+    add,
+    day_start,
+    local_day,
+    next_change,
+    subtract,
+    to_local,
+    to_utc,
+    tz_version,
+    window_frees_at,
+    zone_index,
+    zone_name,
+    zones_of_country,
+)
+
+__all__ = [
+    "WEEKDAYS",
+    "Duration",
+    "DurationField",
+    "Holidays",
+    "QuietInterval",
+    "WaitField",
+    "Window",
+    "WindowField",
+    "WindowKind",
+    "add",
+    "all_categories",
+    "categories_known",
+    "country_known",
+    "day_start",
+    "holidays_of",
+    "local_day",
+    "minute_of",
+    "next_change",
+    "open_windows",
+    "parse_days",
+    "parse_hours",
+    "parse_wait",
+    "quiet_until",
+    "subtract",
+    "to_local",
+    "to_utc",
+    "tz_version",
+    "window_frees_at",
+    "zone_index",
+    "zone_name",
+    "zone_names",
+    "zones_of_country",
+]

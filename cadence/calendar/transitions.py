@@ -1,0 +1,237 @@
+"""The changes of the clock of each zone as sorted columns, and the look-ups on them; `zones` beside it gives them names.
+
+Changes are read from the files of the tzdata package; after the last one listed there they are probed from zoneinfo, as far
+ahead as was asked for. From 2500 on the answer is that of the same day 400 years (a whole number of weeks) before, because
+the rules at the end of the files repeat so. Nothing is ever clamped. This module knows neither countries nor durations.
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+import zoneinfo
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from importlib import resources
+
+import numpy as np
+
+from cadence.facts import DAY, NEVER, NONE, SECOND, Bools, Codes, Ints
+
+zoneinfo.reset_tzpath(to=[])  # the tzdata package only, so that all machines agree
+zoneinfo.ZoneInfo.clear_cache()
+
+_BITS = 45  # a key is zone << 45 plus the second; every int64 of microseconds is below 2**44 seconds
+_FAR = 1 << (_BITS - 1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_SECONDS = 86_400
+_YEAR_SECONDS = 31_556_952
+_NEAR_HORIZON = 2_208_988_800  # 2040-01-01
+_CYCLE = 146_097 * DAY
+_REPEATS_FROM = 16_725_225_600 * SECOND  # 2500-01-01
+_REPEATED_FROM = _REPEATS_FROM - _CYCLE  # 2100-01-01: past all listed changes
+_FULL_HORIZON = 16_725_225_600 + 2 * _YEAR_SECONDS
+
+
+@cache
+def zone_names() -> tuple[str, ...]:
+    """All zone names of the tz database, sorted; a zone's code is its place here."""
+    return tuple(sorted(zoneinfo.available_timezones()))
+
+
+def _listed(name: str) -> tuple[list[int], list[int], bool]:
+    """Instants (s) and offsets (s) of the changes in a TZif file (RFC 8536), and whether a rule goes on after the last."""
+    data = resources.files("tzdata").joinpath("zoneinfo", *name.split("/")).read_bytes()
+    counts = struct.unpack_from(">6l", data, 20)
+    utc, std, leap, times, kinds, chars = counts
+    second = 44 + times * 5 + kinds * 6 + chars + leap * 8 + std + utc  # the second block has 64-bit instants
+    utc, std, leap, times, kinds, chars = struct.unpack_from(">6l", data, second + 20)
+    body = second + 44
+    instants = list(struct.unpack_from(f">{times}q", data, body))
+    kind_of = struct.unpack_from(f">{times}B", data, body + times * 8)
+    offset_of = [struct.unpack_from(">l", data, body + times * 9 + 6 * kind)[0] for kind in range(kinds)]
+    footer = data[body + times * 9 + kinds * 6 + chars + leap * 12 + std + utc :]
+    return instants, [offset_of[kind] for kind in kind_of], b"," in footer
+
+
+def _offset(zone: zoneinfo.ZoneInfo, second: int) -> int:
+    """Seconds that the zone's clock is ahead of UTC at an instant."""
+    ahead = (_EPOCH + timedelta(seconds=second)).astimezone(zone).utcoffset()
+    assert ahead is not None
+    return ahead // timedelta(seconds=1)
+
+
+def _probed(zone: zoneinfo.ZoneInfo, since: int, until: int) -> list[tuple[int, int]]:
+    """Changes (s, offset in s) in (since, until], found in weekly steps and narrowed to the second."""
+    found = []
+    low, before = since, _offset(zone, since)
+    while low < until:
+        high = low + 7 * _DAY_SECONDS
+        after = _offset(zone, high)
+        if after != before:
+            left, right = low, high
+            while right - left > 1:
+                middle = (left + right) // 2
+                if _offset(zone, middle) == before:
+                    left = middle
+                else:
+                    right = middle
+            found.append((right, after))
+        low, before = high, after
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Zone:
+    """One zone's stretches of equal offset: where each begins (s; the first at -FAR) and its offset (s)."""
+
+    begins: Ints
+    offsets: Ints
+
+
+def _read(name: str, horizon: int) -> _Zone:
+    """The stretches of a zone, known up to the horizon (s) at least."""
+    zone = zoneinfo.ZoneInfo(name)
+    instants, offsets, goes_on = _listed(name)
+    before = zone.utcoffset(datetime(1, 1, 3))
+    assert before is not None
+    changes = [(-_FAR, before // timedelta(seconds=1)), *zip(instants, offsets, strict=True)]
+    if goes_on:
+        since = instants[-1] if instants else 0
+        changes.extend(_probed(zone, since, max(horizon, since)))
+    kept = [change for place, change in enumerate(changes) if place == 0 or change[1] != changes[place - 1][1]]
+    return _Zone(np.array([c[0] for c in kept], np.int64), np.array([c[1] for c in kept], np.int64))
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """All zones read so far in one set of columns. Keys ascend; `first_keys` and `last_keys` invert the clock.
+
+    A stretch's clock shows [begin + offset, end + offset). `first_keys` is the running maximum of those ends: the first one
+    above a local time is that of the stretch in which the clock reaches it first. `last_keys` is the running minimum, from
+    behind, of those begins: the last one not above a local time is that of the stretch in which the clock shows it last.
+    """
+
+    known: Bools
+    horizon: int
+    keys: Ints
+    first_keys: Ints
+    last_keys: Ints
+    begins: Ints
+    ends: Ints
+    offsets: Ints
+
+
+def _assemble(zones: dict[int, _Zone], count: int, horizon: int) -> _Table:
+    """The table of these zones."""
+    known = np.zeros(count, np.bool_)
+    columns: tuple[list[Ints], ...] = ([], [], [], [], [], [])
+    for index in sorted(zones):
+        known[index] = True
+        zone, base = zones[index], index << _BITS
+        ends = np.append(zone.begins[1:], _FAR)
+        shown_from, shown_to = zone.begins + zone.offsets, ends + zone.offsets
+        shown_from[0], shown_to[-1] = -_FAR, _FAR - 1
+        begins_us = np.append(NONE, zone.begins[1:] * SECOND)
+        parts = (
+            base + zone.begins,
+            base + np.maximum.accumulate(shown_to),
+            base + np.minimum.accumulate(shown_from[::-1])[::-1],
+            begins_us,
+            np.append(begins_us[1:], NEVER),
+            zone.offsets * SECOND,
+        )
+        for column, part in zip(columns, parts, strict=True):
+            column.append(part)
+    return _Table(known, horizon, *(np.concatenate([*c, np.empty(0, np.int64)]) for c in columns))
+
+
+class _Clocks:
+    """The process-wide table: grows by zones and by horizon, each time by replacing it whole, so readers need no lock."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._zones: dict[int, _Zone] = {}
+        self._table = _assemble({}, len(zone_names()), _NEAR_HORIZON)
+
+    def table(self, zone: Codes, latest: int) -> _Table:
+        """A table that knows all these zones up to an instant (us) at least. Raises ValueError for codes that are none."""
+        table = self._table
+        need = latest // SECOND + 30 * _DAY_SECONDS
+        if zone.size and (int(zone.min()) < 0 or int(zone.max()) >= len(table.known)):
+            raise ValueError(f"zone codes go from 0 to {len(table.known) - 1}, found {zone.min()} to {zone.max()}")
+        if need <= table.horizon and bool(table.known[zone].all()):
+            return table
+        with self._lock:
+            horizon = self._table.horizon
+            if need > horizon:
+                horizon = min(need + 20 * _YEAR_SECONDS, _FULL_HORIZON)
+                self._zones = {index: _read(zone_names()[index], horizon) for index in self._zones}
+            for index in np.unique(zone).tolist():
+                if index not in self._zones:
+                    self._zones[index] = _read(zone_names()[index], horizon)
+            self._table = _assemble(self._zones, len(zone_names()), horizon)
+            return self._table
+
+
+_CLOCKS = _Clocks()
+
+
+def _even(at: Ints, zone: Codes) -> tuple[Ints, Codes, Ints | None, int]:
+    """Instants brought below 2500 by whole cycles, zones of the same shape, what was taken off (or None), and the latest."""
+    if at.shape != zone.shape:
+        at, zone = np.broadcast_arrays(at, zone)
+    latest = int(at.max()) if at.size else 0
+    if latest < _REPEATS_FROM:
+        return at, zone, None, latest
+    cycles: Ints = np.where(at >= _REPEATS_FROM, (at - _REPEATED_FROM) // _CYCLE, 0) * _CYCLE
+    return at - cycles, zone, cycles, _REPEATS_FROM
+
+
+def offsets_at(t: Ints, zone: Codes) -> Ints:
+    """How far (us) each zone's clock is ahead of UTC at t (us UTC; real instants only)."""
+    even, zone, _, latest = _even(t, zone)
+    table = _CLOCKS.table(zone, latest)
+    if even.size > 4096 and int(even.min()) == latest:
+        # One instant for all rows: ask once per zone.
+        there = np.flatnonzero(np.bincount(zone.ravel(), minlength=1)).astype(np.int32)
+        by_zone = np.zeros(len(table.known), np.int64)
+        by_zone[there] = offsets_at(np.full(there.shape, latest, np.int64), there)
+        return np.asarray(by_zone[zone], np.int64)
+    return np.asarray(table.offsets[_stretch(table.keys, even, zone)], np.int64)
+
+
+def _stretch(keys: Ints, at: Ints, zone: Codes) -> Ints:
+    """The place of the last key that isn't above each row's."""
+    wanted = (zone.astype(np.int64) << _BITS) + at // SECOND
+    return np.asarray(np.searchsorted(keys, wanted, side="right") - 1, np.int64)
+
+
+def first_shown(local: Ints, zone: Codes) -> Ints:
+    """The first instant (us UTC) at which each zone's clock shows at least this local time: in a gap, the gap's end."""
+    even, zone, cycles, latest = _even(local, zone)
+    table = _CLOCKS.table(zone, latest)
+    place = _stretch(table.first_keys, even, zone) + 1
+    found: Ints = np.maximum(table.begins[place], even - table.offsets[place])
+    return np.asarray(found if cycles is None else found + cycles, np.int64)
+
+
+def last_shown(local: Ints, zone: Codes) -> Ints:
+    """The last instant (us UTC) at which each zone's clock shows this local time: in a gap, the gap's end."""
+    even, zone, cycles, latest = _even(local, zone)
+    table = _CLOCKS.table(zone, latest)
+    place = _stretch(table.last_keys, even, zone)
+    found: Ints = np.minimum(table.ends[place], even - table.offsets[place])
+    return np.asarray(found if cycles is None else found + cycles, np.int64)
+
+
+def next_change(t: Ints, zone: Codes) -> Ints:
+    """The first instant (us UTC) after t at which each zone's clock is put forward or back; NEVER where none is known ahead.
+
+    "Ahead" reaches at least 30 days beyond the latest t.
+    """
+    even, zone, cycles, latest = _even(t, zone)
+    table = _CLOCKS.table(zone, latest)
+    found = table.ends[_stretch(table.keys, even, zone)]
+    return np.asarray(found if cycles is None else np.where(found == NEVER, NEVER, found + cycles), np.int64)
