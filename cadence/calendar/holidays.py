@@ -1,7 +1,7 @@
 """Public holidays as sorted day numbers: which local dates are holidays in a country or a part of it.
 
-A thin, lazy reading of the `holidays` package, a year at a time, because its first use of a country is slow. What a holiday
-means for a message is said by `quiet`, not here.
+A thin, lazy reading of the `holidays` package, a year at a time, because its first use of a country is slow. What a
+holiday means for a message is said by `quiet`, not here.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _supported() -> dict[str, list[str]]:
 
 @lru_cache(maxsize=4096)
 def _calendar(country: str, categories: tuple[str, ...], year: int) -> tuple[int, ...]:
-    """The day numbers of one year's holidays, ascending; a subdivision that the package doesn't know has its country's."""
+    """Day numbers of one year's holidays, ascending; a subdivision that the package doesn't know has its country's."""
     import holidays
 
     code, part = _split(country)

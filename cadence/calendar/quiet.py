@@ -1,7 +1,7 @@
 """Quiet intervals (nights, weekends, holidays) and the hours a contact chose, laid out in local time, in columns.
 
-Both answer with an instant: when the quiet that covers t ends, and when the chosen hours are open next. This module knows
-neither rules nor messages; which of a contact's zones count, and how, is decided by who asks.
+Both answer with an instant: when the quiet that covers t ends, and when the chosen hours are open next. This module
+knows neither rules nor messages; which of a contact's zones count, and how, is decided by who asks.
 """
 
 from __future__ import annotations
@@ -38,9 +38,7 @@ def minute_of(text: object, *, end: bool = False) -> int:
 def parse_days(days: Sequence[str]) -> frozenset[int]:
     """Weekdays by their short names, as numbers from 0 (Monday). Raises ValueError naming the nearest right one."""
     if isinstance(days, str):
-        raise ValueError(  # noqa: TRY004 - pydantic turns a ValueError, not a TypeError, into an error with its place
-            f"{days!r} is not a list of weekdays; write for example [{days}]"
-        )
+        raise ValueError(f"{days!r} is not a list of weekdays; write for example [{days}]")
     for day in days:
         if day not in WEEKDAYS:
             near = difflib.get_close_matches(str(day).casefold(), WEEKDAYS, n=1, cutoff=0.5)
@@ -50,11 +48,9 @@ def parse_days(days: Sequence[str]) -> frozenset[int]:
 
 
 def parse_hours(hours: Sequence[str]) -> tuple[tuple[int, int], ...]:
-    """Stretches of a day like `09:00-12:00`, as minutes from midnight. Raises ValueError for an empty or a backward one."""
+    """Stretches of a day like `09:00-12:00`, as minutes from midnight. Raises ValueError for empty or backward ones."""
     if isinstance(hours, str):
-        raise ValueError(  # noqa: TRY004 - pydantic turns a ValueError, not a TypeError, into an error with its place
-            f'{hours!r} is not a list of hours; write for example ["{hours}"]'
-        )
+        raise ValueError(f'{hours!r} is not a list of hours; write for example ["{hours}"]')
     found = []
     for text in hours:
         starts, dash, ends = str(text).partition("-")
@@ -63,7 +59,7 @@ def parse_hours(hours: Sequence[str]) -> tuple[tuple[int, int], ...]:
         stretch = minute_of(starts.strip()), minute_of(ends.strip(), end=True)
         if stretch[0] >= stretch[1]:
             raise ValueError(
-                f'{text!r} ends before it begins; hours stay within a day, over midnight write two: "22:00-24:00", "00:00-06:00"'
+                f'{text!r} does not end after it begins; over midnight write two: "22:00-24:00" and "00:00-06:00"'
             )
         found.append(stretch)
     return tuple(found)
@@ -89,8 +85,8 @@ def _parse_holidays(holidays: object) -> tuple[str, ...]:
 class QuietInterval:
     """One entry of quiet hours. `starts` and `ends` are minutes of the day (None for whole days; `ends` up to 1440).
 
-    `days`: weekdays from 0 (Monday) on which it begins, empty for every. `holidays`: the categories of holidays on which it
-    begins, empty if it doesn't ask. Both given: both must hold.
+    `days`: weekdays from 0 (Monday) on which it begins, empty for every. `holidays`: the categories of holidays on
+    which it begins, empty if it doesn't ask. Both given: both must hold.
     """
 
     starts: int | None
@@ -207,10 +203,10 @@ def quiet_until(
 ) -> Ints:
     """t where it isn't quiet, else the end of the longest-lasting single interval that covers t: int64[n].
 
-    The interval of a local date begins at the first occurrence of `from` (in a gap: at the gap's end) and ends at the next
-    `to` (in a gap: at its end; in an overlap: the second); half-open. A date that was skipped has intervals, too: they begin
-    at the gap's end. `country` holds places in `countries`, -1 for none. An interval without a hole ends NEVER. NEVER, HELD
-    and NONE stay.
+    The interval of a local date begins at the first occurrence of `from` (in a gap: at the gap's end) and ends at the
+    next `to` (in a gap: at its end; in an overlap: the second); half-open. A date that was skipped has intervals,
+    too: they begin at the gap's end. `country` holds places in `countries`, -1 for none. An interval without a hole
+    ends NEVER. NEVER, HELD and NONE stay.
     """
     rows, codes, odd = as_columns(np.atleast_1d(np.asarray(t, np.int64)), zone)
     if not rows.size:
@@ -252,11 +248,15 @@ def _earliest_open(
 ) -> Ints:
     """The earliest instant after t at which hours open on these dates (counted from that of t), else NEVER.
 
-    Hours open where the wall clock comes to their beginning, for the first or the second time, or where it is put into them.
+    Hours open where the wall clock comes to their beginning, for the first or the second time, or where it is put
+    into them.
     """
-    changed = next_change(t, zone)
-    candidates = [changed, next_change(changed, zone)]
     day = to_local(t, zone) // DAY
+    candidates = []
+    changed = t
+    for _ in range(2):  # no zone has more changes within so few days
+        changed = next_change(changed, zone)
+        candidates.append(np.where(to_local(changed, zone) // DAY <= day + dates[-1], changed, NEVER))
     for beside in dates:
         for starts, _ in hours or ((0, _DAY_MINUTES),):
             begins = (day + beside) * DAY + starts * MINUTE
@@ -272,12 +272,12 @@ def _earliest_open(
 def open_windows(hours: Sequence[tuple[int, int]], days: frozenset[int], t: npt.ArrayLike, zone: npt.ArrayLike) -> Ints:
     """The earliest instant >= t whose local time lies in one of the hours of a date on one of the weekdays: int64[n].
 
-    `hours` are half-open stretches of minutes of the day, up to 1440; `days` weekdays from 0 (Monday); either may be empty
-    for any. NEVER where nothing opens within two weeks. NEVER, HELD and NONE stay.
+    `hours` are half-open stretches of minutes of the day, up to 1440; `days` weekdays from 0 (Monday); either may be
+    empty for any. NEVER where nothing opens within two weeks. NEVER, HELD and NONE stay.
     """
     rows, codes, odd = as_columns(np.atleast_1d(np.asarray(t, np.int64)), zone)
     found = np.where(_is_open(hours, days, rows, codes), rows, NEVER)
-    for dates in (range(-1, 2), range(2, _SEARCH_DAYS + 1)):
+    for dates in (range(-1, 2), range(2, 5), range(5, 8), range(8, _SEARCH_DAYS + 1)):
         left = np.flatnonzero(found == NEVER)
         if left.size:
             found[left] = _earliest_open(hours, days, rows[left], codes[left], dates)

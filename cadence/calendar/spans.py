@@ -1,4 +1,4 @@
-"""Durations and windows as a policy writes them: parsed, bounded, and told apart into exact ones and those by the calendar.
+"""Durations and windows as a policy writes them: parsed, bounded, told apart into exact ones and calendar ones.
 
 This module knows texts and lengths only. Laying them out in local time is the work of `zones`.
 """
@@ -50,7 +50,7 @@ class Duration:
 
     @classmethod
     def parse(cls, text: str) -> Duration:
-        """Read one of `90s 15m 36h 7d 2w 6mo 2y`. Raises ValueError with a plain sentence; nothing empty or negative."""
+        """Read one of `90s 15m 36h 7d 2w 6mo 2y`. Raises ValueError with a plain sentence; none is empty."""
         allowed = f"write a whole number and one of {_WORDS}, for example '36h', '7d' or '6mo'"
         micros, months = _span(text, "duration", allowed)
         return cls(micros, months, text)

@@ -1,8 +1,9 @@
-"""The changes of the clock of each zone as sorted columns, and the look-ups on them; `zones` beside it gives them names.
+"""The changes of each zone's clock as sorted columns, and the look-ups on them; `zones` beside it gives them names.
 
-Changes are read from the files of the tzdata package; after the last one listed there they are probed from zoneinfo, as far
-ahead as was asked for. From 2500 on the answer is that of the same day 400 years (a whole number of weeks) before, because
-the rules at the end of the files repeat so. Nothing is ever clamped. This module knows neither countries nor durations.
+Changes are read from the files of the tzdata package; after the last one listed there they are probed from zoneinfo,
+as far ahead as was asked for. From 2500 on the answer is that of the same day 400 years (a whole number of weeks)
+before, because the rules at the end of the files repeat so. Nothing is ever clamped. This module knows neither
+countries nor durations.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def zone_names() -> tuple[str, ...]:
 
 
 def _listed(name: str) -> tuple[list[int], list[int], bool]:
-    """Instants (s) and offsets (s) of the changes in a TZif file (RFC 8536), and whether a rule goes on after the last."""
+    """Instants and offsets (s) of the changes in a TZif file (RFC 8536), and whether a rule goes on after the last."""
     data = resources.files("tzdata").joinpath("zoneinfo", *name.split("/")).read_bytes()
     counts = struct.unpack_from(">6l", data, 20)
     utc, std, leap, times, kinds, chars = counts
@@ -58,8 +59,7 @@ def _listed(name: str) -> tuple[list[int], list[int], bool]:
 def _offset(zone: zoneinfo.ZoneInfo, second: int) -> int:
     """Seconds that the zone's clock is ahead of UTC at an instant."""
     ahead = (_EPOCH + timedelta(seconds=second)).astimezone(zone).utcoffset()
-    assert ahead is not None
-    return ahead // timedelta(seconds=1)
+    return (ahead or timedelta(0)) // timedelta(seconds=1)
 
 
 def _probed(zone: zoneinfo.ZoneInfo, since: int, until: int) -> list[tuple[int, int]]:
@@ -94,9 +94,8 @@ def _read(name: str, horizon: int) -> _Zone:
     """The stretches of a zone, known up to the horizon (s) at least."""
     zone = zoneinfo.ZoneInfo(name)
     instants, offsets, goes_on = _listed(name)
-    before = zone.utcoffset(datetime(1, 1, 3))
-    assert before is not None
-    changes = [(-_FAR, before // timedelta(seconds=1)), *zip(instants, offsets, strict=True)]
+    before = zone.utcoffset(datetime(1, 1, 3, tzinfo=zone))
+    changes = [(-_FAR, (before or timedelta(0)) // timedelta(seconds=1)), *zip(instants, offsets, strict=True)]
     if goes_on:
         since = instants[-1] if instants else 0
         changes.extend(_probed(zone, since, max(horizon, since)))
@@ -108,9 +107,10 @@ def _read(name: str, horizon: int) -> _Zone:
 class _Table:
     """All zones read so far in one set of columns. Keys ascend; `first_keys` and `last_keys` invert the clock.
 
-    A stretch's clock shows [begin + offset, end + offset). `first_keys` is the running maximum of those ends: the first one
-    above a local time is that of the stretch in which the clock reaches it first. `last_keys` is the running minimum, from
-    behind, of those begins: the last one not above a local time is that of the stretch in which the clock shows it last.
+    A stretch's clock shows [begin + offset, end + offset). `first_keys` is the running maximum of those ends: the
+    first one above a local time is that of the stretch in which the clock reaches it first. `last_keys` is the
+    running minimum, from behind, of those begins: the last one not above a local time is that of the stretch in which
+    the clock shows it last.
     """
 
     known: Bools
@@ -148,7 +148,7 @@ def _assemble(zones: dict[int, _Zone], count: int, horizon: int) -> _Table:
 
 
 class _Clocks:
-    """The process-wide table: grows by zones and by horizon, each time by replacing it whole, so readers need no lock."""
+    """The process-wide table: grows by zones and by horizon, always replaced whole, so that readers need no lock."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -156,7 +156,7 @@ class _Clocks:
         self._table = _assemble({}, len(zone_names()), _NEAR_HORIZON)
 
     def table(self, zone: Codes, latest: int) -> _Table:
-        """A table that knows all these zones up to an instant (us) at least. Raises ValueError for codes that are none."""
+        """A table that knows these zones up to an instant (us) at least. Raises ValueError for a code that is none."""
         table = self._table
         need = latest // SECOND + 30 * _DAY_SECONDS
         if zone.size and (int(zone.min()) < 0 or int(zone.max()) >= len(table.known)):
@@ -179,7 +179,7 @@ _CLOCKS = _Clocks()
 
 
 def _even(at: Ints, zone: Codes) -> tuple[Ints, Codes, Ints | None, int]:
-    """Instants brought below 2500 by whole cycles, zones of the same shape, what was taken off (or None), and the latest."""
+    """Instants brought below 2500 by whole cycles, zones of that shape, what was taken off (or None), the latest."""
     if at.shape != zone.shape:
         at, zone = np.broadcast_arrays(at, zone)
     latest = int(at.max()) if at.size else 0
@@ -227,9 +227,9 @@ def last_shown(local: Ints, zone: Codes) -> Ints:
 
 
 def next_change(t: Ints, zone: Codes) -> Ints:
-    """The first instant (us UTC) after t at which each zone's clock is put forward or back; NEVER where none is known ahead.
+    """The first instant (us UTC) after t at which each zone's clock is put forward or back; NEVER where none is known.
 
-    "Ahead" reaches at least 30 days beyond the latest t.
+    "Known" reaches at least 30 days beyond the latest t.
     """
     even, zone, cycles, latest = _even(t, zone)
     table = _CLOCKS.table(zone, latest)

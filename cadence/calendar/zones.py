@@ -1,8 +1,8 @@
-"""Local time in columns: names of zones, instants to wall clocks and back, local dates, calendar steps, and when windows free.
+"""Local time in columns: names of zones, wall clocks and back, local dates, calendar steps, and when windows free.
 
-Public functions take numpy columns (scalars broadcast) and return int64 columns. Instants are microseconds since 1970 UTC,
-local times the same count as if the wall clock showed UTC, dates days since 1970-01-01. NEVER, HELD and NONE stay what they
-are. How the clocks change is in `transitions`; nothing here reads a clock.
+Public functions take numpy columns (scalars broadcast) and return int64 columns. Instants are microseconds since 1970
+UTC, local times the same count as if the wall clock showed UTC, dates days since 1970-01-01. NEVER, HELD and NONE
+stay what they are. How the clocks change is in `transitions`; nothing here reads a clock.
 """
 
 from __future__ import annotations
@@ -93,8 +93,8 @@ def to_local(t: IntsLike, zone: IntsLike) -> Ints:
 def to_utc(local: IntsLike, zone: IntsLike, *, second: bool = False) -> Ints:
     """The instant at which a wall clock shows a local time: int64[n].
 
-    A local time that doesn't exist is the first instant after the gap; one that comes twice the first, or with `second` the
-    second.
+    A local time that doesn't exist is the first instant after the gap; one that comes twice the first, or with
+    `second` the second.
     """
     rows, codes, odd = as_columns(local, zone)
     found = transitions.last_shown(rows, codes) if second else transitions.first_shown(rows, codes)
@@ -109,8 +109,8 @@ def local_day(t: IntsLike, zone: IntsLike) -> Ints:
 def day_start(day: IntsLike, zone: IntsLike) -> Ints:
     """The first instant of a local date: int64[n] UTC.
 
-    Where midnight doesn't exist, the first instant that does; where it comes twice, the first; for a date that was skipped
-    altogether the first instant after it.
+    Where midnight doesn't exist, the first instant that does; where it comes twice, the first; for a date that was
+    skipped altogether the first instant after it.
     """
     rows = np.asarray(day, np.int64)
     return to_utc(rows * DAY, zone)
@@ -156,10 +156,10 @@ def _moved(t: IntsLike, duration: Duration, zone: IntsLike, sign: int) -> Ints:
 
 
 def add(t: IntsLike, duration: Duration, zone: IntsLike) -> Ints:
-    """t + duration: int64[n]; exact, or by the calendar in the zone (31 Aug + 6mo is the last of February, same time of day).
+    """t + duration: int64[n]; exact, or by the calendar in the zone (31 Aug + 6mo is the last of February).
 
-    A time of day that doesn't exist there is the first instant after the gap, one that comes twice the first. What would lie
-    beyond the last instant is NEVER; NEVER, HELD and NONE stay.
+    A time of day that doesn't exist there is the first instant after the gap, one that comes twice the first. What
+    would lie beyond the last instant is NEVER; NEVER, HELD and NONE stay.
     """
     return _moved(t, duration, zone, 1)
 
@@ -184,8 +184,8 @@ def _next_period(day: Ints, unit: str) -> Ints:
 def window_frees_at(at: IntsLike, window: Window, zone: IntsLike) -> Ints:
     """When a touch at `at` leaves the window: int64[n].
 
-    Rolling: at + W. Local days: when the N-th local date after that of `at` begins. Calendar: when the next local period
-    begins. Ever: NEVER. NONE (there is no such touch) stays NONE, NEVER and HELD stay.
+    Rolling: at + W. Local days: when the N-th local date after that of `at` begins. Calendar: when the next local
+    period begins. Ever: NEVER. NONE (there is no such touch) stays NONE, NEVER and HELD stay.
     """
     rows, codes, odd = as_columns(at, zone)
     if window.kind is WindowKind.ROLLING:
@@ -199,6 +199,6 @@ def window_frees_at(at: IntsLike, window: Window, zone: IntsLike) -> Ints:
 
 
 def next_change(t: IntsLike, zone: IntsLike) -> Ints:
-    """The next instant after t at which each zone's clock is put forward or back: int64[n]; NEVER where none is known."""
+    """The next instant after t at which each zone's clock is put forward or back: int64[n], NEVER if none is known."""
     rows, codes, odd = as_columns(t, zone)
     return restored(transitions.next_change(rows, codes), t, odd)
