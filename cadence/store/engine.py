@@ -1,0 +1,259 @@
+"""Opening the database: one `Store` for SQLite and PostgreSQL, who may write when, and which errors mean that it is
+away.
+
+It asks no questions of its own but for locks. Writers on SQLite begin with BEGIN IMMEDIATE, because a transaction
+that reads before it writes otherwise loses updates without an error; readers have their own engine, so that they
+never wait for writers. On PostgreSQL whoever writes facts or decisions of a circle first locks its shard's row."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from cadence.store.ids import SHARDS
+from cadence.store.tables import installation, shard
+
+BUSY_SECONDS: int = 30
+"""How long a writer on SQLite waits for another."""
+SQLITE_LEAST: tuple[int, int, int] = (3, 35, 0)
+_IDENTITY_LOCK = 0x43414445  # any number, the same everywhere: "CADE"
+
+
+class StoreError(Exception):
+    """The database can't be used as it was asked to be: a sentence that says what to do."""
+
+
+class StoreUnavailable(StoreError):
+    """The database is away, full, or gave up in the middle: nothing of the transaction was written. Asking later may
+    help."""
+
+
+class StoreBusy(StoreUnavailable):
+    """Another writer was in the way (deadlock, serialisation, lock time-out): the transaction may be tried again at
+    once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """An open database. `write()` and `read()` give connections in a transaction; `migrate()` brings its tables up to
+    date."""
+
+    url: URL
+    writer: Engine
+    reader: Engine
+
+    @classmethod
+    def open(cls, url: str) -> Store:
+        """Opens sqlite:///PATH or postgresql://...; a missing folder of the SQLite file is made. Nothing is created in
+        it: see `migrate`. Raises StoreError for another kind of database, StoreUnavailable when it can't be reached."""
+        try:
+            parsed = sa.make_url(url)
+        except sa.exc.ArgumentError as error:
+            raise StoreError(
+                f"{url!r} is no database URL; allowed are sqlite:///PATH and postgresql://USER@HOST/NAME"
+            ) from error
+        kind = parsed.get_backend_name()
+        with _named_errors(parsed):
+            if kind == "sqlite":
+                return _open_sqlite(parsed)
+            if kind in ("postgresql", "postgres"):
+                return _open_postgresql(parsed.set(drivername="postgresql+psycopg"))
+        raise StoreError(
+            f"{kind!r} databases can't be used; allowed are sqlite:///PATH and postgresql://USER@HOST/NAME"
+        )
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self.writer.dialect.name
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A connection in a write transaction: committed at the end, rolled back on any exception. Raises
+        StoreUnavailable or StoreBusy for errors of a database that is away or contended."""
+        with _named_errors(self.url), self.writer.begin() as conn:
+            yield conn
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection that sees one state of the database and writes nothing."""
+        with _named_errors(self.url), self.reader.connect() as conn:
+            yield conn
+
+    def migrate(self) -> None:
+        """Creates the tables, or brings those of an older release up to date, and sees to it that the rows of
+        `installation` and `shard` are there. Safe to call at every start, by several processes at once."""
+        from cadence.store.migrate import upgrade
+
+        with _named_errors(self.url):
+            upgrade(self)
+
+    def version(self) -> str | None:
+        """The revision of the tables, None in an empty database."""
+        from cadence.store.migrate import current
+
+        with _named_errors(self.url):
+            return current(self)
+
+    def close(self) -> None:
+        """Closes all pooled connections."""
+        self.writer.dispose()
+        self.reader.dispose()
+
+
+def now_of(conn: Connection) -> int:
+    """The database's own clock, microseconds since 1970 UTC. On SQLite, which has none of its own, the machine's."""
+    if conn.dialect.name == "sqlite":
+        return time.time_ns() // 1000
+    found = conn.exec_driver_sql("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8").scalar_one()
+    return int(found)
+
+
+def lock_shards(conn: Connection, shards: Iterable[int]) -> None:
+    """Locks these shards against every other writer until the transaction ends, always in ascending order. On SQLite
+    the transaction already holds the one lock there is."""
+    if conn.dialect.name == "sqlite":
+        return
+    wanted = sorted({int(s) for s in shards})
+    if wanted:
+        conn.exec_driver_sql(
+            "SELECT shard FROM shard WHERE shard = ANY(%(shards)s) ORDER BY shard FOR UPDATE", {"shards": wanted}
+        )
+
+
+def lock_identity(conn: Connection) -> None:
+    """Locks who is who: writers of contacts, addresses and circles go one after another, because two that don't see
+    each other's rows would give one mailbox two circles. Taken before any shard."""
+    if conn.dialect.name != "sqlite":
+        conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_IDENTITY_LOCK})")
+
+
+def fill_fixed_rows(conn: Connection, at: int) -> None:
+    """The rows that are there from the start: `installation` and one per shard."""
+    if conn.execute(sa.select(installation.c.id)).first() is None:
+        conn.execute(installation.insert(), {"id": 1, "created_at": at, "shards": SHARDS})
+    there = {row[0] for row in conn.execute(sa.select(shard.c.shard))}
+    missing = [{"shard": s} for s in range(SHARDS) if s not in there]
+    if missing:
+        conn.execute(shard.insert(), missing)
+
+
+def _open_sqlite(url: URL) -> Store:
+    if not url.database or url.database == ":memory:":
+        raise StoreError(
+            "sqlite needs a file, for example sqlite:///var/cadence.db: a database in memory is gone with its daemon"
+        )
+    if sqlite3.sqlite_version_info < SQLITE_LEAST:
+        least = ".".join(map(str, SQLITE_LEAST))
+        raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old; {least} or newer is needed")
+    try:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailable(f"the folder of {url.database} can't be made: {error.strerror or error}") from error
+    url = url.set(drivername="sqlite+pysqlite")
+    return Store(url, _sqlite_engine(url, "BEGIN IMMEDIATE"), _sqlite_engine(url, "BEGIN"))
+
+
+def _sqlite_engine(url: URL, begin: str) -> Engine:
+    engine = sa.create_engine(
+        url, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None, "check_same_thread": False}
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def _connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        for pragma in (
+            f"busy_timeout = {BUSY_SECONDS * 1000}",
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            "temp_store = MEMORY",
+            "cache_size = -65536",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(conn: Connection) -> None:
+        conn.exec_driver_sql(begin)
+
+    return engine
+
+
+def _open_postgresql(url: URL) -> Store:
+    # A custom plan of the first executions may merge-join a whole table: generic plans keep a tick's cost by what is
+    # due.
+    engine = sa.create_engine(
+        url,
+        pool_pre_ping=True,
+        pool_size=8,
+        max_overflow=16,
+        connect_args={"options": "-c plan_cache_mode=force_generic_plan -c timezone=UTC", "connect_timeout": 10},
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def _connect(connection: Any, _: ConnectionPoolEntry) -> None:
+        from cadence.store.arrays import register
+
+        register(connection.adapters)
+
+    reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    return Store(url, engine, reader)
+
+
+@contextmanager
+def _named_errors(url: URL) -> Iterator[None]:
+    """Turns the drivers' errors of a database that is away, full or contended into ours; leaves all others."""
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        named = _named(error, url)
+        if named is None:
+            raise
+        raise named from error
+    except sa.exc.TimeoutError as error:
+        raise StoreBusy(f"no connection to {_shown(url)} became free in time") from error
+
+
+def _named(error: sa.exc.DBAPIError, url: URL) -> StoreUnavailable | None:
+    cause = (
+        str(error.orig).strip().splitlines()[0] if error.orig is not None and str(error.orig).strip() else str(error)
+    )
+    state = getattr(error.orig, "sqlstate", None)
+    if state in ("40001", "40P01", "55P03"):
+        return StoreBusy(f"{_shown(url)}: another writer was in the way ({cause}); the transaction can be tried again")
+    if "database is locked" in cause:
+        return StoreBusy(
+            f"{_shown(url)}: another process held it for more than {BUSY_SECONDS} s; which one writes so long?"
+        )
+    full = ("disk is full", "disk I/O error", "No space left", "could not extend file")
+    if any(word in cause for word in full) or state == "53100":
+        return StoreUnavailable(f"{_shown(url)}: the disk is full or failing ({cause}); make room, nothing was lost")
+    away = ("unable to open database file", "readonly database", "file is not a database", "malformed")
+    if any(word in cause for word in away):
+        return StoreUnavailable(f"{_shown(url)}: {cause}; look at the path and its permissions")
+    if error.connection_invalidated or (
+        state is None and isinstance(error, sa.exc.OperationalError) and "psycopg" in _module(error)
+    ):
+        return StoreUnavailable(f"{_shown(url)} is away: {cause}")
+    if state is not None and state[:2] in ("08", "53", "57"):
+        return StoreUnavailable(f"{_shown(url)} is away: {cause}")
+    return None
+
+
+def _module(error: sa.exc.DBAPIError) -> str:
+    return type(error.orig).__module__
+
+
+def _shown(url: URL) -> str:
+    return f"the database {url.render_as_string(hide_password=True)}"

@@ -1,0 +1,88 @@
+"""Bringing a database's tables to this release's: Alembic, run from the program itself, with its scripts inside the
+package.
+
+It knows no table; what changes stands in `migrations/versions`, what the tables are in `tables.py`, and a test
+compares both."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from cadence.store.engine import StoreError, fill_fixed_rows
+
+if TYPE_CHECKING:
+    from cadence.store.engine import Store
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_LOCK = 0x4D494752  # any number, the same everywhere: "MIGR"
+
+
+def config() -> Config:
+    """Alembic's configuration: only where the scripts are."""
+    made = Config()
+    made.set_main_option("script_location", os.fspath(_MIGRATIONS).replace("%", "%%"))
+    return made
+
+
+def newest() -> str:
+    """The revision that this release's tables have."""
+    head = ScriptDirectory.from_config(config()).get_current_head()
+    assert head is not None, "the package has no migrations"
+    return head
+
+
+def current(store: Store) -> str | None:
+    """The revision a database's tables have, None in an empty one."""
+    with store.reader.connect() as conn:
+        return MigrationContext.configure(conn).get_current_revision()
+
+
+def upgrade(store: Store) -> None:
+    """Runs what is missing, in one transaction, one process at a time. Raises StoreError when the database is of a
+    newer release."""
+    found = current(store)
+    if found is not None and found != newest() and found not in _known():
+        raise StoreError(
+            f"the database {store.url.render_as_string()} is at revision {found}, which this release doesn't know "
+            f"(it knows up to {newest()}); start the newer release, or take a backup from before"
+        )
+    with store.writer.connect() as conn:
+        sqlite = conn.dialect.name == "sqlite"
+        if sqlite:
+            # A batch rebuild drops the old table: with foreign keys on, its children's rows would go with it. The
+            # pragma is ignored inside a transaction, so it is set on the driver's connection before one begins.
+            _pragma(conn, "OFF")
+        try:
+            with conn.begin():
+                if not sqlite:
+                    conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+                made = config()
+                made.attributes["connection"] = conn
+                command.upgrade(made, "head")
+                if sqlite and conn.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
+                    raise StoreError(
+                        "the migration would leave rows without the rows they point to; nothing was changed"
+                    )
+                fill_fixed_rows(conn, time.time_ns() // 1000)
+        finally:
+            if sqlite:
+                _pragma(conn, "ON")
+
+
+def _known() -> set[str]:
+    return {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
+
+
+def _pragma(conn: sa.Connection, state: str) -> None:
+    driver = conn.connection.driver_connection
+    assert driver is not None
+    driver.execute(f"PRAGMA foreign_keys = {state}")

@@ -1,0 +1,138 @@
+"""Opening, migrating, locking and bulk statements give the same on every database."""
+
+# ruff: noqa: S608
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+from cadence.facts import NONE
+from cadence.store import Store, StoreError
+from cadence.store.bulk import fetch, insert_rows, ints, update_rows, wanted
+from cadence.store.engine import lock_shards
+from cadence.store.ids import SHARDS
+from cadence.store.tables import circle, contact, metadata
+
+
+def test_the_migrations_make_exactly_the_tables_that_are_described(store: Store) -> None:
+    with store.writer.connect() as conn:
+        assert compare_metadata(MigrationContext.configure(conn), metadata) == []
+
+
+def test_migrating_twice_changes_nothing(store: Store) -> None:
+    before = store.version()
+    store.migrate()
+    assert store.version() == before
+
+
+def test_each_shard_has_its_row_from_the_start(store: Store) -> None:
+    with store.read() as conn:
+        assert fetch(conn, "SELECT count(*), min(shard), max(shard) FROM shard") == [(SHARDS, 0, SHARDS - 1)]
+
+
+def test_a_database_of_a_newer_release_is_refused_by_name(store: Store) -> None:
+    with store.write() as conn:
+        conn.exec_driver_sql("UPDATE alembic_version SET version_num = 'tomorrow'")
+    with pytest.raises(StoreError, match="tomorrow"):
+        store.migrate()
+
+
+def test_none_is_written_as_null_and_read_back_as_none(store: Store) -> None:
+    _circles(store, 3)
+    with store.write() as conn:
+        update_rows(
+            conn, circle, {"shard": np.zeros(3, np.int64), "id": np.arange(3)}, {"merged_at": np.array([5, NONE, 7])}
+        )
+    with store.read() as conn:
+        rows = fetch(conn, "SELECT merged_at FROM circle ORDER BY id")
+    assert ints([r[0] for r in rows]).tolist() == [5, NONE, 7]
+
+
+@pytest.mark.parametrize(
+    ("fold", "left"),
+    [("set", [1, 9, 4]), ("add", [1, 14, 4]), ("max", [1, 9, 4]), ("min", [1, 5, 4]), ("keep", [1, 5, 4])],
+)
+def test_a_new_value_joins_the_stored_one_as_asked(store: Store, fold: str, left: list[int]) -> None:
+    _circles(store, 3)
+    keys = {"shard": [0, 0, 0], "id": [0, 1, 2]}
+    with store.write() as conn:
+        update_rows(conn, circle, keys, {"next_number": [1, 5, 4]})
+        update_rows(conn, circle, {"shard": [0], "id": [1]}, {"next_number": [9]}, {"next_number": fold})  # type: ignore[dict-item]
+        assert [r[0] for r in fetch(conn, "SELECT next_number FROM circle ORDER BY id")] == left
+
+
+@pytest.mark.parametrize("fold", ["max", "min", "keep"])
+def test_a_value_joins_an_empty_place_by_taking_it(store: Store, fold: str) -> None:
+    _circles(store, 1)
+    with store.write() as conn:
+        update_rows(conn, circle, {"shard": [0], "id": [0]}, {"merged_at": [9]}, {"merged_at": fold})  # type: ignore[dict-item]
+        assert fetch(conn, "SELECT merged_at FROM circle") == [(9,)]
+
+
+def test_rows_that_clash_are_left_out_when_asked(store: Store) -> None:
+    _circles(store, 3)
+    with store.write() as conn:
+        assert insert_rows(conn, circle, {"shard": [0, 0], "id": [2, 3]}, "nothing") == 1
+
+
+def test_rows_that_clash_are_an_error_else(store: Store) -> None:
+    _circles(store, 3)
+    with pytest.raises(sa.exc.IntegrityError), store.write() as conn:
+        insert_rows(conn, circle, {"shard": [0], "id": [2]})
+
+
+def test_what_is_wanted_keeps_its_order(store: Store) -> None:
+    _circles(store, 5)
+    with store.read() as conn:
+        sql, params = wanted(conn, "w", {"shard": np.zeros(3, np.int64), "id": [4, 0, 2]})
+        rows = fetch(
+            conn, f"SELECT w.row, c.id FROM {sql} CROSS JOIN circle c WHERE c.shard = w.shard AND c.id = w.id", **params
+        )
+    assert sorted(rows) == [(0, 4), (1, 0), (2, 2)]
+
+
+def test_texts_floats_and_flags_come_back_as_they_went(store: Store) -> None:
+    row = {
+        "shard": [1],
+        "id": [1],
+        "circle": [1],
+        "country": ["Å"],
+        "spend": np.array([1.5]),
+        "created_at": [1],
+        "recorded_at": [1],
+    }
+    with store.write() as conn:
+        insert_rows(conn, contact, row)
+        assert fetch(conn, "SELECT country, spend, orders, last_touch FROM contact") == [("Å", 1.5, 0, None)]
+
+
+def test_no_update_is_lost_between_writers(store: Store) -> None:
+    _circles(store, 1)
+
+    def add() -> None:
+        for _ in range(25):
+            with store.write() as conn:
+                lock_shards(conn, [0])
+                (seen,) = fetch(conn, "SELECT next_number FROM circle")[0]
+                update_rows(conn, circle, {"shard": [0], "id": [0]}, {"next_number": [seen + 1]})
+
+    threads = [threading.Thread(target=add) for _ in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    with store.read() as conn:
+        assert fetch(conn, "SELECT next_number FROM circle") == [(101,)]
+
+
+def _circles(store: Store, n: int) -> None:
+    with store.write() as conn:
+        insert_rows(
+            conn, circle, {"shard": np.zeros(n, np.int64), "id": np.arange(n), "next_number": np.ones(n, np.int64)}
+        )
