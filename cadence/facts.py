@@ -1,8 +1,12 @@
-"""What is known: contacts, messages, touches, events, consents and holds, as columns, and the vocabulary they are told in.
+"""What is known: contacts, messages, touches, events, consents and holds, as columns, and the vocabulary they are
+told in.
 
-This module is the ground floor. It knows no rule, no policy, no table and no clock; everything above it speaks its words.
-Columns are numpy arrays. Instants are int64 microseconds since 1970-01-01 UTC. Names (of categories, channels, campaigns...)
-are int64 keys made by `key`, so that columns from anywhere can be compared without a shared dictionary; 0 is "has none".
+This module is the ground floor. It knows no rule, no policy, no table and no clock; everything above it speaks its
+words.
+Columns are numpy arrays. Instants are int64 microseconds since 1970-01-01 UTC. Names (of categories, channels,
+campaigns...)
+are int64 keys made by `key`, so that columns from anywhere can be compared without a shared dictionary; 0 is "has
+none".
 """
 
 from __future__ import annotations
@@ -56,7 +60,8 @@ def micros(instant: datetime) -> int:
 
 
 def instant(at: int) -> datetime:
-    """Microseconds since 1970 UTC as an aware datetime. Raises ValueError for NEVER, HELD and NONE, which are no instants."""
+    """Microseconds since 1970 UTC as an aware datetime. Raises ValueError for NEVER, HELD and NONE, which are no
+    instants."""
     if at in (NEVER, HELD, NONE):
         raise ValueError("never, held and none are no instants")
     return _EPOCH + timedelta(microseconds=at)
@@ -181,7 +186,8 @@ class Ragged:
 
 
 def expand(begin: Ints, end: Ints) -> tuple[Ints, Ints]:
-    """All indices of the half-open ranges [begin[i], end[i]), one after another, and where each range starts (int64[n + 1])."""
+    """All indices of the half-open ranges [begin[i], end[i]), one after another, and where each range starts
+    (int64[n + 1])."""
     lengths = end - begin
     start = np.zeros(len(begin) + 1, np.int64)
     np.cumsum(lengths, out=start[1:])
@@ -213,7 +219,8 @@ class Coded:
 
 
 Column = Floats | Coded | npt.NDArray[np.object_]
-"""An attribute of contacts: float64 (NaN missing), coded texts, or any Python values (None missing; lists, dates, booleans)."""
+"""An attribute of contacts: float64 (NaN missing), coded texts, or any Python values (None missing; lists, dates,
+booleans)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +265,8 @@ class People:
     first_purchase: Ints
     """NONE where there is none."""
     latest: Mapping[EventKind, Ints]
-    """The latest event of each kind up to now, NONE where there is none; kinds left out never happened to anyone here."""
+    """The latest event of each kind up to now, NONE where there is none; kinds left out never happened to anyone
+    here."""
 
     def __len__(self) -> int:
         return len(self.id)
@@ -281,7 +289,8 @@ class Addresses:
 
 @dataclass(frozen=True, slots=True)
 class Consents:
-    """What contacts have said, sorted by contact, then in the order of language.md section 5 (at, stops last at one instant).
+    """What contacts have said, sorted by contact, then in the order of language.md section 5 (at, stops last at one
+    instant).
 
     A complaint and a do-not-contact stand here as stops that name everything. Undated ones lie at NONE."""
 
@@ -392,7 +401,11 @@ class Candidates:
     def take(self, rows: Ints) -> Candidates:
         """The same columns for these rows."""
         return replace(
-            self, **{name: getattr(self, name).take(rows) if name == "tags" else getattr(self, name)[rows] for name in self.__slots__}
+            self,
+            **{
+                name: getattr(self, name).take(rows) if name == "tags" else getattr(self, name)[rows]
+                for name in self.__slots__
+            },
         )
 
 

@@ -52,9 +52,11 @@ def lookahead(
     reach: int,
     welcome_of: Callable[[Ints, Ints], Ints],
 ) -> Yielding:
-    """Which of the messages about to be sent (rows, one a circle) must wait for a more important one of the same contact.
+    """Which of the messages about to be sent (rows, one a circle) must wait for a more important one of the same
+    contact.
 
-    waiting: rows that could be favoured. welcome_of(rows, sent): the welcome instants of rows with `sent` rows sent now.
+    waiting: rows that could be favoured. welcome_of(rows, sent): the welcome instants of rows with `sent` rows sent
+    now.
     A message that expires by then isn't held; a released one isn't either."""
     nobody = np.zeros(0, np.int64)
     sender = sending[marketing[sending] & ~candidates.released[sending]]

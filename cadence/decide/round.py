@@ -1,19 +1,35 @@
 """A whole round of decisions: a batch of candidates and the history of their circles in, an outcome for each out.
 
-The steps: segments, who is governed, the welcome instants, who goes first, what that leaves for the others. All of it is pure;
+The steps: segments, who is governed, the welcome instants, who goes first, what that leaves for the others. All of
+it is pure;
 claiming, loading and writing down are the queue's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from cadence.decide.arbitration import Yielding, lookahead, ranks
 from cadence.decide.welcome import Welcome, welcome
-from cadence.facts import HELD, NONE, Bools, Candidates, Codes, History, Ints, Outcome, Push, Ragged, Touches, Verdict
+from cadence.facts import (
+    HELD,
+    NONE,
+    Bools,
+    Candidates,
+    Coded,
+    Codes,
+    History,
+    Ints,
+    Outcome,
+    Push,
+    Ragged,
+    Touches,
+    Verdict,
+)
 from cadence.policy.conditions import ContactFacts
 from cadence.policy.governed import Governed, governed
 from cadence.policy.policy import Policy
@@ -39,60 +55,138 @@ class Decided:
     """What the conditions saw: `segments.next_change` tells from it when time alone changes an answer."""
 
 
-def decide(policy: Policy, history: History, candidates: Candidates, now: int) -> Decided:
-    """Decide every due candidate at the instant `now`.
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a round came to as columns, without evidence: k due candidates, in the order in which they were decided."""
 
-    Candidates that aren't due are only looked at by lookahead. Several for one circle go in the order of arbitration, each
+    rows: Ints
+    """Rows in Candidates, int64[k]."""
+    verdict: npt.NDArray[np.int8]
+    """`Verdict`, int8[k]."""
+    welcome_at: Ints
+    """The welcome instants, HELD or NEVER, int64[k]."""
+    rule: Coded
+    """The binding rules' names; missing where nothing pushed."""
+
+
+def decide(policy: Policy, history: History, candidates: Candidates, now: int) -> Decided:
+    """Decide every due candidate at the instant `now`, with evidence.
+
+    Candidates that aren't due are only looked at by lookahead. Several for one circle go in the order of
+    arbitration, each
     seeing the touches of those before it; such a touch bears the id of its message, negated, in later evidence.
     Deterministic: same input, same outcomes."""
-    facts = ContactFacts.of(policy, history, now)
-    segment = segment_of(policy, facts)
-    round_ = _Round(policy, history, candidates, now, facts, segment)
-    due = np.flatnonzero(candidates.due)
-    circle = history.people.circle[candidates.contact[due]].astype(np.int64)
-    turn = ranks(candidates.take(due), circle, policy.arbitration)
-    outcomes: list[Outcome] = []
-    for place in range(int(turn.max(initial=-1)) + 1):
-        outcomes += round_.take_turn(due[turn == place])
-    return Decided(outcomes, segment, facts)
+    round_ = _Round(policy, history, candidates, now)
+    outcomes = [turn.outcome(i, candidates, now) for turn in round_.turns() for i in range(len(turn.found.rows))]
+    return Decided(outcomes, round_.segment, round_.facts)
+
+
+def decide_columns(policy: Policy, history: History, candidates: Candidates, now: int) -> Answers:
+    """The same decisions as `decide`, as columns and without evidence: for simulations, counts and benchmarks."""
+    names = tuple(dict.fromkeys([*(r.name for r in policy.rules), LOOKAHEAD, ERROR, EXPIRY]))
+    place = {name: i for i, name in enumerate(names)}
+    turns = list(_Round(policy, history, candidates, now).turns())
+    empty = np.zeros(0, np.int64)
+    return Answers(
+        np.concatenate([empty, *(t.found.rows for t in turns)]),
+        np.concatenate([empty, *(t.verdict for t in turns)]).astype(np.int8),
+        np.concatenate([empty, *(t.at for t in turns)]),
+        Coded(np.concatenate([empty, *(t.rule_codes(place) for t in turns)]).astype(np.int32), names),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """One message of each circle at most, decided: the columns, and what evidence is made from."""
+
+    view: View
+    rules: Sequence[Governed]
+    watching: Sequence[Governed]
+    found: Welcome
+    yielding: Yielding
+    at: Ints
+    verdict: npt.NDArray[np.int8]
+    yields: Ints
+    """Place in `yielding` of each message that lets another pass, -1 for the others."""
+    expired: Bools
+
+    def rule_codes(self, place: Mapping[str, int]) -> Codes:
+        """The binding rule of each message, as its place in a list of names."""
+        names = np.array([*(place[g.rule.name] for g in self.rules), -1], np.int32)
+        codes = names[self.found.binding]
+        codes[self.yields >= 0] = place[LOOKAHEAD]
+        codes[self.expired & (codes < 0)] = place[EXPIRY]
+        for i, row in enumerate(self.found.rows) if self.found.errors else ():
+            if (int(self.found.binding[i]), int(row)) in self.found.errors:
+                codes[i] = place[ERROR]
+        return codes
+
+    def outcome(self, i: int, candidates: Candidates, now: int) -> Outcome:
+        """One message's outcome, with its evidence."""
+        row, by, at = int(self.found.rows[i]), int(self.found.binding[i]), int(self.at[i])
+        rule = self.rules[by].rule.name if by >= 0 else None
+        pushes = _pushes(self.view, self.rules, self.found, i)
+        if (by, row) in self.found.errors:
+            rule = ERROR
+        if self.yields[i] >= 0:
+            rule = LOOKAHEAD
+            favoured = int(candidates.id[self.yielding.favoured[self.yields[i]]])
+            pushes = (*pushes, Push(LOOKAHEAD, LOOKAHEAD, at, (), {"message": favoured}))
+        if self.expired[i]:
+            rule = rule or EXPIRY
+        watched = self._watched(row, at if at < HELD else now)
+        return Outcome(int(candidates.id[row]), Verdict(int(self.verdict[i])), at, rule, pushes, watched)
+
+    def _watched(self, row: int, start: int) -> tuple[Push, ...]:
+        """What rules that only watch would have answered from the instant that the others accept."""
+        mine = [g for g in self.watching if g.candidates[row]]
+        if not mine:
+            return ()
+        return _pushes(self.view, mine, welcome(self.view, mine, np.array([row], np.int64), start), 0)
 
 
 class _Round:
     """The history as it grows while a round goes on, and who still waits."""
 
-    def __init__(
-        self, policy: Policy, history: History, candidates: Candidates, now: int, facts: ContactFacts, segment: Codes
-    ) -> None:
+    def __init__(self, policy: Policy, history: History, candidates: Candidates, now: int) -> None:
         self.policy, self.history, self.candidates, self.now = policy, history, candidates, now
-        self.facts, self.segment = facts, segment
+        self.segment = segment_of(policy, ContactFacts.of(policy, history, now))
+        self.facts = ContactFacts(now, history, policy, self.segment)
         self.waits = np.ones(len(candidates), bool)
-        self._made: tuple[View, list[Governed], list[Governed]] | None = None
 
-    def take_turn(self, rows: Ints) -> list[Outcome]:
-        """Decide candidates of different circles, and let the sent ones be touches from then on."""
-        view, binding, watching = self._seen(self.history)
-        found = welcome(view, binding, rows, self.now)
-        sends = (found.at == self.now) & (self.candidates.expires_at[rows] > self.now)
+    def turns(self) -> Iterator[_Turn]:
+        """Turn by turn, the most important message of each circle first."""
+        due = np.flatnonzero(self.candidates.due)
+        circle = self.history.people.circle[self.candidates.contact[due]].astype(np.int64)
+        turn = ranks(self.candidates.take(due), circle, self.policy.arbitration)
+        for place in range(int(turn.max(initial=-1)) + 1):
+            yield self._turn(due[turn == place])
+
+    def _turn(self, rows: Ints) -> _Turn:
+        """Decide messages of different circles, and let the sent ones be touches from then on."""
+        view, rules, watching = self._seen(self.history)
+        found = welcome(view, rules, rows, self.now)
+        expires = self.candidates.expires_at[rows]
+        expired = expires <= self.now
+        sends = (found.at == self.now) & ~expired
         self.waits[rows[sends]] = False
         yielding = self._yield(view, rows[sends])
-        outcomes = [
-            self._outcome(view, binding, watching, found, i, yielding) for i in range(len(rows))
-        ]
-        sent = rows[np.array([o.verdict is Verdict.SEND for o in outcomes], bool)] if len(rows) else rows
-        final = np.array([o.verdict is not Verdict.DEFER for o in outcomes], bool)
-        self.waits[rows] = ~final
-        if len(sent):
-            self.history = replace(self.history, touches=_with_touches(self.history, self.candidates, sent, self.now))
-            self._made = None
-        return outcomes
+        at, yields = found.at.copy(), np.full(len(rows), -1, np.int64)
+        place = np.searchsorted(rows, yielding.rows)
+        at[place], yields[place], sends[place] = yielding.until, np.arange(len(yielding.rows)), False
+        defers = ~sends & ~expired & ((at < expires) | (at == HELD))
+        verdict = np.select([sends, defers], [Verdict.SEND, Verdict.DEFER], Verdict.SUPPRESS).astype(np.int8)
+        self.waits[rows] = defers
+        if sends.any():
+            grown = _with_touches(self.history, self.candidates, rows[sends], self.now)
+            self.history = replace(self.history, touches=grown)
+        return _Turn(view, rules, watching, found, yielding, at, verdict, yields, expired)
 
     def _seen(self, history: History) -> tuple[View, list[Governed], list[Governed]]:
         """The view of this history, the rules that bind, and those that only watch."""
-        if self._made is None or self._made[0].history is not history:
-            view = View(self.now, history, self.candidates, self.policy.by_key, self.policy.renamed)
-            rules = governed(self.policy, view, self.facts, self.segment)
-            self._made = (view, [g for g in rules if not g.rule.only_watch], [g for g in rules if g.rule.only_watch])
-        return self._made
+        view = View(self.now, history, self.candidates, self.policy.by_key, self.policy.renamed)
+        rules = governed(self.policy, view, self.facts, self.segment)
+        return view, [g for g in rules if not g.rule.only_watch], [g for g in rules if g.rule.only_watch]
 
     def _yield(self, view: View, sending: Ints) -> Yielding:
         """Which of those about to go must let a more important message of the same contact pass."""
@@ -101,8 +195,7 @@ class _Round:
             history = self.history
             if len(sent):
                 history = replace(history, touches=_with_touches(history, self.candidates, sent, self.now))
-            seen = View(self.now, history, self.candidates, self.policy.by_key, self.policy.renamed)
-            rules = [g for g in governed(self.policy, seen, self.facts, self.segment) if not g.rule.only_watch]
+            seen, rules, _ = self._seen(history)
             return welcome(seen, rules, rows, self.now).at
 
         reach = self.policy.arbitration.lookahead
@@ -110,54 +203,17 @@ class _Round:
             self.candidates, sending, np.flatnonzero(self.waits), view.marketing(), self.now, reach, welcome_of
         )
 
-    def _outcome(
-        self,
-        view: View,
-        binding: Sequence[Governed],
-        watching: Sequence[Governed],
-        found: Welcome,
-        i: int,
-        yielding: Yielding,
-    ) -> Outcome:
-        row, at, by = int(found.rows[i]), int(found.at[i]), int(found.binding[i])
-        message, expires = int(self.candidates.id[row]), int(self.candidates.expires_at[row])
-        pushes = _pushes(view, binding, found, i)
-        watched = self._watched(view, watching, row, at)
-        rule = binding[by].rule.name if by >= 0 else None
-        if at == HELD and by >= 0 and (by, row) in found.errors:
-            rule = ERROR
-        place = np.searchsorted(yielding.rows, row)
-        if at == self.now and place < len(yielding.rows) and yielding.rows[place] == row:
-            at, rule = int(yielding.until[place]), LOOKAHEAD
-            favoured = int(self.candidates.id[yielding.favoured[place]])
-            pushes = (*pushes, Push(LOOKAHEAD, LOOKAHEAD, at, (), {"message": favoured}))
-        if expires <= self.now:
-            return Outcome(message, Verdict.SUPPRESS, at, rule or EXPIRY, pushes, watched)
-        if at == self.now:
-            return Outcome(message, Verdict.SEND, at, rule, pushes, watched)
-        verdict = Verdict.DEFER if at < expires or at == HELD else Verdict.SUPPRESS
-        return Outcome(message, verdict, at, rule, pushes, watched)
-
-    def _watched(self, view: View, watching: Sequence[Governed], row: int, at: int) -> tuple[Push, ...]:
-        """What rules that only watch would have answered from the instant that the others accept."""
-        start = at if at < HELD else self.now
-        mine = [g for g in watching if g.candidates[row]]
-        if not mine:
-            return ()
-        found = welcome(view, mine, np.array([row], np.int64), start)
-        return _pushes(view, mine, found, 0)
-
 
 def _pushes(view: View, rules: Sequence[Governed], found: Welcome, i: int) -> tuple[Push, ...]:
     """The evidence: the last answer of each rule that pushed, in binding order."""
     row = int(found.rows[i])
     out = []
     for j in np.flatnonzero(found.answers[:, i] != NONE):
-        rule, answer = rules[j].rule, int(found.answers[j, i])
+        rule, answer = rules[int(j)].rule, int(found.answers[j, i])
         if (error := found.errors.get((int(j), row))) is not None:
             out.append(Push(rule.name, rule.kind, HELD, (), {"error": error}))
         else:
-            out.append(rules[j].module.push(rule, view, row, int(found.asked[j, i]), answer))
+            out.append(rules[int(j)].module.push(rule, view, row, int(found.asked[j, i]), answer))
     return tuple(out)
 
 
@@ -178,4 +234,3 @@ def _with_touches(history: History, candidates: Candidates, sent: Ints, now: int
     )
     grown = Touches(**columns)  # type: ignore[arg-type]
     return grown.take(np.lexsort((np.arange(len(old) + n), grown.at, grown.contact)))
-

@@ -1,7 +1,10 @@
-"""The welcome instant: the least instant that all rules accept, found as a fixed point over columns (design.md section 3).
+"""The welcome instant: the least instant that all rules accept, found as a fixed point over columns (design.md
+section 3).
 
-Each pass asks every rule from the same instant and goes on from the latest answer, until nothing moves. Only the candidates
-that moved are asked again. What a rule's answer means for a message, and in which order messages go, is decided elsewhere.
+Each pass asks every rule from the same instant and goes on from the latest answer, until nothing moves. Only the
+candidates
+that moved are asked again. What a rule's answer means for a message, and in which order messages go, is decided
+elsewhere.
 """
 
 from __future__ import annotations
@@ -40,7 +43,8 @@ class Welcome:
 def welcome(view: View, rules: Sequence[Governed], rows: Ints, start: int) -> Welcome:
     """The welcome instants of these candidates from `start` on.
 
-    No accepted instant within five years of it is NEVER; then the first rule, in the order given, of all that pushed binds."""
+    No accepted instant within five years of it is NEVER; then the first rule, in the order given, of all that pushed
+    binds."""
     k = len(rows)
     at = np.full(k, start, np.int64)
     binding = np.full(k, -1, np.int32)
@@ -74,7 +78,8 @@ def _ask_all(
     asked: Ints,
     errors: dict[tuple[int, int], str],
 ) -> tuple[Ints, Codes]:
-    """One pass: every rule asked from the same instants. The latest answer of each active candidate, and whose it was."""
+    """One pass: every rule asked from the same instants. The latest answer of each active candidate, and whose it
+    was."""
     latest = at[active].copy()
     by = np.full(len(active), -1, np.int32)
     for j, governed in enumerate(rules):
@@ -98,7 +103,8 @@ def _ask_all(
 
 
 def _ask(view: View, governed: Governed, rows: Ints, t: Ints, j: int, errors: dict[tuple[int, int], str]) -> Ints:
-    """One rule's answers. Where it throws, its candidates are asked one by one, and only those that make it throw are held."""
+    """One rule's answers. Where it throws, its candidates are asked one by one, and only those that make it throw
+    are held."""
     if governed.error is not None:
         errors.update({(j, int(row)): governed.error for row in rows})
         return np.full(len(rows), HELD, np.int64)

@@ -1,4 +1,5 @@
-"""Who is governed by which rule: filters, `except`, `where`, `in_force`, segments, exemptions and releases, in one place.
+"""Who is governed by which rule: filters, `except`, `where`, `in_force`, segments, exemptions and releases, in one
+place.
 
 It answers with a column of yes and no per rule. What a rule then says is the rule's business.
 """
@@ -32,7 +33,8 @@ class Governed:
 def governed(policy: Policy, view: View, facts: ContactFacts, segment: Codes) -> list[Governed]:
     """Each rule of the policy, in binding order, with the candidates it governs; rules that govern nobody are left out.
 
-    segment: int32[contacts], index into policy.segments. A rule with `each: tag` stands once for each place of a tag."""
+    segment: int32[contacts], index into policy.segments. A rule with `each: tag` stands once for each place of a
+    tag."""
     marketing = view.marketing()
     found = []
     for rule in policy.rules:
@@ -73,7 +75,6 @@ def _exempt(policy: Policy, rule: Rule, view: View) -> Bools:
     words = {"all", rule.kind, rule.name} | ({"caps"} if rule.kind == "gap" else set())
     exempting = [k for k, c in policy.by_key.items() if words & c.exempt]
     return np.isin(view.candidates.category, exempting) if exempting else np.zeros(len(view.candidates), bool)
-
 
 
 def _in_force(rule: Rule, now: int) -> bool:

@@ -1,6 +1,8 @@
-"""Which kinds of rule there are: a plain table, in the order in which always-on rules bind. Adding a rule adds a line here.
+"""Which kinds of rule there are: a plain table, in the order in which always-on rules bind. Adding a rule adds a
+line here.
 
-A rule is a module with these names (see `RuleModule`); how it is chosen, counted, named and ordered is not its business.
+A rule is a module with these names (see `RuleModule`); how it is chosen, counted, named and ordered is not its
+business.
 """
 
 from __future__ import annotations
@@ -48,7 +50,8 @@ class RuleModule(Protocol):
         """Which events are needed as rows, and how far back. Latest instants per kind are always there."""
 
     def welcome_at(self, rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:
-        """For candidates `rows`, from instants t on: the earliest welcome instant >= t, HELD or NEVER. int64[len(rows)]."""
+        """For candidates `rows`, from instants t on: the earliest welcome instant >= t, HELD or NEVER.
+        int64[len(rows)]."""
 
     def push(self, rule: Rule, view: View, row: int, t: int, welcome_at: int) -> Push:
         """The evidence for one candidate's answer."""

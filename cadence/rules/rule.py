@@ -1,25 +1,58 @@
 """What a rule is told about itself: its kind, its name, its keys and whom it governs; and what the categories say.
 
-The policy makes these out of YAML and hands them to the decision core; nothing here reads YAML, and nothing here decides.
+The policy makes these out of YAML and hands them to the decision core; nothing here reads YAML, and nothing here
+decides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from cadence.calendar import Duration
-from cadence.facts import key
+from cadence.calendar import Duration, DurationField
+from cadence.facts import EventKind, key
 
 
 class Keys(BaseModel):
     """The base of every rule's own keys, as YAML writes them. What every rule may carry stands in `Rule`, not here."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True)
+
+
+def _exact(duration: Duration) -> Duration:
+    if not duration.exact:
+        raise ValueError(f"{duration.text!r} differs in length from month to month; write it in days, for example
+        '30d'")
+    return duration
+
+
+ExactDuration = Annotated[
+    DurationField, AfterValidator(_exact), Field(json_schema_extra={"pattern": r"^0*[1-9][0-9]*(s|m|h|d|w)$"})
+]
+"""A duration that is the same everywhere: no months and years."""
+
+Count = Annotated[int, Field(strict=True, ge=1)]
+"""A whole number of at least 1. `true` and `"2"` are none."""
+
+
+def event_words(kinds: Sequence[EventKind]) -> Callable[[Sequence[str]], tuple[str, ...]]:
+    """A check that all words are events of these kinds. It raises ValueError naming the nearest right word."""
+    allowed = [k.word for k in kinds]
+
+    def check(words: Sequence[str]) -> tuple[str, ...]:
+        for word in words:
+            if word not in allowed:
+                near = difflib.get_close_matches(word, allowed, n=1)
+                hint = f"did you mean {near[0]}? " if near else ""
+                raise ValueError(f"{word!r} can't stand here; {hint}allowed are {', '.join(allowed)}")
+        return tuple(words)
+
+    return check
 
 
 class Each(StrEnum):
@@ -111,7 +144,8 @@ class Category:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One line of the policy, made ready: the kind's own keys, and what every rule may carry (language.md section 4)."""
+    """One line of the policy, made ready: the kind's own keys, and what every rule may carry (language.md section
+    4)."""
 
     kind: str
     name: str

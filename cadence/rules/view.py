@@ -1,19 +1,25 @@
-"""What a rule sees of one round: the candidates, the history of their circles, and the touches it counts for each of them.
+"""What a rule sees of one round: the candidates, the history of their circles, and the touches it counts for each of
+them.
 
-Choosing the touches is the same for every kind (language.md section 4: filters, `except`, `counts`, `each`, `across`), so it is
-done here, once a round and rule, and remembered. A run of touches is a range in an array, so that asking for "the N-th most
+Choosing the touches is the same for every kind (language.md section 4: filters, `except`, `counts`, `each`,
+`across`), so it is
+done here, once a round and rule, and remembered. A run of touches is a range in an array, so that asking for "the
+N-th most
 recent" costs the same however long the history is. Nothing here decides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar, cast
 
 import numpy as np
 
-from cadence.facts import NONE, Bools, Candidates, EventKind, Floats, History, Ints, Touches, expand
+from cadence.facts import NONE, Bools, Candidates, Consents, EventKind, Floats, History, Ints, Touches, expand
 from cadence.rules.rule import Across, Category, Each, Filters, Rule
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +38,8 @@ class Runs:
         return self.end[rows] - self.begin[rows]
 
     def most_recent(self, rows: Ints, nth: int | Ints = 1) -> Ints:
-        """The instant of the nth most recent touch (1: the latest) of each of these candidates; NONE where there are fewer."""
+        """The instant of the nth most recent touch (1: the latest) of each of these candidates; NONE where there are
+        fewer."""
         place = self.end[rows] - nth
         there = place >= self.begin[rows]
         out = np.full(len(rows), NONE, np.int64)
@@ -43,6 +50,22 @@ class Runs:
         """Rows in History.touches of one candidate's run, oldest first."""
         return self.touch[self.begin[row] : self.end[row]]
 
+    def after(self, rows: Ints, instant: Ints) -> Ints:
+        """How many touches of each of these candidates' runs lie strictly after its instant: int64[len(rows)]."""
+        low, end = self.begin[rows].copy(), self.end[rows]
+        found = np.zeros(len(rows), np.int64)
+        open_ = np.flatnonzero(self.most_recent(rows) > instant)
+        low, high, wanted = low[open_], end[open_].copy(), instant[open_]
+        searching = np.arange(len(open_), dtype=np.int64)
+        while len(searching):
+            middle = (low[searching] + high[searching]) // 2
+            later = self.at[middle] > wanted[searching]
+            high[searching[later]] = middle[later]
+            low[searching[~later]] = middle[~later] + 1
+            searching = searching[low[searching] < high[searching]]
+        found[open_] = end[open_] - low
+        return found
+
     def since(self, row: int, after: int) -> Ints:
         """Those of one candidate's run that lie strictly after an instant."""
         first = self.begin[row] + np.searchsorted(self.at[self.begin[row] : self.end[row]], after, side="right")
@@ -52,7 +75,8 @@ class Runs:
 class View:
     """One round as rules see it. Columns only; pure; made anew for each round.
 
-    now: the instant of the round. categories: by key, old names included. renamed: old key to new key, for categories and
+    now: the instant of the round. categories: by key, old names included. renamed: old key to new key, for
+    categories and
     campaigns whose names changed."""
 
     def __init__(
@@ -73,26 +97,30 @@ class View:
         self._renamed = dict(renamed or {})
         self._selected: dict[object, tuple[Ints, Ints]] = {}
         self._runs: dict[object, Runs] = {}
-        self._columns: dict[object, Ints] = {}
+        self._columns: dict[object, object] = {}
 
     @property
     def zone(self) -> Ints:
         """The zone (index) that local days and calendar periods of each candidate's contact go by."""
-        return self._remember("zone", lambda: self.people.zones.values[self.people.zones.start[:-1]][self.candidates.contact])
+        return self.remember("zone", lambda:
+        self.people.zones.values[self.people.zones.start[:-1]][self.candidates.contact])
 
     def marketing(self) -> Bools:
         """Which candidates are marketing. A category the policy doesn't know is."""
         return ~self.of_category(lambda c: c is not None and c.transactional).astype(bool)
 
-    def of_category(self, what: object) -> Ints:
+    def of_category(self, what: Callable[[Category | None], float]) -> Floats:
         """A number per candidate that depends on its category alone: what(Category or None)."""
-        keys, inverse = np.unique(self.candidates.category, return_inverse=True)
-        return np.array([what(self.categories.get(int(k))) for k in keys], np.float64)[inverse] if len(keys) else np.zeros(0)  # type: ignore[operator]
+        values = {k: float(what(c)) for k, c in self.categories.items()}
+        return self.lookup(self.candidates.category, values, float(what(None)))
 
     def lookup(self, column: Ints, values: Mapping[int, float], default: float) -> Floats:
         """Each key of a column as the number a mapping has for it."""
-        keys, inverse = np.unique(column, return_inverse=True)
-        return np.array([values.get(int(k), default) for k in keys], np.float64)[inverse] if len(keys) else np.zeros(0)
+        found = np.full(len(column), default, np.float64)
+        for name, value in values.items():
+            if value != default:
+                found[column == name] = value
+        return found
 
     def latest(self, kinds: Sequence[EventKind]) -> Ints:
         """For each contact the latest event of any of these kinds up to now; NONE where there is none."""
@@ -107,8 +135,8 @@ class View:
         mask = np.ones(len(of), bool)
         for column, keys in (
             (of.channel, filters.channels),
-            (self._current(of, "category"), filters.categories),
-            (self._current(of, "campaign"), filters.campaigns),
+            (self.current(of, "category"), filters.categories),
+            (self.current(of, "campaign"), filters.campaigns),
         ):
             if keys:
                 mask &= np.isin(column, self._now_called(keys))
@@ -127,8 +155,10 @@ class View:
     def counted(self, rule: Rule) -> Runs:
         """The touches this rule counts, for every candidate (language.md section 4: `counts`, `each`, `across`).
 
-        Caps and gap with `across: contact` also count what was sent to the message's own mailbox under another contact."""
-        known = (rule.filters, rule.excluded, rule.counts, rule.each, rule.tag, rule.across, rule.kind in ("caps", "gap"))
+        Caps and gap with `across: contact` also count what was sent to the message's own mailbox under another
+        contact."""
+        known = (rule.filters, rule.excluded, rule.counts, rule.each, rule.tag, rule.across, rule.kind in ("caps",
+        "gap"))
         if known not in self._runs:
             self._runs[known] = self._run(rule)
         return self._runs[known]
@@ -151,7 +181,8 @@ class View:
         known = (rule.filters, rule.excluded, rule.counts)
         if known not in self._selected:
             every, offsets = self._every()
-            mask = self.matching(rule.counts.filters, self.touches) if rule.counts else self._counted_categories() & self.in_scope(rule, self.touches)
+            mask = self.matching(rule.counts.filters, self.touches) if rule.counts else self._counted_categories() &
+            self.in_scope(rule, self.touches)
             if mask.all():
                 self._selected[known] = (every, offsets)
             else:
@@ -227,18 +258,20 @@ class View:
         addresses = self.history.addresses
         pairs = np.stack([addresses.contact, addresses.mailbox], axis=1)
         owned = {(int(c), int(m)) for c, m in pairs}
-        return np.fromiter(((int(c), int(m)) in owned and m != 0 for c, m in zip(contact, mailbox, strict=True)), bool, len(contact))
+        return np.fromiter(((int(c), int(m)) in owned and m != 0 for c, m in zip(contact, mailbox, strict=True)),
+        bool, len(contact))
 
     def _same(self, each: Each, tag: int, row: Ints, touch: Ints) -> Bools:
-        """Whether touch and message have the same value of what is counted apart. What a message hasn't equals nothing."""
+        """Whether touch and message have the same value of what is counted apart. What a message hasn't equals
+        nothing."""
         if each is Each.TAG:
             wanted = self.tag(tag)[row]
             index, start = expand(self.touches.tags.start[touch], self.touches.tags.start[touch + 1])
             slot = np.repeat(np.arange(len(touch), dtype=np.int64), np.diff(start))
             hit = self.touches.tags.values[index] == wanted[slot]
             return (np.bincount(slot[hit], minlength=len(touch)) > 0) & (wanted != 0)
-        theirs = self._current(self.touches, each.value)[touch]
-        wanted = self._current(self.candidates, each.value)[row]
+        theirs = self.current(self.touches, each.value)[touch]
+        wanted = self.current(self.candidates, each.value)[row]
         return (theirs == wanted) & (wanted != 0)
 
     def tag(self, place: int) -> Ints:
@@ -251,23 +284,30 @@ class View:
 
     def value_of(self, each: Each, tag: int = 0) -> Ints:
         """Each candidate's value of what is counted apart, 0 where it has none."""
-        return self.tag(tag) if each is Each.TAG else self._current(self.candidates, each.value)
+        return self.tag(tag) if each is Each.TAG else self.current(self.candidates, each.value)
 
-    def _current(self, of: Touches | Candidates, name: str) -> Ints:
+    def current(self, of: Touches | Candidates | Consents, name: str) -> Ints:
         """A column of keys with old names replaced by what they are called now."""
         column: Ints = getattr(of, name)
         if not self._renamed or name not in ("category", "campaign"):
             return column
-        return self._remember((id(of), name), lambda: self._rename(column))
+        return self.remember((id(of), name), lambda: self._rename(column))
 
     def _rename(self, column: Ints) -> Ints:
-        keys, inverse = np.unique(column, return_inverse=True)
-        return np.array([self._renamed.get(int(k), int(k)) for k in keys], np.int64)[inverse]
+        renamed = column.copy()
+        for old, new in self._renamed.items():
+            renamed[column == old] = new
+        return renamed
+
+    def now_called(self, name: int) -> int:
+        """The key of a category or campaign as it is called now."""
+        return self._renamed.get(name, name)
 
     def _now_called(self, keys: frozenset[int]) -> list[int]:
-        return [self._renamed.get(k, k) for k in keys]
+        return [self.now_called(k) for k in keys]
 
-    def _remember(self, known: object, make: object) -> Ints:
+    def remember(self, known: object, make: Callable[[], T]) -> T:
+        """What `make` gives, worked out once a round for each `known` (which names its maker, so that no two clash)."""
         if known not in self._columns:
-            self._columns[known] = make()  # type: ignore[operator]
-        return self._columns[known]
+            self._columns[known] = make()
+        return cast("T", self._columns[known])

@@ -1,0 +1,125 @@
+"""A decision as people and machines read it: verdict, until, rule, a plain sentence, the evidence, the policy's
+version.
+
+It is made from an `Outcome`; what it says in JSON is stable (design.md section 8). It decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from cadence.rules.sentence import sentence
+
+from cadence.facts import HELD, NEVER, Outcome, Push, Verdict, instant
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One rule's last answer on the way to the welcome instant."""
+
+    rule: str
+    kind: str
+    welcome_at: datetime | None
+    """None: not yet known, or never; `because` says which."""
+    because: str
+    touches: tuple[Mapping[str, Any], ...]
+    """The touches that fill its window: id, at, category, channel."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As in `--json`."""
+        return {
+            "rule": self.rule,
+            "kind": self.kind,
+            "welcome_at": text_of(self.welcome_at),
+            "because": self.because,
+            "touches": [{**t, "at": text_of(t["at"])} for t in self.touches],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer for one message."""
+
+    verdict: str
+    """send, defer or suppress."""
+    until: datetime | None
+    """When a deferred message is welcome; None where that isn't known yet, and for the other verdicts."""
+    rule: str | None
+    """The binding rule; None for a message that nothing held."""
+    reason: str
+    """A plain sentence."""
+    evidence: tuple[Evidence, ...]
+    policy: str
+    """The hash of the policy's content."""
+    segment: str | None = None
+    watched: tuple[Evidence, ...] = ()
+    """What rules that only watch would have answered."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As in `--json` (design.md section 8); instants are RFC 3339."""
+        out: dict[str, Any] = {
+            "verdict": self.verdict,
+            "until": text_of(self.until),
+            "rule": self.rule,
+            "reason": self.reason,
+            "evidence": [e.to_json() for e in self.evidence],
+            "policy": self.policy,
+            "segment": self.segment,
+        }
+        if self.watched:
+            out["watched"] = [e.to_json() for e in self.watched]
+        return out
+
+
+def text_of(at: datetime | None) -> str | None:
+    """An instant as RFC 3339 in UTC, to the microsecond where it has any."""
+    if at is None:
+        return None
+    return at.isoformat().replace("+00:00", "Z")
+
+
+def decision_of(
+    outcome: Outcome,
+    *,
+    policy: str,
+    segment: str | None,
+    touches: Mapping[int, Mapping[str, Any]],
+    locale: str = "en",
+    zone: str = "UTC",
+) -> Decision:
+    """An outcome as a decision. touches: what is to be shown of each touch, by the id that the evidence names."""
+    evidence = tuple(_evidence(p, touches, locale, zone) for p in outcome.pushes)
+    known = outcome.verdict is Verdict.DEFER and outcome.welcome_at not in (HELD, NEVER)
+    return Decision(
+        verdict=outcome.verdict.word,
+        until=instant(outcome.welcome_at) if known else None,
+        rule=outcome.rule,
+        reason=_reason(outcome, evidence),
+        evidence=evidence,
+        policy=policy,
+        segment=segment,
+        watched=tuple(_evidence(p, touches, locale, zone) for p in outcome.watched),
+    )
+
+
+def _evidence(push: Push, touches: Mapping[int, Mapping[str, Any]], locale: str, zone: str) -> Evidence:
+    return Evidence(
+        rule=push.rule,
+        kind=push.kind,
+        welcome_at=None if push.welcome_at in (HELD, NEVER) else instant(push.welcome_at),
+        because=sentence(push, push.kind, locale, zone),
+        touches=tuple(touches.get(t, {"id": t, "at": None}) for t in push.touches),
+    )
+
+
+def _reason(outcome: Outcome, evidence: Sequence[Evidence]) -> str:
+    """The sentence of the rule that bound."""
+    by_rule = [e.because for e in evidence if e.rule == outcome.rule]
+    if by_rule:
+        return by_rule[-1]
+    if outcome.verdict is Verdict.SEND:
+        return "Nothing speaks against it now."
+    return "It had expired before it could be welcome."

@@ -1,0 +1,117 @@
+"""What an installation sets: where the database is, which policy, how long things are kept. Not what marketing writes.
+
+Read, in this order, from the environment (`CADENCE_*`), a `.env` file, files in `CADENCE_SECRETS_DIR`, and
+`config/cadence.toml`.
+Each provider brings a model of its own, read by the same way under its name (`read`), so that this page names no
+provider.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, Field, SecretStr
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+CONFIG_FILE = Path("config/cadence.toml")
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Retention(BaseModel):
+    """How long each kind of row is kept, in days, before housekeeping removes it. The daemon removes a bounded
+    number a time."""
+
+    decisions: int = Field(default=400, ge=35)
+    """Decisions. An answer to "why did I get this?" can be given for so long."""
+    messages: int = Field(default=400, ge=35)
+    """Messages that have ended."""
+    touches: int = Field(default=1100, ge=400)
+    """Touches. Never less than the longest window of the policy, whatever is set."""
+    events: int = Field(default=1100, ge=400)
+    """Engagement. Consents, stops, complaints and holds are never removed."""
+
+
+class Settings(BaseModel):
+    """What every part may need to know of the installation."""
+
+    database_url: str = "sqlite:///var/cadence.db"
+    """SQLAlchemy URL: sqlite:///FILE, or postgresql+psycopg://USER@HOST/NAME."""
+    policy: Path = Path("config/policy.yaml")
+    """The policy: a YAML file, or a folder of them."""
+    campaigns: Path = Path("config/campaigns")
+    """The folder of campaigns."""
+    var: Path = Path("var")
+    """Where a run writes what isn't in the database."""
+    provider: str = "maildir"
+    """Which provider hands e-mail over."""
+    sender: str = "Cadence <hello@cadence.example>"
+    """From whom mail comes, unless a campaign says otherwise."""
+    unsubscribe_domain: str = "cadence.example"
+    """The host of the mailbox that takes "unsubscribe" mails."""
+    secret: SecretStr | None = None
+    """Signs the way out in each mail. Made and kept in `var/` where it isn't set."""
+    tick_seconds: float = Field(default=5.0, gt=0)
+    """How often the daemon asks what is due."""
+    batch: int = Field(default=5_000, ge=1, le=50_000)
+    """The most messages one tick takes."""
+    hand_over_within: float = Field(default=300.0, gt=0)
+    """Seconds after its decision within which a message must be handed over; later, it is decided anew."""
+    lease_seconds: float = Field(default=30.0, ge=2)
+    """After so long without a sign of life a daemon's work is taken over."""
+    ask_again_rate: int = Field(default=50_000, ge=100)
+    """After a new policy, so many waiting messages are asked again each minute, oldest first."""
+    log_level: str = "info"
+    retention: Retention = Retention()
+
+
+class _Section(InitSettingsSource):
+    """A table of the TOML file as a source."""
+
+
+def read(model: type[Model], section: str = "", **given: Any) -> Model:
+    """A model of settings, read for this installation. section: the provider's name, or "" for the installation's own.
+
+    The environment's `CADENCE_DATABASE_URL` sets `database_url`; in section `smtp`, `CADENCE_SMTP_HOST` sets `host`,
+    and so does
+    `host` under `[smtp]` in `config/cadence.toml`. Raises pydantic.ValidationError naming each setting that is
+    wrong."""
+    prefix = f"CADENCE_{section.upper()}_" if section else "CADENCE_"
+    secrets = os.environ.get("CADENCE_SECRETS_DIR")
+
+    class Read(BaseSettings, model):  # type: ignore[valid-type, misc]
+        model_config = SettingsConfigDict(
+            env_prefix=prefix, env_file=".env", env_nested_delimiter="__", extra="ignore", secrets_dir=secrets
+        )
+
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            table = _Section(settings_cls, init_kwargs=_table(section, model))
+            return (init_settings, env_settings, dotenv_settings, file_secret_settings, table)
+
+    read_model = Read(**given)
+    return model.model_validate({name: getattr(read_model, name) for name in model.model_fields})
+
+
+def _table(section: str, model: type[BaseModel]) -> dict[str, Any]:
+    """What `config/cadence.toml` says for a section. Raises ValueError naming a key that is none."""
+    if not CONFIG_FILE.is_file():
+        return {}
+    whole = tomllib.loads(CONFIG_FILE.read_text("utf-8"))
+    table = whole.get(section, {}) if section else {k: v for k, v in whole.items() if k in model.model_fields}
+    unknown = set(table) - set(model.model_fields)
+    if unknown:
+        raise ValueError(
+            f"{CONFIG_FILE}, [{section}]: unknown {sorted(unknown)}; allowed: {sorted(model.model_fields)}"
+        )
+    return dict(table)
