@@ -26,8 +26,7 @@ class Keys(BaseModel):
 
 def _exact(duration: Duration) -> Duration:
     if not duration.exact:
-        raise ValueError(f"{duration.text!r} differs in length from month to month; write it in days, for example
-        '30d'")
+        raise ValueError(f"{duration.text!r} differs in length from month to month; write it in days, like '30d'")
     return duration
 
 

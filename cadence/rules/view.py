@@ -102,8 +102,9 @@ class View:
     @property
     def zone(self) -> Ints:
         """The zone (index) that local days and calendar periods of each candidate's contact go by."""
-        return self.remember("zone", lambda:
-        self.people.zones.values[self.people.zones.start[:-1]][self.candidates.contact])
+        return self.remember(
+            "zone", lambda: self.people.zones.values[self.people.zones.start[:-1]][self.candidates.contact]
+        )
 
     def marketing(self) -> Bools:
         """Which candidates are marketing. A category the policy doesn't know is."""
@@ -157,8 +158,15 @@ class View:
 
         Caps and gap with `across: contact` also count what was sent to the message's own mailbox under another
         contact."""
-        known = (rule.filters, rule.excluded, rule.counts, rule.each, rule.tag, rule.across, rule.kind in ("caps",
-        "gap"))
+        known = (
+            rule.filters,
+            rule.excluded,
+            rule.counts,
+            rule.each,
+            rule.tag,
+            rule.across,
+            rule.kind in ("caps", "gap"),
+        )
         if known not in self._runs:
             self._runs[known] = self._run(rule)
         return self._runs[known]
@@ -181,8 +189,10 @@ class View:
         known = (rule.filters, rule.excluded, rule.counts)
         if known not in self._selected:
             every, offsets = self._every()
-            mask = self.matching(rule.counts.filters, self.touches) if rule.counts else self._counted_categories() &
-            self.in_scope(rule, self.touches)
+            if rule.counts is not None:
+                mask = self.matching(rule.counts.filters, self.touches)
+            else:
+                mask = self._counted_categories() & self.in_scope(rule, self.touches)
             if mask.all():
                 self._selected[known] = (every, offsets)
             else:
@@ -258,8 +268,9 @@ class View:
         addresses = self.history.addresses
         pairs = np.stack([addresses.contact, addresses.mailbox], axis=1)
         owned = {(int(c), int(m)) for c, m in pairs}
-        return np.fromiter(((int(c), int(m)) in owned and m != 0 for c, m in zip(contact, mailbox, strict=True)),
-        bool, len(contact))
+        return np.fromiter(
+            ((int(c), int(m)) in owned and m != 0 for c, m in zip(contact, mailbox, strict=True)), bool, len(contact)
+        )
 
     def _same(self, each: Each, tag: int, row: Ints, touch: Ints) -> Bools:
         """Whether touch and message have the same value of what is counted apart. What a message hasn't equals
