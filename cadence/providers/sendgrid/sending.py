@@ -1,0 +1,154 @@
+"""A batch of letters to SendGrid: which receipt each gets.
+
+The first letter of a batch goes alone; only when SendGrid is seen to work do the others go, several at a time. Once an
+answer is about the whole provider, no further request is begun: so a broken service puts few letters in doubt.
+"""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx2
+from sendgrid.helpers.mail.exceptions import SendGridException
+
+from cadence.providers.letter import Letter
+from cadence.providers.provider import Ability, CannotSend, Capabilities, Outcome, Receipt, hand_over, shown
+from cadence.providers.sendgrid.payload import body_of
+from cadence.providers.sendgrid.settings import Settings
+from cadence.providers.sendgrid.verdict import verdict_of, words_of
+
+MAX_ANSWER = 65_536
+"""Bytes read of an answer."""
+MAX_BODY = 20_000_000
+"""SendGrid takes mails up to 30 MB, all told."""
+
+_NEVER_SENT = (
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.PoolTimeout,
+    httpx2.ProxyError,
+    httpx2.UnsupportedProtocol,
+)
+
+
+class SendGrid:
+    """The opened provider."""
+
+    name = "sendgrid"
+    channel = "email"
+    capabilities = Capabilities(
+        max_batch=1_000,
+        cannot={
+            Ability.SETTLE: "SendGrid can't be asked by our id; its webhooks tell later",
+            Ability.NON_ASCII_MAILBOX: "SendGrid takes no mailbox names outside ASCII",
+            Ability.KEEP_MESSAGE_ID: "SendGrid may write a Message-ID of its own; reports carry our id in custom_args",
+        },
+    )
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._closed = False
+        limits = httpx2.Limits(max_connections=settings.connections, max_keepalive_connections=settings.connections)
+        key = settings.api_key.get_secret_value()
+        self._client = httpx2.Client(
+            base_url=settings.host,
+            headers={"Authorization": f"Bearer {key}", "Accept": "application/json", "User-Agent": "cadence"},
+            timeout=settings.timeout,
+            limits=limits,
+            follow_redirects=False,
+        )
+        self._workers = ThreadPoolExecutor(settings.connections, thread_name_prefix="sendgrid")
+
+    def send(self, letters: Sequence[Letter]) -> list[Receipt]:
+        """Hand the letters over, one request each; see `Provider.send`."""
+        if self._closed:
+            raise CannotSend("this SendGrid provider was closed")
+        return hand_over(letters, self.capabilities.max_batch, self._deliver)
+
+    def settle(self, message_ids: Sequence[int]) -> dict[int, bool]:
+        """Can't be asked; raises `CannotSend`."""
+        raise CannotSend(self.capabilities.cannot[Ability.SETTLE])
+
+    def close(self) -> None:
+        """Let go of connections and threads."""
+        self._closed = True
+        self._workers.shutdown()
+        self._client.close()
+
+    def _deliver(self, letters: Sequence[Letter]) -> Iterator[Receipt]:
+        batch = _Batch(ends=time.monotonic() + self._settings.call_timeout)
+        yield self._one(letters[0], batch)
+        # map gives them in order, and each catches its own errors, so that none is forgotten for another's sake
+        yield from self._workers.map(lambda letter: self._one(letter, batch), letters[1:])
+
+    def _one(self, letter: Letter, batch: "_Batch") -> Receipt:
+        if letter.needs_utf8:
+            detail = f"{self.capabilities.cannot[Ability.NON_ASCII_MAILBOX]}: use another address, or another provider"
+            return Receipt(letter.message_id, Outcome.REFUSED, None, detail)
+        stopped = batch.stopped_by
+        if stopped is not None:
+            return Receipt(
+                letter.message_id, Outcome.RETRY, None, stopped.detail, stopped.code, stopped.retry_after, True
+            )
+        if time.monotonic() > batch.ends:
+            detail = f"not begun within the {self._settings.call_timeout:g} seconds that a batch may take"
+            return Receipt(letter.message_id, Outcome.RETRY, None, detail)
+        receipt = self._posted(letter)
+        if receipt.whole_provider:
+            batch.stop(receipt)
+        return receipt
+
+    def _posted(self, letter: Letter) -> Receipt:
+        """The receipt for one letter. A failure before the request leaves it untouched; a later one is doubt."""
+        try:
+            body = body_of(letter)
+        except SendGridException as error:
+            return Receipt(letter.message_id, Outcome.REFUSED, None, self._shown(f"SendGrid's SDK refuses it: {error}"))
+        try:
+            return self._answered(letter, body)
+        except _NEVER_SENT as error:
+            detail = self._shown(f"no connection to {self._settings.host}: {error or type(error).__name__}")
+            return Receipt(letter.message_id, Outcome.RETRY, None, detail, whole_provider=True)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the request may have arrived
+            detail = self._shown(
+                f"the request was sent and its answer did not come: {error or ''} ({type(error).__name__})"
+            )
+            return Receipt(letter.message_id, Outcome.IN_DOUBT, None, detail, whole_provider=True)
+
+    def _answered(self, letter: Letter, body: dict[str, object]) -> Receipt:
+        with self._client.stream("POST", "/v3/mail/send", json=body) as answer:
+            content = b""
+            for piece in answer.iter_bytes():
+                content += piece
+                if len(content) > MAX_ANSWER:
+                    break
+        verdict = verdict_of(answer.status_code, {name.lower(): value for name, value in answer.headers.items()})
+        accepted = verdict.outcome is Outcome.ACCEPTED
+        detail = f"SendGrid answered {answer.status_code}" + ("" if accepted else f": {words_of(content)}")
+        return Receipt(
+            letter.message_id,
+            verdict.outcome,
+            answer.headers.get("x-message-id") if accepted else None,
+            self._shown(detail),
+            str(answer.status_code),
+            verdict.retry_after,
+            verdict.whole_provider,
+        )
+
+    def _shown(self, text: str) -> str:
+        return shown(text, self._settings.api_key.get_secret_value())
+
+
+class _Batch:
+    """What the requests of one call share: when it must be over, and the first trouble that stops it."""
+
+    def __init__(self, ends: float) -> None:
+        self.ends = ends
+        self._lock = threading.Lock()
+        self.stopped_by: Receipt | None = None
+
+    def stop(self, receipt: Receipt) -> None:
+        """Begin nothing more, for the reason that the receipt gives; the first reason stays."""
+        with self._lock:
+            self.stopped_by = self.stopped_by or receipt

@@ -1,0 +1,41 @@
+"""What can be set for SendGrid: the key, the host, and how patient and how broad we are."""
+
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+_HERE = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class Settings(BaseModel):
+    """`host` is the API's address (`https://api.eu.sendgrid.com` for accounts in the EU).
+
+    `connections` letters are on their way at once. `timeout` is for each step of a request, `call_timeout` for a
+    whole batch, in seconds: what isn't begun by then is tried later.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    api_key: SecretStr
+    host: str = "https://api.sendgrid.com"
+    connections: int = Field(default=8, ge=1, le=64)
+    timeout: float = Field(default=20.0, gt=0, le=600)
+    call_timeout: float = Field(default=120.0, gt=0, le=3600)
+
+    @field_validator("api_key")
+    @classmethod
+    def _fits_a_header(cls, api_key: SecretStr) -> SecretStr:
+        key = api_key.get_secret_value()
+        if not key or not key.isascii() or not key.isprintable() or " " in key:
+            raise ValueError("the API key is empty or has characters that no key has; copy it again")
+        return api_key
+
+    @field_validator("host")
+    @classmethod
+    def _is_safe(cls, host: str) -> str:
+        parts = urlsplit(host)
+        if not parts.hostname or parts.query or parts.fragment or parts.username:
+            raise ValueError(f"{host!r} is no host; allowed is https://NAME")
+        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _HERE):
+            raise ValueError(f"the API key would go to {host} unencrypted; allowed is https://NAME")
+        return host.rstrip("/")

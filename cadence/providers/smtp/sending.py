@@ -1,0 +1,133 @@
+"""A batch of letters over SMTP: which receipt each gets, and when a new connection is worth a try.
+
+After a lost connection the rest of the batch goes over a new one only if the old one had answered for at least one
+letter; so a server that is down or hanging costs one timeout and not one for each letter.
+"""
+
+import base64
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+
+from cadence.providers.letter import Letter
+from cadence.providers.provider import (
+    Ability,
+    CannotSend,
+    Capabilities,
+    Outcome,
+    Receipt,
+    hand_over,
+    retry_rest,
+    shown,
+)
+from cadence.providers.smtp.connection import CannotConnect, Connection, Lost, Unfit
+from cadence.providers.smtp.settings import Settings
+from cadence.providers.smtp.verdict import verdict_of
+
+
+class Smtp:
+    """The opened provider."""
+
+    name = "smtp"
+    channel = "email"
+    capabilities = Capabilities(
+        max_batch=500,
+        cannot={Ability.SETTLE: "an SMTP server can't be asked what it took; bounces and reports may tell later"},
+    )
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._connection: Connection | None = None
+        self._closed = False
+
+    def send(self, letters: Sequence[Letter]) -> list[Receipt]:
+        """Hand the letters over, one transaction each; see `Provider.send`."""
+        if self._closed:
+            raise CannotSend("this SMTP provider was closed")
+        return hand_over(letters, self.capabilities.max_batch, self._deliver)
+
+    def settle(self, message_ids: Sequence[int]) -> dict[int, bool]:
+        """Can't be done over SMTP; raises `CannotSend`."""
+        raise CannotSend(self.capabilities.cannot[Ability.SETTLE])
+
+    def close(self) -> None:
+        """Say goodbye to the server."""
+        self._closed = True
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _deliver(self, letters: Sequence[Letter]) -> Iterator[Receipt]:
+        ends = time.monotonic() + self._settings.call_timeout
+        left = deque(letters)
+        while left:
+            try:
+                connection = self._connected()
+            except CannotConnect as error:
+                detail = self._shown(f"no connection to {self._server}: {error.detail}")
+                yield from retry_rest(list(left), detail, code=error.code)
+                return
+            answered, lost = 0, None
+            while left and lost is None:
+                if time.monotonic() > ends:
+                    detail = f"not begun within the {self._settings.call_timeout:g} seconds that a batch may take"
+                    yield from (Receipt(letter.message_id, Outcome.RETRY, None, detail) for letter in left)
+                    return
+                receipt, lost = self._one(connection, left[0])
+                answered += lost is None
+                if receipt is not None:
+                    left.popleft()
+                    yield receipt
+            if lost is not None:
+                self._drop()
+                if not answered:
+                    yield from retry_rest(list(left), self._lost_words(lost), code=lost.code)
+                    return
+
+    def _one(self, connection: Connection, letter: Letter) -> tuple[Receipt | None, Lost | None]:
+        """The letter's receipt, and the connection's loss; no receipt where nothing of the mail can have been taken."""
+        try:
+            stage, reply = connection.transact(letter)
+        except Unfit as unfit:
+            return Receipt(letter.message_id, Outcome.REFUSED, None, str(unfit)), None
+        except Lost as lost:
+            if not lost.in_doubt:
+                return None, lost
+            detail = shown(f"the mail was sent, but what became of it is not known: {self._lost_words(lost)}")
+            return Receipt(letter.message_id, Outcome.IN_DOUBT, None, detail, whole_provider=True), lost
+        verdict = verdict_of(stage, reply)
+        detail = f"{reply.code} {reply.text} (answer to {stage})"
+        if verdict.whole_provider:
+            return None, Lost(detail, in_doubt=False, code=reply.shown_code)
+        accepted = verdict.outcome is Outcome.ACCEPTED
+        provider_id = letter.message_id_header if accepted else None
+        return Receipt(letter.message_id, verdict.outcome, provider_id, self._shown(detail), reply.shown_code), None
+
+    def _connected(self) -> Connection:
+        """The connection kept from last time if the server still answers on it, else a new one."""
+        if self._connection is not None and not self._connection.still_there():
+            self._drop()
+        if self._connection is None:
+            self._connection = Connection(self._settings)
+        return self._connection
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    @property
+    def _server(self) -> str:
+        return f"{self._settings.host}:{self._settings.port}"
+
+    def _lost_words(self, lost: Lost) -> str:
+        return self._shown(f"{lost.detail} (server {self._server})")
+
+    def _shown(self, text: str) -> str:
+        """The server's words, without our secret in any of the forms in which a server might echo it."""
+        if self._settings.password is None:
+            return shown(text)
+        password, user = self._settings.password.get_secret_value(), self._settings.user or ""
+        plain = f"\0{user}\0{password}".encode()
+        coded = [base64.b64encode(raw).decode() for raw in (password.encode(), plain)]
+        return shown(text, *coded, password)

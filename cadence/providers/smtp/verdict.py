@@ -1,0 +1,56 @@
+"""What an SMTP reply means for a letter: a pure function of where it came and of its code (RFC 5321, 4.2).
+
+It knows nothing of connections: what a lost connection means is said where it is lost.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from cadence.providers.provider import Outcome
+
+Stage = Literal["MAIL", "RCPT", "DATA", "the mail"]
+
+_ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
+_NOT_THIS_LETTERS = frozenset({421, 454, 530, 534, 535, 538})
+"""Closing down, and everything about logging in: no letter would fare better."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One reply of the server: its code (0 to 999) and its text, lines joined by spaces."""
+
+    code: int
+    text: str
+
+    @property
+    def shown_code(self) -> str:
+        """The code with the enhanced one (RFC 3463) where the text begins with it: `550 5.1.1`."""
+        found = _ENHANCED.match(self.text)
+        return f"{self.code} {found.group()}" if found else str(self.code)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a reply means: the outcome, and whether it is about the whole provider."""
+
+    outcome: Outcome
+    whole_provider: bool = False
+
+
+def verdict_of(stage: Stage, reply: Reply) -> Verdict:
+    """The verdict of a reply that ends a transaction.
+
+    At "the mail" (after its last dot) 2xx is accepted, 4xx and 5xx are the server's word that it did not take it
+    (4.2.5), anything else leaves it in doubt. Before that nothing was taken, whatever the code.
+    """
+    if reply.code in _NOT_THIS_LETTERS:
+        return Verdict(Outcome.RETRY, whole_provider=True)
+    kind = reply.code // 100
+    if kind == 5:
+        return Verdict(Outcome.REFUSED)
+    if kind == 4:
+        return Verdict(Outcome.RETRY)
+    if stage == "the mail":
+        return Verdict(Outcome.ACCEPTED if kind == 2 else Outcome.IN_DOUBT)
+    return Verdict(Outcome.RETRY, whole_provider=True)
