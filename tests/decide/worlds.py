@@ -1,0 +1,197 @@
+"""Random policies, contacts, histories and messages, as mappings that both the engine and the slow reference read.
+
+Instants lie on a coarse grid, so that edges (a touch exactly a window old, two facts at one instant) are hit often.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tests.decide.reference import World
+
+ZONES = (
+    "Europe/Stockholm",
+    "America/New_York",
+    "Asia/Kathmandu",
+    "Australia/Lord_Howe",
+    "America/Sao_Paulo",
+    "Africa/Cairo",
+    "Pacific/Apia",
+    "UTC",
+)
+NOWS = (
+    datetime(2026, 3, 27, 12, tzinfo=UTC),
+    datetime(2026, 10, 23, 21, tzinfo=UTC),
+    datetime(2026, 4, 3, 14, 30, tzinfo=UTC),
+    datetime(2026, 6, 10, 6, tzinfo=UTC),
+    datetime(2024, 2, 28, 23, 59, tzinfo=UTC),
+)
+CATEGORIES = {
+    "news": {"consent": "opt_in"},
+    "offers": {"consent": {"kind": "opt_in", "lasts": "1y"}, "priority": 30},
+    "winback": {"consent": {"kind": "relationship", "grounds": [{"since": "purchase", "lasts": "2mo"}]}},
+    "care": {"consent": {"email": "none", "phone": "relationship"}, "counted": False},
+    "receipt": {"transactional": True},
+    "promised": {"transactional": True, "exempt": ["caps", "fatigue"], "counted": True},
+}
+STEP = timedelta(hours=6)
+some = st.sampled_from
+
+windows = some(["6h", "24h", "3d", "7d", "3 local days", "7 local days", "calendar day", "calendar week", "calendar month"])
+filters = st.fixed_dictionaries(
+    {},
+    optional={
+        "categories": st.lists(some(list(CATEGORIES)), min_size=1, max_size=3, unique=True),
+        "channels": st.lists(some(["email", "sms"]), min_size=1, max_size=1),
+    },
+)
+
+
+@st.composite
+def caps(draw: st.DrawFn) -> dict[str, Any]:
+    most = draw(st.integers(1, 4))
+    rule: dict[str, Any] = {"max": most, "per": draw(windows), **draw(filters)}
+    if most > 1 and draw(st.booleans()):
+        rule["reserve"] = {draw(some(["news", "winback"])): draw(st.integers(1, most - 1))}
+    if draw(st.integers(0, 3)) == 0:
+        rule["counts"] = draw(some([{"all": True}, {"categories": ["receipt"]}, {"channels": ["sms"]}]))
+    if draw(st.integers(0, 3)) == 0:
+        rule["each"] = draw(some(["thread", "category", "channel"]))
+    if draw(st.integers(0, 3)) == 0:
+        rule["except"] = {"categories": [draw(some(list(CATEGORIES)))]}
+    return rule
+
+
+gaps = st.builds(lambda wait, f: {"wait": wait, **f}, some(["6h", "36h", "2d", "1mo"]), filters)
+cool_downs = st.builds(
+    lambda after, wait, f: {"after": after, "wait": wait, **f},
+    some(["purchase", "reply", "conversation", "inquiry", "refusal"]),
+    some(["12h", "3d", "2 local days", "1mo"]),
+    filters,
+)
+times = some(["00:30", "02:30", "06:00", "08:00", "13:00", "20:00", "22:15"])
+
+
+@st.composite
+def quiet_hours(draw: st.DrawFn) -> dict[str, Any]:
+    rule: dict[str, Any] = {}
+    if draw(st.integers(0, 3)) == 0:
+        rule["all_day"] = True
+        rule["days"] = draw(st.lists(some(["sat", "sun", "wed"]), min_size=1, max_size=2, unique=True))
+    else:
+        begins = draw(times)
+        rule |= {"from": begins, "to": draw(some([t for t in ("00:30", "02:30", "07:00", "09:00", "24:00") if t != begins]))}
+        if draw(st.booleans()):
+            rule["days"] = draw(st.lists(some(["mon", "wed", "sat", "sun"]), min_size=1, max_size=3, unique=True))
+    return rule
+
+
+silences = st.builds(
+    lambda base, factor, most, stop: {"base": base, "factor": factor, "max": most, "stop_after": stop},
+    some(["12h", "2d"]),
+    some([1, 2, 3]),
+    some(["7d", "30d"]),
+    st.integers(3, 9),
+)
+fatigues = st.builds(
+    lambda half_life, limit, relief: {
+        "half_life": half_life,
+        "limit": limit,
+        "weights": {"news": 1, "offers": 1.5, "sms": 2},
+        "relief": relief,
+    },
+    some(["2d", "7d"]),
+    some([2.5, 4.0]),
+    some([{}, {"click": 1, "reply": 3}, {"purchase": 0.5}]),
+)
+
+
+def named(rules: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    return [{"name": f"{kind} {i}", **rule} for i, rule in enumerate(rules)]
+
+
+@st.composite
+def policies(draw: st.DrawFn) -> dict[str, Any]:
+    rails: dict[str, Any] = {}
+    for kind, rules, most in (
+        ("caps", caps(), 3),
+        ("gap", gaps, 1),
+        ("cool_down", cool_downs, 1),
+        ("quiet_hours", quiet_hours(), 2),
+        ("silence", silences, 1),
+        ("fatigue", fatigues, 1),
+    ):
+        if chosen := draw(st.lists(rules, max_size=most)):
+            rails[kind] = named(chosen, kind)
+    return {
+        "version": 1,
+        "defaults": {"timezone": "Europe/Stockholm", "country": "SE"},
+        "categories": CATEGORIES,
+        "guard_rails": rails,
+        "segments": [{"name": "everyone"}],
+    }
+
+
+@st.composite
+def facts(draw: st.DrawFn, now: datetime) -> dict[str, Any]:
+    at = now - draw(st.integers(0, 80)) * STEP
+    kind = draw(st.integers(0, 13))
+    if kind <= 6:
+        touch = {"at": at, "touch": draw(some([*CATEGORIES, "forgotten"])), "channel": draw(some(["email", "sms", "phone"]))}
+        if draw(st.integers(0, 3)) == 0:
+            touch["thread"] = draw(some(["a", "b"]))
+        if touch["channel"] == "phone":
+            touch["outcome"] = draw(some(["answered", "voicemail", "no_answer", "not_connected"]))
+        return touch
+    if kind <= 8:
+        return {"at": at, "engagement": draw(some(["reply", "click", "visit", "purchase"]))}
+    if kind == 9:
+        return {"at": at, draw(some(["conversation", "inquiry", "refusal", "open"])): True}
+    if kind == 10:
+        consent = {"at": at, draw(some(["opt_in", "opt_out"])): draw(some(["news", "offers", "email", "sms", "all"]))}
+        if draw(st.booleans()):
+            consent["channel"] = draw(some(["email", "sms"]))
+        return consent
+    if kind == 11:
+        return {"at": at, "snooze": draw(some(["2d", "1mo"]))}
+    if kind == 12:
+        return {"at": at, "less_often": draw(some(["1 per 7d", "2 per calendar month", "none"]))}
+    return draw(
+        some(
+            [
+                {"at": at, "hold": "bereavement", "until": at + timedelta(days=9)},
+                {"at": at, "hold": "audit"},
+                {"at": at, "release": "audit"},
+                {"at": at, "ticket": "opened", "id": "t1"},
+                {"at": at, "ticket": "solved", "id": "t1"},
+            ]
+        )
+    )
+
+
+@st.composite
+def worlds(draw: st.DrawFn, most_facts: int = 14) -> World:
+    now = draw(some(NOWS))
+    contact: dict[str, Any] = {
+        "timezones": draw(st.lists(some(ZONES), min_size=1, max_size=2, unique=True)),
+        "consents": {"email": ["news", "offers"], "sms": ["news"]},
+        "addresses": {"email": "a@example.com"},
+    }
+    if draw(st.integers(0, 3)) == 0:
+        contact["hours"] = draw(some([["09:00-12:00", "17:00-19:00"], ["00:00-24:00"], ["20:00-22:30"]]))
+    if draw(st.integers(0, 4)) == 0:
+        contact["days"] = draw(some([["mon", "tue"], ["sun"], ["wed", "fri"]]))
+    others = []
+    if draw(st.integers(0, 2)) == 0:
+        address = draw(some(["a@example.com", "b@example.com"]))
+        other = {"addresses": {"email": address}, "consents": {}}
+        others.append((other, draw(st.lists(facts(now), max_size=4))))
+    message: dict[str, Any] = {"category": draw(some(list(CATEGORIES))), "channel": draw(some(["email", "email", "sms"]))}
+    if draw(st.booleans()):
+        message["thread"] = draw(some(["a", "b"]))
+    message["expires"] = "4000d"
+    history = draw(st.lists(facts(now), max_size=most_facts))
+    return World(draw(policies()), contact, history, message, now, others)
