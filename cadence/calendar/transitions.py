@@ -1,18 +1,19 @@
 """The changes of each zone's clock as sorted columns, and the look-ups on them; `zones` beside it gives them names.
 
-Changes are read from the files of the tzdata package; after the last one listed there they are probed from zoneinfo,
-as far ahead as was asked for. From 2500 on the answer is that of the same day 400 years (a whole number of weeks)
-before, because the rules at the end of the files repeat so. Nothing is ever clamped. This module knows neither
-countries nor durations.
+Changes are read from the files of the tzdata package and, after the last one listed there, reckoned by the rule at the
+file's end as far ahead as was asked for; the tests hold all zones against zoneinfo. From 2500 on the answer is that of
+the same day 400 years (a whole number of weeks) before, because the rules repeat so. Nothing is ever clamped. This
+module knows neither countries nor durations.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 import threading
 import zoneinfo
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from importlib import resources
 
@@ -25,7 +26,11 @@ zoneinfo.ZoneInfo.clear_cache()
 
 _BITS = 45  # a key is zone << 45 plus the second; every int64 of microseconds is below 2**44 seconds
 _FAR = 1 << (_BITS - 1)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NAME = r"(?:<[^>]+>|[A-Za-z]+)"
+_RULE = re.compile(
+    rf"{_NAME}(?P<standard>[-+:0-9]+){_NAME}(?P<summer>[-+:0-9]*),"
+    r"(?P<begins>(?:M[.0-9]+|J?[0-9]+)(?:/[-+:0-9]+)?),(?P<ends>(?:M[.0-9]+|J?[0-9]+)(?:/[-+:0-9]+)?)"
+)
 _DAY_SECONDS = 86_400
 _YEAR_SECONDS = 31_556_952
 _NEAR_HORIZON = 2_208_988_800  # 2040-01-01
@@ -41,8 +46,8 @@ def zone_names() -> tuple[str, ...]:
     return tuple(sorted(zoneinfo.available_timezones()))
 
 
-def _listed(name: str) -> tuple[list[int], list[int], bool]:
-    """Instants and offsets (s) of the changes in a TZif file (RFC 8536), and whether a rule goes on after the last."""
+def _listed(name: str) -> tuple[list[int], list[int], str]:
+    """Instants and offsets (s) of the changes in a TZif file (RFC 8536), and the rule for after the last."""
     data = resources.files("tzdata").joinpath("zoneinfo", *name.split("/")).read_bytes()
     counts = struct.unpack_from(">6l", data, 20)
     utc, std, leap, times, kinds, chars = counts
@@ -52,34 +57,50 @@ def _listed(name: str) -> tuple[list[int], list[int], bool]:
     instants = list(struct.unpack_from(f">{times}q", data, body))
     kind_of = struct.unpack_from(f">{times}B", data, body + times * 8)
     offset_of = [struct.unpack_from(">l", data, body + times * 9 + 6 * kind)[0] for kind in range(kinds)]
-    footer = data[body + times * 9 + kinds * 6 + chars + leap * 12 + std + utc :]
-    return instants, [offset_of[kind] for kind in kind_of], b"," in footer
+    rule = data[body + times * 9 + kinds * 6 + chars + leap * 12 + std + utc :].strip().decode("ascii")
+    return instants, [offset_of[kind] for kind in kind_of], rule
 
 
-def _offset(zone: zoneinfo.ZoneInfo, second: int) -> int:
-    """Seconds that the zone's clock is ahead of UTC at an instant."""
-    ahead = (_EPOCH + timedelta(seconds=second)).astimezone(zone).utcoffset()
-    return (ahead or timedelta(0)) // timedelta(seconds=1)
+def _seconds(text: str) -> int:
+    """`[+-]hh[:mm[:ss]]` in seconds."""
+    parts = [int(part) for part in text.lstrip("+-").split(":")]
+    whole = sum(part * unit for part, unit in zip(parts, (3600, 60, 1), strict=False))
+    return -whole if text.startswith("-") else whole
 
 
-def _probed(zone: zoneinfo.ZoneInfo, since: int, until: int) -> list[tuple[int, int]]:
-    """Changes (s, offset in s) in (since, until], found in weekly steps and narrowed to the second."""
-    found = []
-    low, before = since, _offset(zone, since)
-    while low < until:
-        high = low + 7 * _DAY_SECONDS
-        after = _offset(zone, high)
-        if after != before:
-            left, right = low, high
-            while right - left > 1:
-                middle = (left + right) // 2
-                if _offset(zone, middle) == before:
-                    left = middle
-                else:
-                    right = middle
-            found.append((right, after))
-        low, before = high, after
-    return found
+def _dates(rule: str, years: Ints) -> Ints:
+    """The date (days since 1970) that a rule names in each year: `Mm.w.d`, `Jn` (29 February isn't counted) or `n`."""
+    first = (years - 1970).astype("datetime64[Y]")
+    january = first.astype("datetime64[D]").astype(np.int64)
+    if not rule.startswith("M"):
+        number = int(rule.lstrip("J"))
+        following = (first + 1).astype("datetime64[D]").astype(np.int64)
+        skips = (following - january == 366) & (number >= 60) if rule.startswith("J") else 0
+        return np.asarray(january + number - rule.startswith("J") + skips, np.int64)
+    month, week, weekday = (int(part) for part in rule[1:].split("."))
+    begins = first.astype("datetime64[M]") + (month - 1)
+    days = begins.astype("datetime64[D]").astype(np.int64)
+    ends = (begins + 1).astype("datetime64[D]").astype(np.int64)
+    day = days + (weekday - (days + 4)) % 7 + (week - 1) * 7  # 1970-01-01 was a Thursday, Sunday is 0
+    return np.asarray(np.where(day >= ends, day - 7, day), np.int64)
+
+
+def _ruled(rule: str, since: int, until: int) -> list[tuple[int, int]]:
+    """Changes (s, offset in s) after `since`, for a year past `until`, by a file's last rule (RFC 8536 3.3)."""
+    found = _RULE.fullmatch(rule)
+    if found is None:
+        raise ValueError(
+            f"the rule {rule!r} in the tz database can't be read; it should look like EST5EDT,M3.2.0,M11.1.0"
+        )
+    standard = -_seconds(found["standard"])
+    summer = -_seconds(found["summer"]) if found["summer"] else standard + 3600
+    years = np.arange(since // _YEAR_SECONDS + 1969, until // _YEAR_SECONDS + 1972)
+    changes = []
+    for turn, before, after in ((found["begins"], standard, summer), (found["ends"], summer, standard)):
+        date, _, time = turn.partition("/")
+        at = _dates(date, years) * _DAY_SECONDS + _seconds(time or "2") - before
+        changes += [(second, after) for second in at.tolist() if second > since]
+    return sorted(changes, key=lambda change: change[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +114,12 @@ class _Zone:
 def _read(name: str, horizon: int) -> _Zone:
     """The stretches of a zone, known up to the horizon (s) at least."""
     zone = zoneinfo.ZoneInfo(name)
-    instants, offsets, goes_on = _listed(name)
+    instants, offsets, rule = _listed(name)
     before = zone.utcoffset(datetime(1, 1, 3, tzinfo=zone))
     changes = [(-_FAR, (before or timedelta(0)) // timedelta(seconds=1)), *zip(instants, offsets, strict=True)]
-    if goes_on:
-        since = instants[-1] if instants else 0
-        changes.extend(_probed(zone, since, max(horizon, since)))
+    if "," in rule:
+        since = instants[-1] if instants else -_FAR // 2**10
+        changes.extend(_ruled(rule, since, max(horizon, since)))
     kept = [change for place, change in enumerate(changes) if place == 0 or change[1] != changes[place - 1][1]]
     return _Zone(np.array([c[0] for c in kept], np.int64), np.array([c[1] for c in kept], np.int64))
 
@@ -229,7 +250,7 @@ def last_shown(local: Ints, zone: Codes) -> Ints:
 def next_change(t: Ints, zone: Codes) -> Ints:
     """The first instant (us UTC) after t at which each zone's clock is put forward or back; NEVER where none is known.
 
-    "Known" reaches at least 30 days beyond the latest t.
+    The rules are reckoned to the end of the year after the latest t at least, so NEVER means that no rule changes it.
     """
     even, zone, cycles, latest = _even(t, zone)
     table = _CLOCKS.table(zone, latest)
