@@ -1,0 +1,64 @@
+"""Whether a provider is tried at all: a breaker of three states as pure functions over a row that all daemons share.
+
+It opens when everything handed to the provider fares badly, lets one message try after a while, and closes when that
+goes well. What a single message's failure means for that message is the hand-over's business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from cadence.facts import MINUTE
+
+OPENS_AFTER: int = 5
+"""Failures in a row, none of them a single message's own fault, after which a provider is left alone."""
+FIRST_PAUSE: int = MINUTE
+LONGEST_PAUSE: int = 15 * MINUTE
+
+
+class Breaker(StrEnum):
+    """closed: messages flow. open: none go until `reopen_at`. half_open: one goes, to try."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a provider fares."""
+
+    breaker: Breaker = Breaker.CLOSED
+    failures: int = 0
+    opened_at: int | None = None
+    reopen_at: int | None = None
+    because: str | None = None
+
+
+def asked(health: Health, now: int) -> Health:
+    """The health as of now: an open breaker whose pause is over is half open."""
+    if health.breaker is Breaker.OPEN and (health.reopen_at is None or now >= health.reopen_at):
+        return replace(health, breaker=Breaker.HALF_OPEN)
+    return health
+
+
+def room(health: Health, now: int) -> int | None:
+    """How many may go now: none, one to try, or None for any number."""
+    return {Breaker.OPEN: 0, Breaker.HALF_OPEN: 1, Breaker.CLOSED: None}[asked(health, now).breaker]
+
+
+def succeeded(health: Health) -> Health:
+    """The provider took a message, or refused it for the message's own fault: it is there."""
+    return health if health == Health() else Health()
+
+
+def failed(health: Health, now: int, because: str, n: int = 1, retry_after: int | None = None) -> Health:
+    """n more messages in a row fared badly for the provider's fault; retry_after: microseconds it asked us to wait."""
+    before = asked(health, now)
+    failures = before.failures + n
+    if before.breaker is Breaker.CLOSED and failures < OPENS_AFTER and retry_after is None:
+        return replace(before, failures=failures, because=because)
+    doublings = min(max(failures - OPENS_AFTER, 0), 4) if before.breaker is Breaker.HALF_OPEN else 0
+    pause = min(LONGEST_PAUSE, FIRST_PAUSE << doublings)
+    return Health(Breaker.OPEN, max(failures, OPENS_AFTER), now, now + max(pause, retry_after or 0), because)

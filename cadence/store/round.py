@@ -1,0 +1,241 @@
+"""What a tick asks and writes: who is due, what waits, where it would go, and the outcomes of a round as columns.
+
+One function per question, set-based, every statement by shard. It decides nothing and follows no rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from cadence.facts import Ints
+from cadence.store.bulk import Values, fetch, insert_rows, ints, update_rows, wanted
+from cadence.store.tables import campaign, contact, decision, message, touch
+
+MESSAGE_COLUMNS: tuple[str, ...] = (
+    "shard", "id", "circle", "contact", "state", "created_at", "due_at", "until", "rule", "expires_at", "campaign",
+    "channel", "category", "content", "thread", "topic", "tags", "trigger_at", "priority", "value", "about", "collapse",
+    "stop_on", "decision", "decided_at", "touch", "hand_over_at", "attempts", "released_at", "doubt_at", "sender",
+    "variables", "run",
+)  # fmt: skip
+"""What is loaded of a message that is decided or handed over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """Rows of `message` as columns of Python values, by name; NULL is None."""
+
+    columns: Mapping[str, Sequence[Any]]
+
+    def __len__(self) -> int:
+        return len(self.columns["id"])
+
+    def __getitem__(self, name: str) -> Sequence[Any]:
+        return self.columns[name]
+
+    def ints(self, name: str, missing: int) -> Ints:
+        """A column of numbers, int64[n]."""
+        return ints(self.columns[name], missing)
+
+    def take(self, rows: Sequence[int]) -> Messages:
+        """The same columns for these rows, in this order."""
+        return Messages({name: [column[i] for i in rows] for name, column in self.columns.items()})
+
+
+_EACH_SHARD = "SELECT x.* FROM unnest(CAST(:shards AS int8[])) AS s(shard), LATERAL ({}) AS x"
+
+
+def due_circles(
+    conn: Connection, shards: Sequence[int], now: int, limit: int, closed: Collection[str] = ()
+) -> list[tuple[int, int]]:
+    """The circles, as (shard, id), with messages due at `now`, longest due first: those of at most `limit` messages.
+
+    closed: channels whose providers take nothing now; of them only what has expired is claimed."""
+    if limit <= 0:
+        return []
+    shut = ", ".join(f":closed{i}" for i in range(len(closed)))
+    passing = f"AND (d.channel NOT IN ({shut}) OR d.expires_at <= :now)" if closed else ""
+    one = (
+        "SELECT d.shard, d.circle, d.due_at, d.id FROM "
+        "(SELECT shard, circle, due_at, id, channel, expires_at FROM message "
+        "WHERE shard = {shard} AND state = 'waiting' AND due_at <= :now ORDER BY due_at LIMIT :most) AS d "
+        f"WHERE true {passing}"
+    )
+    params: dict[str, Any] = {"now": now, "most": limit, **{f"closed{i}": c for i, c in enumerate(closed)}}
+    if conn.dialect.name == "sqlite":
+        rows = [row for s in shards for row in fetch(conn, one.format(shard=":shard"), shard=s, **params)]
+    else:
+        sql = (
+            f"SELECT x.* FROM unnest(CAST(:shards AS int8[])) AS s(shard), LATERAL ({one.format(shard='s.shard')}) AS x"
+        )
+        rows = fetch(conn, sql, shards=list(shards), **params)
+    rows.sort(key=lambda row: (row[2], row[3]))
+    return list(dict.fromkeys((int(r[0]), int(r[1])) for r in rows[:limit]))
+
+
+def sizes_of(conn: Connection, circles: Sequence[tuple[int, int]]) -> list[int]:
+    """How many contacts each of these circles has."""
+    source, params = _pairs(conn, circles)
+    sql = f"SELECT w.row, c.size FROM {source} CROSS JOIN circle c WHERE c.shard = w.shard AND c.id = w.id"
+    found = {int(r[0]): int(r[1]) for r in fetch(conn, sql, **params)}
+    return [found.get(i, 1) for i in range(len(circles))]
+
+
+def messages_of(conn: Connection, circles: Sequence[tuple[int, int]], state: str) -> Messages:
+    """All messages of these circles that are `waiting` or `decided`, by contact and age."""
+    if state not in ("waiting", "decided"):
+        raise ValueError(f"messages of a circle are asked for as waiting or decided, not {state}")
+    source, params = _pairs(conn, circles)
+    sql = (
+        f"SELECT {', '.join('m.' + c for c in MESSAGE_COLUMNS)} FROM {source} CROSS JOIN message m "
+        f"WHERE m.shard = w.shard AND m.circle = w.id AND m.state = '{state}'"
+    )
+    return _messages(fetch(conn, sql, **params))
+
+
+def messages_by_id(conn: Connection, keys: Sequence[tuple[int, int]]) -> Messages:
+    """Messages given as (shard, id), whatever their state."""
+    source, params = _pairs(conn, keys)
+    sql = (
+        f"SELECT {', '.join('m.' + c for c in MESSAGE_COLUMNS)} FROM {source} CROSS JOIN message m "
+        "WHERE m.shard = w.shard AND m.id = w.id"
+    )
+    return _messages(fetch(conn, sql, **params))
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where a message to a contact on a channel goes."""
+
+    address: str
+    mailbox: str
+    bounced: bool
+
+
+def ways_of(conn: Connection, contacts: Sequence[tuple[int, int]]) -> dict[tuple[int, str], Way]:
+    """By (contact, channel) the address that is written to, for contacts given as (shard, id): one that hasn't
+    bounced before one that has, then the latest."""
+    source, params = _pairs(conn, sorted(set(contacts)))
+    sql = (
+        f"SELECT a.contact, a.channel, a.address, a.mailbox, a.bounced_at, a.at FROM {source} CROSS JOIN address a "
+        "WHERE a.shard = w.shard AND a.contact = w.id"
+    )
+    rows = fetch(conn, sql, **params)
+    rows.sort(key=lambda r: (r[4] is None, r[5], r[2]))
+    return {(int(r[0]), r[1]): Way(r[2], r[3], r[4] is not None) for r in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """A campaign as the queue needs it."""
+
+    name: str
+    state: str
+    content: str
+    """JSON, as its YAML said."""
+
+
+def campaigns(conn: Connection) -> dict[str, Campaign]:
+    """All campaigns by name."""
+    rows = conn.execute(sa.select(campaign.c.name, campaign.c.state, campaign.c.content))
+    return {r[0]: Campaign(r[0], r[1], r[2]) for r in rows}
+
+
+def next_numbers(conn: Connection, circles: Sequence[tuple[int, int]]) -> dict[int, int]:
+    """By circle id the number that its next fact takes."""
+    source, params = _pairs(conn, circles)
+    sql = f"SELECT c.id, c.next_number FROM {source} CROSS JOIN circle c WHERE c.shard = w.shard AND c.id = w.id"
+    return {int(r[0]): int(r[1]) for r in fetch(conn, sql, **params)}
+
+
+def write_decisions(conn: Connection, columns: Mapping[str, Values]) -> None:
+    """Appends decisions."""
+    insert_rows(conn, decision, columns)
+
+
+def write_touches(conn: Connection, columns: Mapping[str, Values]) -> None:
+    """Appends the engine's own touches, and remembers each contact's latest."""
+    insert_rows(conn, touch, columns)
+    latest: dict[tuple[int, int], int] = {}
+    for shard_, contact_, at in zip(columns["shard"], columns["contact"], columns["at"], strict=True):
+        latest[int(shard_), int(contact_)] = int(at)
+    keys = {"shard": [k[0] for k in latest], "id": [k[1] for k in latest]}
+    update_rows(conn, contact, keys, {"last_touch": list(latest.values())}, fold={"last_touch": "max"})
+
+
+def move(conn: Connection, keys: Sequence[tuple[int, int]], source: str, columns: Mapping[str, Values]) -> int:
+    """Updates messages given as (shard, id) that are in the state `source`; returns how many were. With `state` among
+    the columns they come into another."""
+    if not keys:
+        return 0
+    by: dict[str, Values] = {"shard": [k[0] for k in keys], "id": [k[1] for k in keys], "state": [source] * len(keys)}
+    return update_rows(conn, message, by, columns)
+
+
+def remember_contacts(
+    conn: Connection, contacts: Sequence[tuple[int, int]], segments: Sequence[str | None], next_change: Ints, now: int
+) -> None:
+    """The segment that a round worked out for each contact, given as (shard, id), and when time alone may change an
+    answer (NONE: nothing of it waits, or it never does)."""
+    if contacts:
+        keys = {"shard": [c[0] for c in contacts], "id": [c[1] for c in contacts]}
+        values: dict[str, Values] = {
+            "segment": segments,
+            "segment_at": np.full(len(contacts), now, np.int64),
+            "next_change_at": next_change,
+        }
+        update_rows(conn, contact, keys, values)
+
+
+def changed_by_time(conn: Connection, shards: Sequence[int], now: int, limit: int) -> list[tuple[int, int]]:
+    """Contacts, as (shard, id), whose answers time alone may have changed by now: at most `limit`."""
+    due = sa.select(contact.c.shard, contact.c.id).where(
+        contact.c.shard.in_(list(shards)), contact.c.next_change_at.is_not(None), contact.c.next_change_at <= now
+    )
+    return [(r[0], r[1]) for r in conn.execute(due.order_by(contact.c.next_change_at).limit(limit))]
+
+
+def forget_change(conn: Connection, contacts: Sequence[tuple[int, int]]) -> None:
+    """These contacts have been made due: their next change is worked out anew when they are decided."""
+    keys = {"shard": [c[0] for c in contacts], "id": [c[1] for c in contacts]}
+    update_rows(conn, contact, keys, {"next_change_at": [None] * len(contacts)})
+
+
+_NEXT = (
+    "SELECT min(due_at) FROM message WHERE shard = {shard} AND state = 'waiting' AND due_at > :now",
+    "SELECT min(next_change_at) FROM contact "
+    "WHERE shard = {shard} AND next_change_at IS NOT NULL AND next_change_at > :now",
+    "SELECT min(at) FROM event WHERE shard = {shard} AND NOT applied AND at > :now",
+    "SELECT min(coalesce(hand_over_at, decided_at)) FROM message WHERE shard = {shard} AND state = 'decided' "
+    "AND coalesce(hand_over_at, decided_at) > :now",
+)
+
+
+def next_after(conn: Connection, shards: Sequence[int], now: int) -> int | None:
+    """The next instant after `now` at which something of these shards becomes due: a message, a hand-over, a change
+    by time, a fact recorded ahead of its time. None: nothing will, by itself."""
+    found: list[int] = []
+    for question in _NEXT:
+        if conn.dialect.name == "sqlite":
+            rows = [row for s in shards for row in fetch(conn, question.format(shard=":shard"), shard=s, now=now)]
+        else:
+            rows = fetch(conn, _EACH_SHARD.format(question.format(shard="s.shard")), shards=list(shards), now=now)
+        found += [int(r[0]) for r in rows if r[0] is not None]
+    return min(found, default=None)
+
+
+def _pairs(conn: Connection, pairs: Sequence[tuple[int, int]]) -> tuple[str, dict[str, Any]]:
+    """Pairs of (shard, id) as something to select from, under the alias w."""
+    columns = {"shard": np.array([p[0] for p in pairs], np.int64), "id": np.array([p[1] for p in pairs], np.int64)}
+    return wanted(conn, "w", columns)
+
+
+def _messages(rows: list[tuple[Any, ...]]) -> Messages:
+    rows.sort(key=lambda r: (r[0], r[2], r[3], r[5], r[1]))
+    columns: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [()] * len(MESSAGE_COLUMNS)
+    return Messages(dict(zip(MESSAGE_COLUMNS, columns, strict=True)))

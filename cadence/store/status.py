@@ -1,0 +1,92 @@
+"""How the queue and its daemons stand: counts by state and rule, what is due next, the latest instant seen,
+agreements of admins.
+
+For the daemon's own bookkeeping and for those who look at it; nothing here moves a message.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from cadence.store.tables import daemon, installation, message, provider, shard
+
+
+def every_shard(conn: Connection) -> list[int]:
+    """The numbers of all shards."""
+    return list(conn.scalars(sa.select(shard.c.shard).order_by(shard.c.shard)))
+
+
+def counts_by_state(conn: Connection) -> dict[str, int]:
+    """How many messages are in each state."""
+    return {r[0]: r[1] for r in conn.execute(sa.select(message.c.state, sa.func.count()).group_by(message.c.state))}
+
+
+def counts_by_rule(conn: Connection, state: str) -> dict[str, int]:
+    """How many messages in a state were bound by each rule; those that none bound are left out."""
+    asked = sa.select(message.c.rule, sa.func.count()).where(message.c.state == state, message.c.rule.is_not(None))
+    return {r[0]: r[1] for r in conn.execute(asked.group_by(message.c.rule))}
+
+
+def next_due(conn: Connection) -> int | None:
+    """When the next waiting message is asked; None when none waits for an instant."""
+    found: int | None = conn.scalar(sa.select(sa.func.min(message.c.due_at)).where(message.c.state == "waiting"))
+    return found
+
+
+def overdue(conn: Connection, now: int) -> int:
+    """How many waiting messages should have been asked by now."""
+    asked = sa.select(sa.func.count()).where(message.c.state == "waiting", message.c.due_at <= now)
+    return int(conn.scalar(asked) or 0)
+
+
+def daemons(conn: Connection) -> list[dict[str, Any]]:
+    """All daemons that have a row, with how many shards each holds."""
+    held = {r[0]: r[1] for r in conn.execute(sa.select(shard.c.holder, sa.func.count()).group_by(shard.c.holder))}
+    rows = conn.execute(sa.select(daemon).order_by(daemon.c.started_at)).mappings()
+    return [{**r, "shards": held.get(r["id"], 0), "last_tick": json.loads(r["last_tick"] or "null")} for r in rows]
+
+
+def providers(conn: Connection) -> list[dict[str, Any]]:
+    """Speed and health of every provider that was ever used."""
+    return [dict(r) for r in conn.execute(sa.select(provider).order_by(provider.c.name)).mappings()]
+
+
+def latest_now(conn: Connection) -> int | None:
+    """The latest instant that any daemon decided at."""
+    return conn.scalar(sa.select(installation.c.last_now).where(installation.c.id == 1))
+
+
+def saw_now(conn: Connection, now: int) -> None:
+    """A daemon decided at this instant."""
+    later = sa.or_(installation.c.last_now.is_(None), installation.c.last_now < now)
+    conn.execute(installation.update().where(installation.c.id == 1, later).values(last_now=now))
+
+
+def agreed_jump(conn: Connection) -> int | None:
+    """The instant by the clock at which an admin last agreed that it is right."""
+    return conn.scalar(sa.select(installation.c.agreed_jump_at).where(installation.c.id == 1))
+
+
+def agree_jump(conn: Connection, clock_now: int) -> None:
+    """An admin agrees that the clock is right as it is; decisions go on from there, the unsettled jump is forgotten."""
+    mine = installation.update().where(installation.c.id == 1)
+    conn.execute(mine.values(agreed_jump_at=clock_now, last_now=clock_now))
+    save_note(conn, "jump", None)
+
+
+def note(conn: Connection, name: str) -> Any:
+    """A note of the installation, None where there is none."""
+    text = conn.scalar(sa.select(installation.c.notes).where(installation.c.id == 1))
+    return json.loads(text or "{}").get(name)
+
+
+def save_note(conn: Connection, name: str, value: Any) -> None:
+    """Keeps a note of the installation (any JSON value; None removes it)."""
+    row = sa.select(installation.c.notes).where(installation.c.id == 1)
+    found = json.loads(conn.scalar(row if conn.dialect.name == "sqlite" else row.with_for_update()) or "{}")
+    found = {**found, name: value} if value is not None else {k: v for k, v in found.items() if k != name}
+    conn.execute(installation.update().where(installation.c.id == 1).values(notes=json.dumps(found) if found else None))
