@@ -37,8 +37,12 @@ class Place:
 
 
 NORDIC_FIRST = tuple("Anna Erik Åsa Lars Ingrid Björn Karin Olof Maja Gustav Elin Nils Sofia Per Linnéa Johan".split())
-ENGLISH_FIRST = tuple("James Mary Robert Susan Michael Linda David Karen Emma Daniel Grace Samuel Ruth Peter Alice Henry".split())
-ENGLISH_LAST = tuple("Smith Johnson Brown Taylor Miller Clark Walker Hall Young King Wright Hill Green Baker Carter Reed".split())
+ENGLISH_FIRST = tuple(
+    "James Mary Robert Susan Michael Linda David Karen Emma Daniel Grace Samuel Ruth Peter Alice Henry".split()
+)
+ENGLISH_LAST = tuple(
+    "Smith Johnson Brown Taylor Miller Clark Walker Hall Young King Wright Hill Green Baker Carter Reed".split()
+)
 
 PLACES: tuple[Place, ...] = (
     Place(
@@ -120,7 +124,12 @@ PLACES: tuple[Place, ...] = (
         40,
         "AU",
         "en",
-        (("Australia/Sydney", "NSW"), ("Australia/Melbourne", "VIC"), ("Australia/Adelaide", "SA"), ("Australia/Lord_Howe", "NSW")),
+        (
+            ("Australia/Sydney", "NSW"),
+            ("Australia/Melbourne", "VIC"),
+            ("Australia/Adelaide", "SA"),
+            ("Australia/Lord_Howe", "NSW"),
+        ),
         ENGLISH_FIRST,
         ENGLISH_LAST,
     ),
@@ -167,7 +176,9 @@ def main(source: Path, target: Path) -> None:
     purchases = read(source)
     customers = list(dict.fromkeys(customer for customer, *_ in purchases))
     if (len(customers), len(purchases)) != (CUSTOMERS, PURCHASES):
-        sys.exit(f"{source} has {len(customers)} customers and {len(purchases)} purchases; the sample has {CUSTOMERS} and {PURCHASES}")
+        sys.exit(
+            f"{source} has {len(customers)} customers and {len(purchases)} purchases; the sample has {CUSTOMERS} and {PURCHASES}"
+        )
     people = [person(customer) for customer in customers]
     move_together(people)
     share_addresses(people)
@@ -208,7 +219,9 @@ def person(customer: str) -> Person:
         if at < 0:
             break
     zone, region = pick(customer, "zone", place.zones)
-    one = Person(customer, place, zone, region, pick(customer, "first", place.first), pick(customer, "last", place.last))
+    one = Person(
+        customer, place, zone, region, pick(customer, "first", place.first), pick(customer, "last", place.last)
+    )
     if place.country == "US" and draw(customer, "several", 12) == 0:
         one.timezones = f"{zone}|{'America/Chicago' if zone != 'America/Chicago' else 'America/New_York'}"
     one.email = f"{plain(one.first_name)}.{plain(one.last_name)}.{customer.lstrip('0')}@example.com"
@@ -288,7 +301,13 @@ def consent_rows(one: Person, since: str) -> list[dict[str, str]]:
     """Lines of consents.csv: most said yes to mail when they first bought; some only to the letter; some took it back since."""
 
     def row(opt_in: str, opt_out: str, at: str = since) -> dict[str, str]:
-        return {"contact": one.id, "at": at, "opt_in": opt_in, "opt_out": opt_out, "channel": "email" if opt_out != "all" else ""}
+        return {
+            "contact": one.id,
+            "at": at,
+            "opt_in": opt_in,
+            "opt_out": opt_out,
+            "channel": "email" if opt_out != "all" else "",
+        }
 
     said = draw(one.id, "consent", 100)
     rows = []

@@ -1,0 +1,229 @@
+"""The cells of one row, read one by one: texts, instants, numbers, lists. What is wrong is collected, with its column.
+
+Cells come as texts (CSV) or as values (NDJSON, Parquet); both are read by the same functions. An empty cell says nothing.
+What a column means is not known here.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+from cadence.calendar import Duration, add, day_start, zone_index
+from cadence.facts import DAY, key, micros
+from cadence.policy.finding import listed, nearest
+
+LIST_SEPARATOR = "|"
+"""Between the items of a list in a CSV cell."""
+LONGEST_TEXT = 10_000
+"""Characters of one cell that are taken."""
+EARLIEST = micros(datetime(1900, 1, 1, tzinfo=UTC))
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|z|[+-]\d\d:?\d\d)?", re.ASCII)
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d{1,3})?", re.ASCII)
+_TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with one cell, or, without a column, with the row."""
+
+    column: str
+    found: str
+    message: str
+
+    def __str__(self) -> str:
+        where = f"column {self.column}: " if self.column else ""
+        found = f" (found {self.found!r})" if self.found else ""
+        return f"{where}{self.message}{found}"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What cells are read against."""
+
+    now: int
+    """Facts more than a day later are refused."""
+    zone: str = "UTC"
+    """Where a date is a date of: the policy's zone."""
+    categories: frozenset[str] | None = None
+    """The policy's, old names included; None where there is no policy to ask."""
+
+    @property
+    def zone_code(self) -> int:
+        """The zone's index in the calendar."""
+        return zone_index(self.zone)
+
+
+@dataclass(slots=True)
+class Row:
+    """One row's cells, and what was found wrong with them so far."""
+
+    cells: Mapping[str, Any]
+    context: Context
+    problems: list[Problem] = field(default_factory=list)
+
+    def has(self, column: str) -> bool:
+        """Whether the cell says anything."""
+        value = self.cells.get(column)
+        return value is not None and not (isinstance(value, str) and not value.strip())
+
+    def wrong(self, column: str, message: str) -> None:
+        """Notes a problem with a cell."""
+        found = self.cells.get(column)
+        self.problems.append(Problem(column, "" if found is None else str(found)[:200], message))
+
+    def text(self, column: str, *, required: bool = False) -> str | None:
+        """A text without the space around it. Numbers become texts; lists and mappings are none."""
+        if not self.has(column):
+            if required:
+                self.problems.append(Problem(column, "", "is empty; every row needs it"))
+            return None
+        value = self.cells[column]
+        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+            self.wrong(column, "must be a text")
+            return None
+        out = str(value).strip()
+        if len(out) > LONGEST_TEXT:
+            self.wrong(column, f"is {len(out)} characters long; {LONGEST_TEXT} are the most")
+            return None
+        if "\0" in out or not out.isprintable() and any(c < " " and c not in "\t\n\r" for c in out):
+            self.wrong(column, "has control characters in it")
+            return None
+        return out
+
+    def word(self, column: str, allowed: Sequence[str], *, required: bool = False) -> str | None:
+        """One of these words."""
+        value = self.text(column, required=required)
+        if value is None or value in allowed:
+            return value
+        near = nearest(value, allowed)
+        self.wrong(column, f"must be one of {listed(allowed)}" + (f"; did you mean {near}?" if near else ""))
+        return None
+
+    def flag(self, column: str) -> bool | None:
+        """True or false; None where empty."""
+        if not self.has(column):
+            return None
+        value = self.cells[column]
+        if isinstance(value, bool):
+            return value
+        text = str(value).strip().lower()
+        if text in _TRUE or text in _FALSE:
+            return text in _TRUE
+        self.wrong(column, "must be true or false")
+        return None
+
+    def number(self, column: str) -> float | None:
+        """A finite number, with a point for decimals."""
+        if not self.has(column):
+            return None
+        value = self.cells[column]
+        if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+            value = float(value)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            try:
+                value = float(str(value)) if type(value).__name__ == "Decimal" else math.nan
+            except ValueError:
+                value = math.nan
+        if not math.isfinite(value):
+            self.wrong(column, "must be a number written like 1234.50")
+            return None
+        return float(value)
+
+    def items(self, column: str) -> tuple[str, ...] | None:
+        """A list of texts: in CSV separated by |."""
+        if not self.has(column):
+            return None
+        value = self.cells[column]
+        parts = value.split(LIST_SEPARATOR) if isinstance(value, str) else value
+        if not isinstance(parts, (list, tuple)) or not all(isinstance(p, (str, int, float)) for p in parts):
+            self.wrong(column, f"must be a list of texts ({LIST_SEPARATOR} between them in CSV)")
+            return None
+        return tuple(dict.fromkeys(str(p).strip() for p in parts if str(p).strip()))
+
+    def parsed(self, column: str, parse: Callable[[str], Any]) -> Any:
+        """A text that a parser takes; the parser's ValueError is the problem's message."""
+        value = self.text(column)
+        if value is None:
+            return None
+        try:
+            return parse(value)
+        except ValueError as error:
+            self.wrong(column, str(error))
+            return None
+
+    def at(self, column: str = "at", *, required: bool = True, future: bool = False) -> int | None:
+        """An instant in microseconds: with its offset from UTC, or a date, which is its beginning in the policy's zone.
+
+        Without `future`, one more than a day ahead of now is refused."""
+        if not self.has(column):
+            if required:
+                self.problems.append(Problem(column, "", "is empty; every row needs it"))
+            return None
+        found = self._instant(column)
+        if found is None:
+            return None
+        if found < EARLIEST:
+            self.wrong(column, "lies before the year 1900")
+            return None
+        if not future and found > self.context.now + DAY:
+            self.wrong(column, "lies more than a day ahead of now; what hasn't happened is no fact")
+            return None
+        return found
+
+    def _instant(self, column: str) -> int | None:
+        value = self.cells[column]
+        try:
+            if isinstance(value, str):
+                text = value.strip()
+                if _DATE.fullmatch(text):
+                    value = date.fromisoformat(text)
+                elif _INSTANT.fullmatch(text):
+                    value = datetime.fromisoformat(text.upper().replace(",", "."))
+            if isinstance(value, datetime):
+                if value.tzinfo is None:
+                    self.wrong(
+                        column, f"has no offset from UTC; write {value.isoformat(timespec='minutes')}+01:00, or ...Z"
+                    )
+                    return None
+                return micros(value)
+            if isinstance(value, date):
+                day = (value - date(1970, 1, 1)).days
+                return int(day_start(day, self.context.zone_code))
+        except ValueError as error:
+            self.wrong(column, f"is no date or time that exists: {error}")
+            return None
+        self.wrong(column, "must be an instant like 2026-03-01T09:00+01:00, or a date like 2026-03-01")
+        return None
+
+    def end(self, column: str, since: int) -> int | None:
+        """When something ends that began at an instant: after a duration, at an instant, or at the end of a date."""
+        value = self.text(column)
+        if value is None:
+            return None
+        if value[:1].isdigit() and "-" not in value:
+            duration: Duration | None = self.parsed(column, Duration.parse)
+            return None if duration is None else int(add(since, duration, self.context.zone_code))
+        if _DATE.fullmatch(value):
+            try:
+                day = (date.fromisoformat(value) - date(1970, 1, 1)).days
+            except ValueError as error:
+                self.wrong(column, f"is no date that exists: {error}")
+                return None
+            return int(day_start(day + 1, self.context.zone_code))
+        return self.at(column, future=True)
+
+
+def source_id(values: Mapping[str, Any], seen: dict[int, int]) -> str:
+    """What a fact without an id of its own is known by: a hash of what it says, and which of its like it is in this file.
+
+    So the same file imported twice adds nothing, and two equal purchases of one day are two."""
+    said = "\x1f".join(f"{name}={values[name]!r}" for name in sorted(values))
+    number = key(said)
+    occurrence = seen[number] = seen.get(number, 0) + 1
+    return f"{number:016x}-{occurrence}"

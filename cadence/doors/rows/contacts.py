@@ -1,0 +1,184 @@
+"""A row of contacts: who somebody is, how they are reached, where they live. It says nothing of what happened to them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from cadence.addresses import address_of
+from cadence.calendar import parse_days, parse_hours, zone_index, zones_of_country
+from cadence.doors.rows.cells import Row
+from cadence.facts import CHANNELS
+from cadence.policy.finding import listed, nearest
+
+COLUMNS: tuple[str, ...] = (
+    "id",
+    "first_name",
+    "last_name",
+    *CHANNELS,
+    "timezone",
+    "timezones",
+    "country",
+    "region",
+    "locale",
+    "household",
+    "account",
+    "hours",
+    "days",
+)
+"""Besides `addresses.CHANNEL`, `attributes.NAME` and `consents.CHANNEL`."""
+REQUIRED: tuple[str, ...] = ("id",)
+PREFIXES: tuple[str, ...] = ("addresses", "attributes", "consents")
+
+_COUNTRY = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?", re.ASCII)
+_LOCALE = re.compile(r"[a-zA-Z]{2,3}([-_][a-zA-Z0-9]{2,8})*", re.ASCII)
+_NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d+)?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class ContactRow:
+    """What one row says of a contact. None and empty: the row says nothing of it, and what is known stays."""
+
+    outside_id: str
+    addresses: dict[str, str] = field(default_factory=dict)
+    """Normalised, by channel."""
+    zones: tuple[str, ...] = ()
+    country: str | None = None
+    region: str | None = None
+    locale: str | None = None
+    household: str | None = None
+    account: str | None = None
+    attributes: dict[str, Any] = field(default_factory=dict)
+    hours: tuple[str, ...] = ()
+    days: tuple[str, ...] = ()
+    consents: tuple[tuple[str, str], ...] = ()
+    """Undated opt-ins: (channel, category)."""
+
+
+def read(row: Row) -> ContactRow | None:
+    """The contact that a row tells of, or None where the row has problems (which are then noted in it)."""
+    outside_id = row.text("id", required=True)
+    made = ContactRow(
+        outside_id=outside_id or "",
+        addresses=_addresses(row),
+        zones=_zones(row),
+        country=row.parsed("country", _country),
+        region=row.text("region"),
+        locale=row.parsed("locale", _locale),
+        household=row.text("household"),
+        account=row.text("account"),
+        attributes=_attributes(row),
+        hours=_checked(row, "hours", parse_hours),
+        days=_checked(row, "days", parse_days),
+        consents=_consents(row),
+    )
+    return None if row.problems else made
+
+
+def _addresses(row: Row) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for channel in CHANNELS:
+        for column in (channel, f"addresses.{channel}"):
+            address = row.parsed(column, lambda value, channel=channel: address_of(channel, value))  # type: ignore[misc]
+            if address is not None:
+                if found.get(channel, address) != address:
+                    row.wrong(column, f"is another address than column {channel} gives")
+                found[channel] = address
+    for column in row.cells:
+        prefix, dot, channel = column.partition(".")
+        if prefix in ("addresses", "consents") and dot and channel not in CHANNELS:
+            near = nearest(channel, CHANNELS)
+            row.wrong(
+                column, f"is no channel; allowed are {listed(CHANNELS)}" + (f"; did you mean {near}?" if near else "")
+            )
+    return found
+
+
+def _zones(row: Row) -> tuple[str, ...]:
+    several = row.items("timezones") or ()
+    for name in several:
+        _try(row, "timezones", name, zone_index)
+    one = row.text("timezone")
+    if one is None:
+        return several
+    _try(row, "timezone", one, zone_index)
+    if several and one not in several:
+        row.wrong("timezone", "isn't among the contact's timezones; give one column or the other")
+    return (one, *(z for z in several if z != one))
+
+
+def _try(row: Row, column: str, value: str, parse: Any) -> None:
+    try:
+        parse(value)
+    except ValueError as error:
+        row.wrong(column, str(error))
+
+
+def _checked(row: Row, column: str, parse: Any) -> tuple[str, ...]:
+    items = row.items(column) or ()
+    if items:
+        try:
+            parse(items)
+        except ValueError as error:
+            row.wrong(column, str(error))
+    return items
+
+
+def _country(value: str) -> str:
+    value = value.upper()
+    if not _COUNTRY.fullmatch(value) or not zones_of_country(value):
+        raise ValueError(
+            "is no country; write its ISO 3166 code like SE, with a subdivision where it matters like DE-BY"
+        )
+    return value
+
+
+def _locale(value: str) -> str:
+    if not _LOCALE.fullmatch(value):
+        raise ValueError("is no locale; write one like sv, or pt-BR")
+    return value.replace("_", "-")
+
+
+def _attributes(row: Row) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for column, value in row.cells.items():
+        if column in ("first_name", "last_name"):
+            found[column] = row.text(column)
+        elif column.startswith("attributes."):
+            name = column.removeprefix("attributes.")
+            found[name] = typed(row.text(column)) if isinstance(value, str) else value
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def typed(text: str | None) -> Any:
+    """A CSV cell as a number or a truth where it is written like one; numbers with leading zeros stay texts."""
+    if text is None:
+        return None
+    if text in ("true", "false"):
+        return text == "true"
+    if _NUMBER.fullmatch(text):
+        return float(text) if "." in text else int(text)
+    return text
+
+
+def _consents(row: Row) -> tuple[tuple[str, str], ...]:
+    found: list[tuple[str, str]] = []
+    for channel in CHANNELS:
+        column = f"consents.{channel}"
+        for category in row.items(column) or ():
+            if known_category(row, column, category):
+                found.append((channel, category))
+    return tuple(found)
+
+
+def known_category(row: Row, column: str, category: str) -> bool:
+    """Whether the policy has it; notes a problem where it doesn't."""
+    known = row.context.categories
+    if known is None or category in known:
+        return True
+    near = nearest(category, known)
+    row.wrong(
+        column, f"names {category!r}, which is no category of the policy" + (f"; did you mean {near}?" if near else "")
+    )
+    return False
