@@ -5,8 +5,8 @@
 
 `read` takes a `Path` (a file) or a `str` (the text itself) and never raises; `validate` takes any type pydantic knows,
 checks strictly (a text is no number, `true` is no 1) and reports every error at its place, in plain words, unknown keys
-with the nearest right one. An empty value (`max:`) is an error unless `nulls=True`. `node.plain()` gives texts, numbers,
-lists, dicts; `node.place_of(path)` the place of anything under it. What the content means is not known here.
+with the nearest right one. An empty value (`max:`) is an error unless `nulls=True`. `node.plain()` gives texts, lists,
+numbers, dicts; `node.place_of(path)` the place of anything under it. What the content means is not known here.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def read(source: Path | str, *, file: str = "") -> tuple[Node | None, tuple[Find
 def validate(
     model: type[T] | Any, node: Node, *, name: str = "", nulls: bool = False
 ) -> tuple[T | None, tuple[Finding, ...]]:
-    """The content as this type, or None with one finding per error. `name` is what the content is called in sentences."""
+    """The content as this type, or None with one finding per error. `name` is what sentences call the content."""
     empty = () if nulls else _empty_values(node, name)
     try:
         made: T = TypeAdapter(model).validate_json(json.dumps(node.plain()), strict=True)

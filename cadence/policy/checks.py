@@ -1,0 +1,220 @@
+"""What only shows when a policy's parts are laid side by side: names that clash, segments nobody reaches, rules that can't
+bind, includes that were loosened, holidays nobody knows.
+
+Each check adds findings and changes nothing. What one section or one rule shows by itself, `build` has found already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cadence.calendar import QuietInterval, categories_known, holidays_of, tz_version
+from cadence.policy import unbuilt
+from cadence.policy.build import Built, Reading, make_rule
+from cadence.policy.comparisons import texts
+from cadence.policy.conditions import leaves
+from cadence.policy.finding import Place, error, listed, nearest, warning
+from cadence.policy.gather import Replaced, WrittenRule
+from cadence.policy.nodes import Node
+from cadence.policy.places import validate
+from cadence.policy.sections import CategorySection
+from cadence.policy.strictness import as_strict
+from cadence.policy.week import interval_of
+from cadence.rules.registry import RULES
+
+_STRENGTH = {"none": 0, "relationship": 1, "opt_in": 2}
+
+
+def check(reading: Reading) -> None:
+    """All checks, in the order of the language's page."""
+    _names(reading)
+    _old_names(reading)
+    _exempt(reading)
+    _segments(reading)
+    _governs_nobody(reading)
+    _never_binds(reading)
+    _looser(reading)
+    _holidays(reading)
+
+
+def _names(reading: Reading) -> None:
+    """A given name stands once within a kind, and a segment's name once."""
+    first: dict[tuple[str, str], Place] = {}
+    for built in reading.rules:
+        name = built.written.node.get("name")
+        if name is None:
+            continue
+        known = (built.rule.kind, built.rule.name)
+        if known in first:
+            message = f"{built.written.path}.name: '{built.rule.name}' stands twice within {built.rule.kind}"
+            reading.findings.append(error(name.place, f"{message}, first in line {first[known].line}", found=name.shown()))
+        first.setdefault(known, name.place)
+    names: dict[str, Place] = {}
+    for segment in reading.written.segments:
+        node = segment.node.get("name")
+        if node is None or not isinstance(node.value, str):
+            continue
+        if node.value in names:
+            message = f"{segment.path}.name: two segments are called '{node.value}', the first in line {names[node.value].line}"
+            reading.findings.append(error(node.place, message, found=node.shown()))
+        names.setdefault(node.value, node.place)
+
+
+def _old_names(reading: Reading) -> None:
+    """An old name belongs to one category, and to none that is there."""
+    owner: dict[str, str] = {}
+    for category in reading.categories.values():
+        place = reading.written.categories[category.name].node.place_of(("was",))
+        for old in category.was:
+            if old in reading.categories:
+                message = f"categories.{category.name}.was: '{old}' is a category of this policy, not an old name"
+                reading.findings.append(error(place, message, found=old))
+            elif owner.setdefault(old, category.name) != category.name:
+                message = f"categories.{category.name}.was: '{old}' is an old name of '{owner[old]}' already"
+                reading.findings.append(error(place, message, found=old))
+
+
+def _exempt(reading: Reading) -> None:
+    """`exempt` names kinds or rules there are, and for marketing none of those that are always on."""
+    kinds = [k for k in RULES]
+    names = [b.rule.name for b in reading.rules]
+    known = dict.fromkeys(["all", *kinds, *names])
+    always_on = [k for k, m in RULES.items() if m.ALWAYS_ON]
+    for category in reading.categories.values():
+        node = reading.written.categories[category.name].node
+        written = node.get("exempt")
+        for i, item in enumerate(written.items if written else ()):
+            word, place = item.value, node.place_of(("exempt", i))
+            called = f"categories.{category.name}.exempt"
+            if not isinstance(word, str):
+                continue
+            if word in unbuilt.KINDS:
+                reading.findings.append(error(place, f"{called}: the rule '{word}' isn't built yet; leave it out", found=word))
+            elif word not in known:
+                message = f"{called}: '{word}' is neither a kind of rule nor the name of one"
+                reading.findings.append(error(place, message, found=word, allowed=listed(known), suggestion=nearest(word, known)))
+            elif not category.transactional and (word == "all" or word in always_on):
+                message = f"{called}: marketing can't be exempt from {listed(always_on)}"
+                reading.findings.append(error(place, message, found=word, allowed=listed(k for k in known if k not in always_on and k != "all")))
+
+
+def _segments(reading: Reading) -> None:
+    """The last segment, and only the last, is everyone's; none repeats the condition of one before it."""
+    written = reading.written.segments
+    for i, segment in enumerate(written):
+        where = segment.node.entries.get("where")
+        called = _called(segment.node, segment.path)
+        if i == len(written) - 1 and where is not None:
+            message = f"{called} is the last and has a condition, so that some contacts would be in no segment; add one without where"
+            reading.findings.append(error(where.place, message))
+        for before in written[:i]:
+            earlier = before.node.entries.get("where")
+            if earlier is None:
+                message = f"{called} is never reached: {_called(before.node, before.path)} before it has no where and takes everyone"
+                reading.findings.append(error(segment.node.place, message))
+                break
+            if where is not None and where.node.plain() == earlier.node.plain():
+                message = f"{called} is never reached: {_called(before.node, before.path)} before it has the same where"
+                reading.findings.append(error(where.place, message))
+                break
+
+
+def _called(node: Node, path: str) -> str:
+    name = node.get("name")
+    return f"the segment '{name.value}'" if name and isinstance(name.value, str) else path
+
+
+def _governs_nobody(reading: Reading) -> None:
+    """A rule for marketing whose categories are all transactional."""
+    for built in reading.rules:
+        names = built.written.node.get("categories")
+        if names is None or not RULES[built.rule.kind].MARKETING_ONLY:
+            continue
+        governed = [c for c in reading.categories.values() if c.keys & built.rule.filters.categories]
+        if governed and all(c.transactional for c in governed):
+            message = f"{built.written.path} governs nothing: '{built.rule.kind}' is for marketing, and these categories are transactional"
+            reading.findings.append(warning(names.place, message, found=listed(c.name for c in governed)))
+
+
+def _never_binds(reading: Reading) -> None:
+    """A segment's rule beside a rail with the same filters that is as strict."""
+    for built in reading.segment_rules:
+        for rail in reading.rails:
+            if not rail.rule.only_watch and as_strict(rail.rule, built.rule):
+                message = f"{built.written.path} ('{built.rule.name}') can never bind: the guard rail '{rail.rule.name}' has the same filters and is as strict"
+                reading.findings.append(warning(built.written.node.place, message))
+                break
+
+
+def _looser(reading: Reading) -> None:
+    """What replaces something included and is looser than it, or might be."""
+    for replaced in reading.written.replaced:
+        if isinstance(replaced.new, WrittenRule) and isinstance(replaced.old, WrittenRule):
+            _looser_rule(replaced, replaced.old, replaced.new, reading)
+        elif isinstance(replaced.new, Node) and isinstance(replaced.old, Node):
+            for how in _looser_category(replaced.old, replaced.new):
+                message = f"categories.{replaced.name} is looser than what it replaces in {replaced.old.place}: {how}"
+                reading.findings.append(warning(replaced.new.place, message))
+
+
+def _looser_rule(replaced: Replaced, old: WrittenRule, new: WrittenRule, reading: Reading) -> None:
+    now = next((b.rule for b in reading.rails if b.written is new), None)
+    aside = Reading(reading.written, None, [], reading.defaults, reading.categories, reading.segment_names)
+    before = make_rule(old, None, aside)
+    if now is None or before is None or as_strict(now, before.rule):
+        return
+    how = "is looser than" if as_strict(before.rule, now) else "is not in every case as strict as"
+    message = f"{replaced.name} {how} the rule it replaces in {old.node.place}"
+    reading.findings.append(warning(new.node.place, message))
+
+
+def _looser_category(old: Node, new: Node) -> Iterator[str]:
+    """In which ways a category asks less than the one it replaces."""
+    before, _ = validate(CategorySection, old)
+    now, _ = validate(CategorySection, new)
+    if before is None or now is None:
+        return
+    if now.transactional and not before.transactional:
+        yield "it is transactional now"
+        return
+    weaker = _strength(now.consent) < _strength(before.consent) if not now.transactional else False
+    if weaker:
+        yield "it needs less consent"
+    if added := set(now.exempt or ()) - set(before.exempt or ()):
+        yield f"it is exempt from {listed(sorted(added))}"
+    if now.counted is False and before.counted is not False and not now.transactional:
+        yield "its touches no longer count"
+
+
+def _strength(consent: object) -> int:
+    """How much a consent asks for, by its weakest channel."""
+    if isinstance(consent, dict):
+        return min((_strength(one) for one in consent.values()), default=2)
+    word = consent if isinstance(consent, str) else getattr(consent, "kind", "opt_in")
+    return _STRENGTH[str(word)]
+
+
+def _holidays(reading: Reading) -> None:
+    """Quiet holidays of countries for which none are known. The year is that of the time zone data: no clock is read."""
+    year = int(tz_version()[:4])
+    named = sorted({c for b in reading.rules for c in _countries(b)} | {c for c in [reading.defaults.country] if c})
+    for built in reading.rules:
+        interval: QuietInterval | None = interval_of(built.rule)
+        if interval is None or not interval.holidays:
+            continue
+        for country in sorted(_countries(built)) or named:
+            if holidays_of(country, interval.holidays).count(year):
+                continue
+            have = [c for c in categories_known(country) if holidays_of(country, (c,)).count(year)]
+            asked = listed(interval.holidays)
+            message = f"{built.written.path}: no {asked} holiday of {country} is known in {year}"
+            allowed = f"for {country} these have days: {listed(have)}" if have else None
+            place = built.written.node.place_of(("holidays",), key=True)
+            reading.findings.append(warning(place, message, allowed=allowed))
+
+
+def _countries(built: Built) -> set[str]:
+    """The countries that a rule's own condition names."""
+    where = built.rule.where
+    asked = [leaf for leaf in leaves(where) if leaf.name == "country"] if where is not None else []
+    return {country for leaf in asked if leaf.word in ("is", "in") for country in texts(leaf.operand)}

@@ -1,0 +1,333 @@
+"""From files to one written policy: folders, includes and packs put together, later ones over earlier ones.
+
+It looks at shapes and names only, as far as needed to know what replaces what (language.md, end of section 4). Whether
+what is written makes sense is the work of `build` and `checks`; nothing here is a rule or a segment yet.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cadence.policy import unbuilt
+from cadence.policy.finding import Finding, Place, error, listed, nearest
+from cadence.policy.nodes import Entry, Node, read_file
+from cadence.policy.places import validate
+from cadence.policy.sections import Carried, CategorySection, Document, SegmentSection
+from cadence.rules.registry import RULES
+
+SHIPPED = Path(__file__).resolve().parents[2] / "config"
+"""Where the ready packs are that come with the program."""
+MAX_FILES = 200
+"""How many files one policy may be made of."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenRule:
+    """One rule as it is written: its kind, its keys, and what the place is called."""
+
+    kind: str
+    node: Node
+    path: str
+
+    @property
+    def given_name(self) -> str | None:
+        """The name written, where there is one."""
+        name = self.node.get("name")
+        return name.value if name and isinstance(name.value, str) else None
+
+    def name(self) -> str | None:
+        """What it is called in every answer, or None where its keys don't say (they are wrong)."""
+        if self.given_name:
+            return self.given_name
+        module = RULES[self.kind]
+        keys, _ = validate(module.Keys, own_keys(self.kind, self.node)) if module.Keys else (None, ())
+        return module.default_name(keys) if keys else None
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenSegment:
+    """One segment as it is written, its rules apart."""
+
+    node: Node
+    rules: tuple[WrittenRule, ...]
+    keep_in_touch: Node | None
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """A category or rule of an included file, and what the including one puts in its place."""
+
+    name: str
+    old: Node | WrittenRule
+    new: Node | WrittenRule
+
+
+@dataclass
+class Gathered:
+    """A policy as it is written, after all includes."""
+
+    place: Place = field(default_factory=Place)
+    defaults: dict[str, Entry] = field(default_factory=dict)
+    categories: dict[str, Entry] = field(default_factory=dict)
+    rails: list[WrittenRule] = field(default_factory=list)
+    segments: list[WrittenSegment] = field(default_factory=list)
+    arbitration: dict[str, Entry] = field(default_factory=dict)
+    replaced: list[Replaced] = field(default_factory=list)
+    clashes: list[tuple[str, Entry, Entry]] = field(default_factory=list)
+    """What two included files say differently: the section, and both."""
+
+    def mappings(self) -> Mapping[str, dict[str, Entry]]:
+        """The sections that are mappings by name."""
+        return {"defaults": self.defaults, "categories": self.categories, "arbitration": self.arbitration}
+
+
+def written_keys(model: Any) -> list[str]:
+    """The keys of a model as they are written in YAML."""
+    return [f.alias or name for name, f in model.model_fields.items()]
+
+
+def own_keys(kind: str, node: Node) -> Node:
+    """A rule's node with nothing but the kind's own keys."""
+    keys = written_keys(RULES[kind].Keys) if RULES[kind].Keys else []
+    return node.with_entries({k: e for k, e in node.entries.items() if k in keys})
+
+
+def gather_path(path: Path, findings: list[Finding]) -> Gathered:
+    """A file, or a folder whose `.yaml` and `.yml` files are read by name as if written one after another."""
+    gathering = _Gathering(findings)
+    if not path.is_dir():
+        return gathering.layer([path])
+    files = sorted(p for p in path.iterdir() if p.suffix in (".yaml", ".yml") and p.is_file())
+    if not files:
+        findings.append(
+            error(Place(str(path)), "the folder holds no policy: it has no file that ends in .yaml or .yml")
+        )
+    return gathering.layer(files)
+
+
+def gather_node(node: Node, base_dir: Path | None, findings: list[Finding]) -> Gathered:
+    """A policy that is written inside of something else; its includes are looked for in `base_dir`."""
+    return _Gathering(findings).inline(node, base_dir or Path())
+
+
+class _Gathering:
+    """One reading of all files of a policy; each file is read once."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        self.findings = findings
+        self.seen: set[Path] = set()
+        self.open: list[Path] = []
+
+    def layer(self, files: Sequence[Path]) -> Gathered:
+        """These files as if written one after another, over what they include."""
+        parts: list[tuple[Path, Node]] = []
+        for file in files:
+            self.seen.add(file.resolve())
+            node, found = read_file(file)
+            self.findings.extend(found)
+            if node is not None:
+                parts.append((file, node))
+        resolved = [f.resolve() for f in files]
+        self.open.extend(resolved)
+        included = [g for file, node in parts for g in self._included(node, file.parent)]
+        del self.open[len(self.open) - len(resolved) :]
+        own = self._joined([self._part(node, is_pack=file.parent.name == "packs") for file, node in parts], twice=True)
+        return self._over(self._joined(included, twice=False), own)
+
+    def inline(self, node: Node, base_dir: Path) -> Gathered:
+        """A node as a file of its own."""
+        included = self._included(node, base_dir)
+        return self._over(self._joined(included, twice=False), self._part(node, is_pack=False))
+
+    def _included(self, node: Node, base_dir: Path) -> list[Gathered]:
+        """What the includes of one file bring, each file once."""
+        out = []
+        include = node.get("include")
+        for item in include.items if include else ():
+            if not isinstance(item.value, str) or not item.value:
+                continue  # the model of the document says what is wrong with it
+            file = self._find(item.value, base_dir)
+            if file is None:
+                packs = sorted(f"packs/{p.name}" for p in (SHIPPED / "packs").glob("*.yaml"))
+                self.findings.append(
+                    error(
+                        item.place,
+                        "there is no such file to include, neither beside this one nor among the ready packs",
+                        found=item.shown(),
+                        allowed=listed(packs) or None,
+                        suggestion=nearest(item.value, packs),
+                    )
+                )
+            elif file.resolve() in self.open:
+                self.findings.append(error(item.place, "an include that leads back to itself", found=item.shown()))
+            elif len(self.seen) >= MAX_FILES:
+                self.findings.append(error(item.place, f"a policy may be made of {MAX_FILES} files at most"))
+            elif file.resolve() not in self.seen:
+                out.append(self.layer([file]))
+        return out
+
+    def _find(self, name: str, base_dir: Path) -> Path | None:
+        if Path(name).is_absolute() or "\0" in name:
+            return None
+        for folder in (base_dir, SHIPPED, SHIPPED / "packs"):
+            file = Path(os.path.normpath(folder / name))
+            if file.is_file():
+                return Path(os.path.relpath(file)) if folder != base_dir and Path.cwd() in file.parents else file
+        return None
+
+    def _part(self, node: Node, *, is_pack: bool) -> Gathered:
+        """One file's own content by section. What has a wrong shape is reported and left out."""
+        out = Gathered(node.place)
+        if node.value is None:
+            self.findings.append(error(node.place, "the policy is empty; write at least version: 1 and segments"))
+            return out
+        for section, what in unbuilt.SECTIONS.items():
+            if entry := node.entries.get(section):
+                message = f"the section '{section}' ({what}) isn't built yet; leave it out"
+                self.findings.append(error(entry.place, message, found=section))
+        known = node.with_entries({k: e for k, e in node.entries.items() if k not in unbuilt.SECTIONS})
+        if node.is_mapping:
+            node = known
+        _, found = validate(Document, node)
+        self.findings.extend(found)
+        for section, into in out.mappings().items():
+            into.update(holder.entries if (holder := node.get(section)) else {})
+        if rails := node.get("guard_rails"):
+            out.rails.extend(self._rules(rails, "guard_rails"))
+        if segments := node.get("segments"):
+            if is_pack:
+                message = "a pack has no segments; write them into the policy that includes it"
+                self.findings.append(error(node.entries["segments"].place, message))
+            else:
+                out.segments.extend(self._segments(segments))
+        return out
+
+    def _rules(self, holder: Node, path: str) -> list[WrittenRule]:
+        """The rules of a mapping from kind to one rule or a list of them, as written."""
+        out: list[WrittenRule] = []
+        for kind, entry in holder.entries.items():
+            if kind not in RULES:
+                self.findings.append(_unknown_kind(entry, path))
+                continue
+            several = entry.node.is_list
+            written = entry.node.items if several else (entry.node,)
+            if several and not written:
+                self.findings.append(
+                    error(entry.place, f"{path}.{kind} is an empty list; write a rule or leave it out")
+                )
+            for i, node in enumerate(written):
+                called = f"{path}.{kind}[{i}]" if several else f"{path}.{kind}"
+                if node.is_mapping:
+                    out.append(WrittenRule(kind, node, called))
+                elif node.value is not None:
+                    self.findings.append(error(node.place, f"{called} must be a mapping", found=node.shown()))
+        return out
+
+    def _segments(self, holder: Node) -> list[WrittenSegment]:
+        out: list[WrittenSegment] = []
+        for i, node in enumerate(holder.items):
+            path = f"segments[{i}]"
+            if not node.is_mapping:
+                self.findings.append(error(node.place, f"{path} must be a mapping", found=node.shown()))
+                continue
+            cadence = node.get("cadence")
+            body = dict(cadence.entries) if cadence else {}
+            keep = body.pop("keep_in_touch", None)
+            for key in [k for k in body if k not in RULES and k not in unbuilt.KINDS and k in LOOSENING]:
+                self.findings.append(loosening(body.pop(key), f"{path}.cadence"))
+            rules = self._rules(cadence.with_entries(body), f"{path}.cadence") if cadence else []
+            own = dict(node.entries)
+            for key in [k for k in own if k in LOOSENING]:
+                self.findings.append(loosening(own.pop(key), path))
+            out.append(WrittenSegment(node.with_entries(own), tuple(rules), keep.node if keep else None, path))
+        return out
+
+    def _joined(self, parts: Iterable[Gathered], *, twice: bool) -> Gathered:
+        """Parts one after another. `twice`: a name in two of them is an error, else it is kept as a clash."""
+        out: Gathered | None = None
+        for part in parts:
+            if out is None:
+                out = part
+                continue
+            for section, into in out.mappings().items():
+                for name, entry in part.mappings()[section].items():
+                    if twice and name in into:
+                        message = f"{section}.{name} stands twice, first in {into[name].place}"
+                        self.findings.append(error(entry.place, message))
+                    elif name in into and into[name].node.plain() != entry.node.plain():
+                        out.clashes.append((section, into[name], entry))
+                    into.setdefault(name, entry)
+            out.rails.extend(part.rails)
+            out.segments.extend(part.segments)
+            out.replaced.extend(part.replaced)
+            out.clashes.extend(part.clashes)
+        return out or Gathered()
+
+    def _over(self, included: Gathered, own: Gathered) -> Gathered:
+        """A file's own content over what it includes: same names replaced in place, all else added up."""
+        for section, entry, other in included.clashes:
+            if entry.key not in own.mappings()[section]:
+                message = f"{section}.{entry.key} is said differently in {other.place}; say here which goes"
+                self.findings.append(error(entry.place, message))
+        out = Gathered(own.place, replaced=[*included.replaced, *own.replaced])
+        for section, into in out.mappings().items():
+            into.update(included.mappings()[section])
+            for name, entry in own.mappings()[section].items():
+                if section == "categories" and name in into:
+                    out.replaced.append(Replaced(name, into[name].node, entry.node))
+                into[name] = entry
+        out.rails = _rails_over(included.rails, own.rails, out.replaced)
+        out.segments = [*own.segments, *included.segments]
+        return out
+
+
+def _rails_over(
+    included: Sequence[WrittenRule], own: Sequence[WrittenRule], replaced: list[Replaced]
+) -> list[WrittenRule]:
+    """Own rules in the place of the included ones of their kind and name; the others behind."""
+    left: list[WrittenRule | None] = list(included)
+    names = [(r.kind, r.name()) for r in included]
+    behind = []
+    for rule in own:
+        name = rule.name()
+        same = [i for i, known in enumerate(names) if name and known == (rule.kind, name) and left[i] is included[i]]
+        for i in same:
+            replaced.append(Replaced(f"{rule.kind} '{name}'", included[i], rule))
+            left[i] = rule if i == same[0] else None
+        if not same:
+            behind.append(rule)
+    return [*(r for r in left if r is not None), *behind]
+
+
+def _unknown_kind(entry: Entry, path: str) -> Finding:
+    if entry.key in unbuilt.KINDS:
+        message = f"the rule '{entry.key}' ({unbuilt.KINDS[entry.key]}) isn't built yet; leave it out"
+        return error(entry.place, message, found=entry.key)
+    kinds = [k for k, m in RULES.items() if m.Keys]
+    if path != "guard_rails":
+        kinds = [k for k in kinds if not RULES[k].ALWAYS_ON] + ["keep_in_touch"]
+    message = f"{path}: there is no kind of rule called '{entry.key}'"
+    return error(
+        entry.place,
+        message,
+        found=entry.key,
+        allowed=listed(kinds),
+        suggestion=nearest(entry.key, [*kinds, *unbuilt.KINDS]),
+    )
+
+
+LOOSENING = {*written_keys(CategorySection), "categories", "guard_rails", "defaults", "multiply_by"} - {
+    *written_keys(SegmentSection),
+    *(set(written_keys(Carried)) - {"categories"}),
+}
+"""Keys by which somebody might hope to loosen the guard rails from within a segment."""
+
+
+def loosening(entry: Entry, path: str) -> Finding:
+    message = f"{path}: '{entry.key}' can't stand in a segment, which can only tighten: it exempts from nothing, un-counts nothing and scales nothing up"
+    return error(entry.place, message, found=entry.key)

@@ -1,0 +1,64 @@
+"""Which of two rules of one kind is as strict as the other, told from their keys alone.
+
+A kind says by metadata on its keys which way each one is stricter (`rule.Stricter`); keys that say nothing must be equal.
+It is a comparison for warnings, on the safe side: what can't be compared is not as strict. Decisions never ask it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from cadence.calendar import Duration, Window, WindowKind
+from cadence.rules.rule import Rule, Stricter
+
+
+def same_scope(one: Rule, other: Rule) -> bool:
+    """Both govern and count the same, but for the segment they stand in, their keys and their names."""
+    return replace(one, name="", keys=None, segment=None) == replace(other, name="", keys=None, segment=None)
+
+
+def as_strict(one: Rule, other: Rule) -> bool:
+    """`one` lets nothing pass that `other` stops, as far as their keys tell; both of one kind and scope."""
+    if one.kind != other.kind or not same_scope(one, other):
+        return False
+    fields = type(one.keys).model_fields
+    return all(
+        _as_strict(
+            getattr(one.keys, name),
+            getattr(other.keys, name),
+            next((m for m in field.metadata if isinstance(m, Stricter)), None),
+        )
+        for name, field in fields.items()
+    )
+
+
+def _as_strict(one: Any, other: Any, way: Stricter | None) -> bool:
+    if one == other:
+        return True
+    if way is None:
+        return False
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_as_strict(one[k], other[k], way) for k in one)
+    if isinstance(one, tuple | frozenset) and isinstance(other, tuple | frozenset):
+        return set(other) <= set(one) if way is Stricter.MORE else set(one) <= set(other)
+    if other is None:
+        return way is Stricter.LESS
+    size, other_size = _size(one), _size(other)
+    if size is None or other_size is None or size[0] != other_size[0]:
+        return False
+    return size[1] <= other_size[1] if way is Stricter.LESS else size[1] >= other_size[1]
+
+
+def _size(value: Any) -> tuple[str, float] | None:
+    """What can be compared, and with what: windows of one kind, durations of one sort, numbers."""
+    if isinstance(value, Duration):
+        return ("exact", value.micros) if value.exact else ("calendar", value.months)
+    if isinstance(value, Window):
+        if value.kind is WindowKind.CALENDAR:
+            return f"calendar {value.unit}", 0
+        return value.kind.value, value.micros or value.days
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return "number", float(value)
+    return None
