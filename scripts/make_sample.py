@@ -1,9 +1,10 @@
-"""Makes config/sample/ out of CDNOW_sample.txt, the standard 1/10 sample of the CDNOW purchases. It is not used at run time.
+"""Makes config/sample/ out of CDNOW_sample.txt, the standard 1/10 sample of the CDNOW purchases. It is not used at run
+time.
 
     .venv/bin/python scripts/make_sample.py CDNOW_sample.txt config/sample
 
-Purchases (customer, date, CDs, dollars) are real. Everything else about a person is invented, and the same each time: it is
-drawn from a hash of the customer's number, so that one can add a column without shuffling the others.
+Purchases (customer, date, CDs, dollars) are real. Everything else about a person is invented, and the same each time:
+it is drawn from a hash of the customer's number, so that one can add a column without shuffling the others.
 """
 
 from __future__ import annotations
@@ -23,6 +24,11 @@ CUSTOMERS, PURCHASES = 2_357, 6_919
 """What the standard sample holds; anything else is another file."""
 
 
+def names(text: str) -> tuple[str, ...]:
+    """Names with spaces between them."""
+    return tuple(text.split())
+
+
 @dataclass(frozen=True)
 class Place:
     """A country's share of the customers, its zones, and the names people have there."""
@@ -36,12 +42,10 @@ class Place:
     last: tuple[str, ...]
 
 
-NORDIC_FIRST = tuple("Anna Erik Åsa Lars Ingrid Björn Karin Olof Maja Gustav Elin Nils Sofia Per Linnéa Johan".split())
-ENGLISH_FIRST = tuple(
-    "James Mary Robert Susan Michael Linda David Karen Emma Daniel Grace Samuel Ruth Peter Alice Henry".split()
-)
-ENGLISH_LAST = tuple(
-    "Smith Johnson Brown Taylor Miller Clark Walker Hall Young King Wright Hill Green Baker Carter Reed".split()
+NORDIC_FIRST = names("Anna Erik Åsa Lars Ingrid Björn Karin Olof Maja Gustav Elin Nils Sofia Per Linnéa Johan")
+ENGLISH_FIRST = names("James Mary Robert Susan Michael Linda David Karen Emma Daniel Grace Samuel Ruth Peter Alice")
+ENGLISH_LAST = names(
+    "Smith Johnson Brown Taylor Miller Clark Walker Hall Young King Wright Hill Green Baker Carter Reed"
 )
 
 PLACES: tuple[Place, ...] = (
@@ -70,7 +74,7 @@ PLACES: tuple[Place, ...] = (
         "sv",
         (("Europe/Stockholm", ""),),
         NORDIC_FIRST,
-        tuple("Andersson Lindqvist Öberg Svensson Nyström Åkesson Bergman Ek Sjöberg Holm Lund Wikström".split()),
+        names("Andersson Lindqvist Öberg Svensson Nyström Åkesson Bergman Ek Sjöberg Holm Lund Wikström"),
     ),
     Place(
         100,
@@ -85,40 +89,40 @@ PLACES: tuple[Place, ...] = (
         "DE",
         "de",
         (("Europe/Berlin", "BY"), ("Europe/Berlin", "BE"), ("Europe/Berlin", "NW"), ("Europe/Berlin", "HH")),
-        tuple("Jürgen Anke Thomas Sabine Lukas Hannah Jörg Käthe Stefan Ute Felix Greta".split()),
-        tuple("Müller Schmidt Weiß Fischer Weber Schäfer Koch Bauer Krüger Vogel Lange Groß".split()),
+        names("Jürgen Anke Thomas Sabine Lukas Hannah Jörg Käthe Stefan Ute Felix Greta"),
+        names("Müller Schmidt Weiß Fischer Weber Schäfer Koch Bauer Krüger Vogel Lange Groß"),
     ),
     Place(
         80,
         "NO",
         "nb",
         (("Europe/Oslo", ""),),
-        tuple("Kari Ola Ingrid Øystein Bjørn Silje Håkon Marte Sverre Ragnhild Åse Terje".split()),
-        tuple("Hansen Olsen Bakke Haugen Lie Moen Ødegård Strand Berg Dahl Sæther Nygård".split()),
+        names("Kari Ola Ingrid Øystein Bjørn Silje Håkon Marte Sverre Ragnhild Åse Terje"),
+        names("Hansen Olsen Bakke Haugen Lie Moen Ødegård Strand Berg Dahl Sæther Nygård"),
     ),
     Place(
         70,
         "UA",
         "uk",
         (("Europe/Kyiv", ""),),
-        tuple("Олена Андрій Тарас Наталія Іван Оксана Юрій Марія Богдан Ірина Сергій Катерина".split()),
-        tuple("Шевченко Коваленко Бондар Ткачук Кравець Олійник Мельник Савчук Гончар Лисенко".split()),
+        names("Олена Андрій Тарас Наталія Іван Оксана Юрій Марія Богдан Ірина Сергій Катерина"),
+        names("Шевченко Коваленко Бондар Ткачук Кравець Олійник Мельник Савчук Гончар Лисенко"),
     ),
     Place(
         50,
         "FR",
         "fr",
         (("Europe/Paris", "IDF"), ("Europe/Paris", "BRE"), ("Europe/Paris", "PAC")),
-        tuple("Hélène François Zoé Luc Amélie René Chloé Jules Noémie Gaël".split()),
-        tuple("Lefèvre Dubois Moreau Girard Besson Perrin Noël Chevalier Renaud Faure".split()),
+        names("Hélène François Zoé Luc Amélie René Chloé Jules Noémie Gaël"),
+        names("Lefèvre Dubois Moreau Girard Besson Perrin Noël Chevalier Renaud Faure"),
     ),
     Place(
         40,
         "IN",
         "en",
         (("Asia/Kolkata", ""),),
-        tuple("Asha Ravi Meera Arjun Lakshmi Vikram Priya Anil Kavita Suresh".split()),
-        tuple("Sharma Iyer Patel Rao Nair Gupta Singh Menon Das Bose".split()),
+        names("Asha Ravi Meera Arjun Lakshmi Vikram Priya Anil Kavita Suresh"),
+        names("Sharma Iyer Patel Rao Nair Gupta Singh Menon Das Bose"),
     ),
     Place(
         40,
@@ -138,16 +142,16 @@ PLACES: tuple[Place, ...] = (
         "BR",
         "pt",
         (("America/Sao_Paulo", "SP"), ("America/Manaus", "AM")),
-        tuple("João Ana Luís Beatriz Antônio Júlia Caio Inês Rafael Conceição".split()),
-        tuple("Silva Souza Araújo Gonçalves Lima Costa Ribeiro Magalhães Pinto Rocha".split()),
+        names("João Ana Luís Beatriz Antônio Júlia Caio Inês Rafael Conceição"),
+        names("Silva Souza Araújo Gonçalves Lima Costa Ribeiro Magalhães Pinto Rocha"),
     ),
     Place(
         10,
         "NP",
         "en",
         (("Asia/Kathmandu", ""),),
-        tuple("Sita Hari Maya Bikash Gita Ramesh".split()),
-        tuple("Shrestha Gurung Thapa Rai Lama Karki".split()),
+        names("Sita Hari Maya Bikash Gita Ramesh"),
+        names("Shrestha Gurung Thapa Rai Lama Karki"),
     ),
 )
 
@@ -177,7 +181,8 @@ def main(source: Path, target: Path) -> None:
     customers = list(dict.fromkeys(customer for customer, *_ in purchases))
     if (len(customers), len(purchases)) != (CUSTOMERS, PURCHASES):
         sys.exit(
-            f"{source} has {len(customers)} customers and {len(purchases)} purchases; the sample has {CUSTOMERS} and {PURCHASES}"
+            f"{source} has {len(customers)} customers and {len(purchases)} purchases; "
+            f"the sample has {CUSTOMERS} and {PURCHASES}"
         )
     people = [person(customer) for customer in customers]
     move_together(people)
@@ -196,7 +201,8 @@ def main(source: Path, target: Path) -> None:
 
 
 def read(source: Path) -> list[tuple[str, str, str]]:
-    """Customer, ISO date and dollars of each line: customer in the full set, customer in the sample, date, CDs, dollars."""
+    """Customer, ISO date and dollars of each line: customer in the full set, customer in the sample, date, CDs,
+    dollars."""
     rows = [line.split() for line in source.read_text(encoding="ascii").splitlines() if line.strip()]
     return [(r[0], f"{r[2][:4]}-{r[2][4:6]}-{r[2][6:]}", r[4]) for r in rows]
 
@@ -231,7 +237,7 @@ def person(customer: str) -> Person:
 CYRILLIC = dict(
     zip(
         "абвгдежзийклмнопрстуфхцчшщьюяіїєґ",
-        "a b v h d e zh z y i k l m n o p r s t u f kh ts ch sh shch _ yu ya i yi ye g".split(),
+        names("a b v h d e zh z y i k l m n o p r s t u f kh ts ch sh shch _ yu ya i yi ye g"),
         strict=True,
     )
 )
@@ -298,7 +304,8 @@ def contact_row(one: Person) -> dict[str, str]:
 
 
 def consent_rows(one: Person, since: str) -> list[dict[str, str]]:
-    """Lines of consents.csv: most said yes to mail when they first bought; some only to the letter; some took it back since."""
+    """Lines of consents.csv: most said yes to mail when they first bought; some only to the letter; some took it back
+    since."""
 
     def row(opt_in: str, opt_out: str, at: str = since) -> dict[str, str]:
         return {

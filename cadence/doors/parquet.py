@@ -19,14 +19,14 @@ def open_parquet(path: Path, shape: Shape) -> Opened:
         import duckdb
     except ImportError:
         raise FileRefused(
-            f"{path}: reading Parquet needs the extra 'files'; run: pip install 'cadence[files]', or export the file as CSV"
+            f"{path}: reading Parquet needs the extra 'files'; "
+            "run: pip install 'cadence[files]', or export the file as CSV"
         ) from None
     size = path.stat().st_size
     # Nothing may be fetched while a file is read: Parquet is built in, any other extension would be downloaded.
     connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": False, "threads": 1})
     try:
         connection.execute("SET TimeZone = 'UTC'")
-        found = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
         total = connection.execute("SELECT count(*) FROM read_parquet(?)", [str(path)]).fetchone()
         found = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
     except duckdb.Error as error:

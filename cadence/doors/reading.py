@@ -1,7 +1,8 @@
-"""Reading a file row by row: CSV, NDJSON or Parquet in, cells with their line out. A broken row never stops the good ones.
+"""Reading a file row by row: CSV, NDJSON or Parquet in, cells with their line out. A broken row never stops the good
+ones.
 
-A file that can't be read at all (another encoding, no header, a missing or unknown column) is refused before its first row,
-with what to do about it. What the columns mean is said by `doors.rows`.
+A file that can't be read at all (another encoding, no header, a missing or unknown column) is refused before its first
+row, with what to do about it. What the columns mean is said by `doors.rows`.
 """
 
 from __future__ import annotations
@@ -67,7 +68,8 @@ class Opened:
 
 
 def open_rows(path: Path, shape: Shape) -> Opened:
-    """Opens a file by its suffix. Raises `FileRefused` where it can't be imported at all, also for one that isn't there."""
+    """Opens a file by its suffix. Raises `FileRefused` where it can't be imported at all, also for one that isn't
+    there."""
     kind = SUFFIXES.get(path.suffix.lower())
     if kind is None:
         raise FileRefused(f"{path}: files end in {listed(SUFFIXES)}; found {path.suffix or 'no suffix'}")
@@ -123,8 +125,8 @@ def _not_utf8(path: Path, lines: Sequence[bytes], before: int) -> str:
             line.decode()
         except UnicodeDecodeError as error:
             return (
-                f"{path}, line {number}: byte {error.start + 1} (0x{line[error.start]:02x}) is not UTF-8; the file looks like "
-                f"Latin-1 (Windows-1252). Nothing was imported. Save it as UTF-8, or run: "
+                f"{path}, line {number}: byte {error.start + 1} (0x{line[error.start]:02x}) is not UTF-8; "
+                f"the file looks like Latin-1 (Windows-1252). Nothing was imported. Save it as UTF-8, or run: "
                 f"iconv -f WINDOWS-1252 -t UTF-8 {path.name} > new{path.suffix}"
             )
     return f"{path} is not UTF-8"

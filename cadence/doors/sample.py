@@ -1,7 +1,7 @@
 """The shipped sample of real purchases, moved to the present: all dates by the same number of whole weeks.
 
-The files themselves (config/sample/) are never changed; moved copies are written elsewhere and imported from there as any other
-file is. This module knows the sample's columns and nothing of the store.
+The files themselves (config/sample/) are never changed; moved copies are written elsewhere and imported from there as
+any other file is. This module knows the sample's columns and nothing of the store.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def last_purchase(folder: Path) -> date:
 
 
 def shifted(folder: Path, into: Path, begins: date) -> Shifted:
-    """Writes copies of the sample into a folder (made if need be), moved so that the last purchase lies as late as whole weeks
-    allow before the date on which the run begins: on the day before it, where that comes from `run_begins`.
+    """Writes copies of the sample into a folder (made if need be), moved so that the last purchase lies as late as
+    whole weeks allow before the date on which the run begins: on the day before it, where that comes from `run_begins`.
 
     Raises OSError where the sample isn't there or the folder can't be written, ValueError for a date that is none."""
     last = last_purchase(folder)

@@ -33,7 +33,8 @@ def test_its_purchases_are_those_of_the_full_data_set() -> None:
         pytest.skip("needs ../shared/data/cdnow_master.txt.gz to compare with")
     ours = Counter((r["contact"], r["at"].replace("-", ""), float(r["amount"])) for r in rows(SAMPLE / "purchases.csv"))
     customers = {customer for customer, _, _ in ours}
-    lines = [line.split() for line in gzip.open(MASTER, "rt").read().splitlines()[1:] if line.strip()]
+    master = gzip.decompress(MASTER.read_bytes()).decode("ascii")
+    lines = [line.split() for line in master.splitlines()[1:] if line.strip()]
     assert Counter((c, at, float(dollars)) for c, at, _, dollars in lines if c in customers) == ours
 
 

@@ -1,4 +1,5 @@
-"""A campaign made ready: its keys, its conditions parsed, and what stands in the store for it. Nothing is planned here."""
+"""A campaign made ready: its keys, its conditions parsed, and what stands in the store for it. Nothing is planned
+here."""
 
 from __future__ import annotations
 

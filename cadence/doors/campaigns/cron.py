@@ -1,8 +1,9 @@
 """Cron expressions as local time: which wall-clock times they name, and at which instants these come in a zone.
 
-The expression is stepped through on the wall clock, by cronsim, and each time is then laid into the zone by the calendar: one
-that doesn't exist is the first instant after the gap, one that comes twice the first (language.md section 7). So each named
-time comes once, and several that fall into one gap come together, once. No campaign and no clock is known here.
+The expression is stepped through on the wall clock, by cronsim, and each time is then laid into the zone by the
+calendar: one that doesn't exist is the first instant after the gap, one that comes twice the first (language.md section
+7). So each named time comes once, and several that fall into one gap come together, once. No campaign and no clock is
+known here.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from cronsim import CronSim, CronSimError
 
 from cadence.calendar import to_local, to_utc, zone_index
 
-_EPOCH = datetime(1970, 1, 1)
-_PROBE = datetime(2026, 1, 1)
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 (a wall clock has no zone)
+_PROBE = datetime(2026, 1, 1)  # noqa: DTZ001
 _FIELDS = {
     "minute": "0 to 59",
     "hour": "0 to 23",
@@ -60,11 +61,13 @@ def _sentence(found: str, parts: list[str]) -> str:
     if field not in _FIELDS:
         return found
     place = list(_FIELDS).index(field)
-    return f"field {place + 1} ({field}) is {parts[place]!r}; allowed are {_FIELDS[field]}, lists 1,2, ranges 1-5, steps */2"
+    allowed = f"{_FIELDS[field]}, lists 1,2, ranges 1-5, steps */2"
+    return f"field {place + 1} ({field}) is {parts[place]!r}; allowed are {allowed}"
 
 
 def occurrences(expression: str, zone: str, after: int) -> Iterator[Occurrence]:
-    """All occurrences in a zone strictly after an instant, in order; times that come at one instant are one occurrence."""
+    """All occurrences in a zone strictly after an instant, in order; times that come at one instant are one
+    occurrence."""
     code = zone_index(zone)
     start = wall_of(int(to_local(after, code)))
     ahead: Occurrence | None = None

@@ -1,7 +1,7 @@
 """Campaigns from a folder of YAML files, with everything that is wrong in them, each at its place.
 
-What a campaign's words refer to is checked here: the category, the conditions' names, template files and variables, the list of
-an audience. A broken file keeps no other from being read.
+What a campaign's words refer to is checked here: the category, the conditions' names, template files and variables,
+the list of an audience. A broken file keeps no other from being read.
 """
 
 from __future__ import annotations
@@ -49,8 +49,9 @@ def load_campaigns(
 ) -> Loaded:
     """All campaigns of a folder (its *.yaml and *.yml, folders in it included), by file name.
 
-    attributes: the names that contacts have, for the variables of templates; None: not known, so that an unknown variable is
-    only warned of. channels: those that somebody here sends on. Never raises for what stands in the files."""
+    attributes: the names that contacts have, for the variables of templates; None: not known, so that an unknown
+    variable is only warned of. channels: those that somebody here sends on. Never raises for what stands in the
+    files."""
     if not folder.is_dir():
         return Loaded((), (error(Place(str(folder)), "there is no such folder of campaigns"),))
     files = sorted(p for p in folder.rglob("*") if p.suffix in (".yaml", ".yml") and p.is_file())

@@ -1,7 +1,7 @@
 """The cells of one row, read one by one: texts, instants, numbers, lists. What is wrong is collected, with its column.
 
-Cells come as texts (CSV) or as values (NDJSON, Parquet); both are read by the same functions. An empty cell says nothing.
-What a column means is not known here.
+Cells come as texts (CSV) or as values (NDJSON, Parquet); both are read by the same functions. An empty cell says
+nothing. What a column means is not known here.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Row:
         if len(out) > LONGEST_TEXT:
             self.wrong(column, f"is {len(out)} characters long; {LONGEST_TEXT} are the most")
             return None
-        if "\0" in out or not out.isprintable() and any(c < " " and c not in "\t\n\r" for c in out):
+        if "\0" in out or (not out.isprintable() and any(c < " " and c not in "\t\n\r" for c in out)):
             self.wrong(column, "has control characters in it")
             return None
         return out
@@ -220,7 +220,8 @@ class Row:
 
 
 def source_id(values: Mapping[str, Any], seen: dict[int, int]) -> str:
-    """What a fact without an id of its own is known by: a hash of what it says, and which of its like it is in this file.
+    """What a fact without an id of its own is known by: a hash of what it says, and which of its like it is in this
+    file.
 
     So the same file imported twice adds nothing, and two equal purchases of one day are two."""
     said = "\x1f".join(f"{name}={values[name]!r}" for name in sorted(values))

@@ -1,12 +1,12 @@
-"""A row of consents: what a contact said yes or no to, as policy tests write it (`opt_in`, `opt_out`, `do_not_contact`...)."""
+"""A row of consents: what a contact said yes or no to, as policy tests write it (`opt_in`, `opt_out`,
+`do_not_contact`...)."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from cadence.doors.rows.cells import Row, source_id
 from cadence.doors.rows.contacts import known_category
 from cadence.facts import CHANNELS, EventKind
+from cadence.store.rows import ConsentRow
 
 COLUMNS: tuple[str, ...] = ("contact", "at", "opt_in", "opt_out", "do_not_contact", "complaint", "channel", "id", "by")
 REQUIRED: tuple[str, ...] = ("contact",)
@@ -14,22 +14,6 @@ PREFIXES: tuple[str, ...] = ()
 _SAID: dict[str, EventKind] = {
     kind.word: kind for kind in (EventKind.OPT_IN, EventKind.OPT_OUT, EventKind.DO_NOT_CONTACT, EventKind.COMPLAINT)
 }
-
-
-@dataclass(frozen=True, slots=True)
-class ConsentRow:
-    """One thing said, by the contact's outside id."""
-
-    outside_id: str
-    at: int | None
-    """None: undated, before everything. Only an opt-in may be."""
-    kind: EventKind
-    category: str | None
-    """None: all."""
-    channel: str | None
-    """None: all."""
-    source_id: str
-    by: str | None
 
 
 def read(row: Row, seen: dict[int, int]) -> ConsentRow | None:

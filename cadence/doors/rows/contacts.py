@@ -1,9 +1,9 @@
-"""A row of contacts: who somebody is, how they are reached, where they live. It says nothing of what happened to them."""
+"""A row of contacts: who somebody is, how they are reached, where they live. It says nothing of what happened to
+them."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import Any
 
 from cadence.addresses import address_of
@@ -11,6 +11,7 @@ from cadence.calendar import parse_days, parse_hours, zone_index, zones_of_count
 from cadence.doors.rows.cells import Row
 from cadence.facts import CHANNELS
 from cadence.policy.finding import listed, nearest
+from cadence.store.rows import ContactRow
 
 COLUMNS: tuple[str, ...] = (
     "id",
@@ -34,26 +35,6 @@ PREFIXES: tuple[str, ...] = ("addresses", "attributes", "consents")
 _COUNTRY = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?", re.ASCII)
 _LOCALE = re.compile(r"[a-zA-Z]{2,3}([-_][a-zA-Z0-9]{2,8})*", re.ASCII)
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d+)?", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class ContactRow:
-    """What one row says of a contact. None and empty: the row says nothing of it, and what is known stays."""
-
-    outside_id: str
-    addresses: dict[str, str] = field(default_factory=dict)
-    """Normalised, by channel."""
-    zones: tuple[str, ...] = ()
-    country: str | None = None
-    region: str | None = None
-    locale: str | None = None
-    household: str | None = None
-    account: str | None = None
-    attributes: dict[str, Any] = field(default_factory=dict)
-    hours: tuple[str, ...] = ()
-    days: tuple[str, ...] = ()
-    consents: tuple[tuple[str, str], ...] = ()
-    """Undated opt-ins: (channel, category)."""
 
 
 def read(row: Row) -> ContactRow | None:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from cadence.calendar import Window
 from cadence.doors.rows.cells import Row, source_id
 from cadence.facts import CHANNELS, EventKind
+from cadence.store.rows import EventRow
 
 K = EventKind
 
@@ -64,26 +64,9 @@ _LESS_OFTEN = re.compile(r"([1-9]\d{0,3}) per (.+)", re.ASCII)
 _BY_ID = (K.TICKET_OPENED, K.TICKET_ANSWERED, K.TICKET_SOLVED, K.PROMISE_MADE, K.PROMISE_KEPT, K.PROMISE_BROKEN)
 
 
-@dataclass(frozen=True, slots=True)
-class EventRow:
-    """One event, by the contact's outside id."""
-
-    outside_id: str
-    at: int
-    kind: EventKind
-    source_id: str
-    channel: str | None = None
-    subject: str | None = None
-    """What it is about: a hold's kind, the id of a ticket, incident or promise, a register, a wish."""
-    until: int | None = None
-    """A hold's end, a promise's due, a snooze's end."""
-    amount: float | None = None
-    currency: str | None = None
-    detail: Mapping[str, Any] = field(default_factory=dict)
-
-
 def read(row: Row, seen: dict[int, int]) -> EventRow | None:
-    """The event that a row tells of, or None where the row has problems. `seen` counts the file's rows without an id."""
+    """The event that a row tells of, or None where the row has problems. `seen` counts the file's rows without an
+    id."""
     contact, at = row.text("contact", required=True), row.at()
     column = _column(row)
     channel, given = row.word("channel", CHANNELS), row.text("id")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from cadence.doors.rows.cells import Row, source_id
 from cadence.facts import CHANNELS, TouchOutcome
+from cadence.store.rows import TouchRow
 
 COLUMNS: tuple[str, ...] = (
     "contact",
@@ -29,26 +28,9 @@ CALL_OUTCOMES: tuple[str, ...] = tuple(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class TouchRow:
-    """One touch, by the contact's outside id."""
-
-    outside_id: str
-    at: int
-    category: str | None
-    channel: str
-    campaign: str | None
-    content: str | None
-    thread: str | None
-    topic: str | None
-    tags: tuple[str, ...]
-    triggered: bool
-    outcome: str | None
-    source_id: str
-
-
 def read(row: Row, seen: dict[int, int]) -> TouchRow | None:
-    """The touch that a row tells of, or None where the row has problems. `seen` counts the file's rows without an id."""
+    """The touch that a row tells of, or None where the row has problems. `seen` counts the file's rows without an
+    id."""
     contact, at = row.text("contact", required=True), row.at()
     category = row.text("touch") or row.text("category")
     if category is None:

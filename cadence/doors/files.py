@@ -1,0 +1,226 @@
+"""Importing a file: its rows read, checked and given to the store in batches, and a report of what became of each.
+
+A bad row never stops the good ones: it is named with its line and column, in the report and in a file beside the one
+imported. The same file imported twice changes nothing. An import never lifts a stop: such rows are reported as kept
+stopped.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from cadence.doors.reading import FileRefused, Line, Shape, open_rows
+from cadence.doors.rows import consents, contacts, events, touches
+from cadence.doors.rows.cells import Context, Problem, Row
+from cadence.store.consents import record_consents
+from cadence.store.contacts import upsert_contacts
+from cadence.store.engine import Store
+from cadence.store.events import record_events
+from cadence.store.rows import Recorded
+from cadence.store.touches import record_touches
+
+BATCH = 5_000
+"""Rows per transaction."""
+MOST_NAMED = 100
+"""Bad and kept rows that a report names itself; the file of rejects has all the bad ones."""
+
+Progress = Callable[[int, int], None]
+"""Told after each batch: bytes done, bytes in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of file."""
+
+    shape: Shape
+    read: Callable[[Row, dict[int, int]], Any]
+    """A row to what the store takes; None where the row has problems."""
+    store: Callable[[Connection, Sequence[Any], int, str], Recorded]
+
+
+KINDS: Mapping[str, Kind] = {
+    "contacts": Kind(
+        Shape(contacts.COLUMNS, contacts.REQUIRED, contacts.PREFIXES),
+        lambda row, _: contacts.read(row),
+        upsert_contacts,
+    ),
+    "touches": Kind(Shape(touches.COLUMNS, touches.REQUIRED, touches.PREFIXES), touches.read, record_touches),
+    "events": Kind(Shape(events.COLUMNS, events.REQUIRED, events.PREFIXES), events.read, record_events),
+    "consents": Kind(Shape(consents.COLUMNS, consents.REQUIRED, consents.PREFIXES), consents.read, record_consents),
+}
+"""By the word of `cadence import`."""
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """Why one row was left out."""
+
+    line: int
+    column: str
+    found: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {Problem(self.column, self.found, self.message)}"
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of a file's rows."""
+
+    kind: str
+    file: str
+    rows: int = 0
+    accepted: int = 0
+    """Rows that were new or changed something."""
+    unchanged: int = 0
+    """Rows that said what was known."""
+    bad: int = 0
+    """Rows left out."""
+    kept_stopped: int = 0
+    """Rows that would have written to somebody who said stop: taken as facts, the stop stands."""
+    merged: int = 0
+    """Circles that became one with others."""
+    largest_circle: int = 0
+    bad_rows: list[BadRow] = field(default_factory=list)
+    """The first of them, a line per problem."""
+    kept_lines: list[int] = field(default_factory=list)
+    """The first of them, by line."""
+    rejects: str | None = None
+    """The file that names all bad rows; None where there are none, or it couldn't be written (see `rejects_failed`)."""
+    rejects_failed: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as a mapping for JSON."""
+        return asdict(self)
+
+
+def import_file(
+    store: Store,
+    kind: str,
+    path: Path,
+    *,
+    now: int,
+    source: str = "import",
+    zone: str = "UTC",
+    categories: frozenset[str] | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Imports a file (.csv, .ndjson, .jsonl or .parquet) of contacts, touches, events or consents.
+
+    now: microseconds since 1970 UTC; facts more than a day later are refused. source: the system that the rows' ids are
+    ids of. zone: where a date without a time is a date of. categories: the policy's, old names included; consents must
+    name one of them. Bad rows are written to FILE.rejects.csv. Raises `FileRefused` for a file that can't be imported
+    at all, KeyError for another kind."""
+    how = KINDS[kind]
+    context = Context(now, zone, categories)
+    opened = open_rows(path, how.shape)
+    report = Report(kind, str(path))
+    with _Rejects(path, report) as rejects:
+        batch: list[tuple[int, Any]] = []
+        seen: dict[int, int] = {}
+        for line in opened.rows:
+            report.rows += 1
+            made, problems = _read(how, line, context, seen)
+            if made is None:
+                rejects.add(line.number, problems)
+            else:
+                batch.append((line.number, made))
+            if len(batch) >= BATCH:
+                _give(store, how, batch, now, source, report, rejects)
+                batch.clear()
+                if progress is not None:
+                    progress(min(opened.read_so_far(), opened.size), opened.size)
+        _give(store, how, batch, now, source, report, rejects)
+    if progress is not None:
+        progress(opened.size, opened.size)
+    return report
+
+
+def _read(how: Kind, line: Line, context: Context, seen: dict[int, int]) -> tuple[Any, Sequence[Problem]]:
+    """What the store takes of one row, or None and what is wrong with it."""
+    if line.broken is not None:
+        return None, (Problem("", "", line.broken),)
+    row = Row(line.cells, context)
+    made = how.read(row, seen)
+    return (None, row.problems) if row.problems else (made, ())
+
+
+def _give(
+    store: Store,
+    how: Kind,
+    batch: Sequence[tuple[int, Any]],
+    now: int,
+    source: str,
+    report: Report,
+    rejects: _Rejects,
+) -> None:
+    """Gives a batch to the store, in one transaction, and takes into the report what became of its rows."""
+    if not batch:
+        return
+    with store.write() as conn:
+        recorded = how.store(conn, [made for _, made in batch], now, source)
+    report.accepted += recorded.new + recorded.changed
+    report.unchanged += recorded.repeated
+    report.merged += recorded.merged
+    report.largest_circle = max(report.largest_circle, recorded.largest_circle)
+    report.kept_stopped += len(recorded.kept_stopped)
+    room = MOST_NAMED - len(report.kept_lines)
+    report.kept_lines += [batch[place][0] for place in recorded.kept_stopped[:room]]
+    said: list[tuple[int, Problem]] = []
+    for place in recorded.unknown:
+        outside_id = batch[place][1].outside_id
+        said.append((place, Problem("contact", outside_id, "is no contact that is known; import contacts first")))
+    for place in recorded.too_late:
+        said.append((place, Problem("at", "", "lies more than a day ahead of now; what hasn't happened is no fact")))
+    for place in recorded.ambiguous:
+        said.append((place, Problem("id", "", "is empty, and several contacts have this address; give the id")))
+    for place, problem in sorted(said, key=lambda s: s[0]):
+        rejects.add(batch[place][0], (problem,))
+
+
+class _Rejects:
+    """The file of bad rows, written when the first one comes. That it can't be written stops nothing: the report says
+    so."""
+
+    def __init__(self, path: Path, report: Report) -> None:
+        self._path = path.with_name(path.name + ".rejects.csv")
+        self._report = report
+        self._file: Any = None
+        self._writer: Any = None
+
+    def __enter__(self) -> _Rejects:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def add(self, line: int, problems: Sequence[Problem]) -> None:
+        """Takes one bad row, with all that is wrong with it."""
+        self._report.bad += 1
+        rows = [BadRow(line, p.column, p.found, p.message) for p in problems]
+        self._report.bad_rows += rows[: MOST_NAMED - len(self._report.bad_rows)]
+        try:
+            for row in rows:
+                self._out().writerow((row.line, row.column, row.found, row.message))
+        except OSError as error:
+            self._report.rejects_failed = f"{self._path} can't be written: {error.strerror or error}"
+            self._report.rejects = None
+
+    def _out(self) -> Any:
+        if self._writer is None:
+            self._file = self._path.open("w", encoding="utf-8", newline="")
+            self._writer = csv.writer(self._file)
+            self._writer.writerow(("line", "column", "found", "message"))
+            self._report.rejects = str(self._path)
+        return self._writer
+
+
+__all__ = ["BATCH", "KINDS", "BadRow", "FileRefused", "Progress", "Report", "import_file"]
