@@ -54,6 +54,13 @@ def event_words(kinds: Sequence[EventKind]) -> Callable[[Sequence[str]], tuple[s
     return check
 
 
+class Stricter(StrEnum):
+    """Which way a key makes its rule stricter, as metadata of the key: `max: Annotated[Count, Stricter.LESS]`."""
+
+    LESS = "less"
+    MORE = "more"
+
+
 class Each(StrEnum):
     """Counted apart for each value of this."""
 
