@@ -8,7 +8,7 @@ business.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from cadence.facts import EventKind, Ints, Push
 from cadence.rules import caps, consent, cool_down, evasion, fatigue, gap, holds, own_wishes, quiet_hours, silence
@@ -19,29 +19,52 @@ from cadence.rules.view import View
 class RuleModule(Protocol):
     """What every file in this folder offers."""
 
-    KIND: str
-    """The word in YAML."""
-    Keys: type[Keys] | None
-    """Its own keys; None where it has none."""
-    ALWAYS_ON: bool
-    MARKETING_ONLY: bool
-    """True: transactional messages are never asked. False: categories that don't name it in `exempt`."""
-    RELEASABLE: bool
-    """Whether an admin's release passes it."""
-    COUNTS_ACROSS: bool
-    """Whether `across` may be given."""
-    INHERITS: bool
-    """Whether a segment's rule takes the keys it leaves out from the rail of its kind."""
-    SENTENCES: Mapping[str, str]
-    """By locale (en, sv, nb, uk): a plain sentence with {fields} out of the push's detail."""
-    EXAMPLE: str
-    """A policy test in YAML that shows it (language.md section 8)."""
+    @property
+    def KIND(self) -> str:
+        """The word in YAML."""
 
-    def default_name(self, keys: Keys) -> str:
+    @property
+    def Keys(self) -> type[Keys] | None:
+        """Its own keys; None where it has none."""
+
+    @property
+    def ALWAYS_ON(self) -> bool:
+        """Whether it is there without being written."""
+
+    @property
+    def MARKETING_ONLY(self) -> bool:
+        """True: transactional messages are never asked. False: categories that don't name it in `exempt`."""
+
+    @property
+    def RELEASABLE(self) -> bool:
+        """Whether an admin's release passes it."""
+
+    @property
+    def COUNTS_ACROSS(self) -> bool:
+        """Whether `across` may be given."""
+
+    @property
+    def INHERITS(self) -> bool:
+        """Whether a segment's rule takes the keys it leaves out from the rail of its kind."""
+
+    @property
+    def SENTENCES(self) -> Mapping[str, Mapping[str, str]]:
+        """By locale (en, sv, nb, uk), then by the push's `detail["why"]`: a plain sentence with {fields} out of the
+        detail."""
+
+    @property
+    def EXAMPLE(self) -> str:
+        """A policy test in YAML that shows it (language.md section 8)."""
+
+    def default_name(self, keys: Any) -> str:
         """What an unnamed rule is called."""
 
-    def problems(self, keys: Keys, categories: Mapping[str, Category]) -> list[tuple[tuple[str, ...], str]]:
-        """What is wrong with these keys taken together: the path of the key, and a sentence."""
+    def problems(
+        self, keys: Any, categories: Mapping[str, Category], rule: Rule | None = None
+    ) -> list[tuple[tuple[str, ...], str]]:
+        """What is wrong with these keys taken together: the path of the key, and a sentence.
+
+        With the rule itself, only what it governs (its filters) is looked at."""
 
     def touch_reach(self, rule: Rule) -> int | None:
         """How far back touches matter, in microseconds; 0: not at all; None: for ever."""
@@ -54,7 +77,7 @@ class RuleModule(Protocol):
         int64[len(rows)]."""
 
     def push(self, rule: Rule, view: View, row: int, t: int, welcome_at: int) -> Push:
-        """The evidence for one candidate's answer."""
+        """The evidence for one candidate's answer `welcome_at`, asked from t."""
 
 
 RULES: Mapping[str, RuleModule] = {

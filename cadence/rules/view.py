@@ -230,7 +230,7 @@ class View:
             return np.zeros(len(self.candidates), bool)
         circle = self.people.circle
         alone = np.bincount(circle, minlength=int(circle[-1]) + 1 if len(circle) else 0) == 1
-        return ~alone[circle[self.candidates.contact]]
+        return np.asarray(~alone[circle[self.candidates.contact]], np.bool_)
 
     def _pairs(self, rule: Rule, rows: Ints, kept: Ints, offsets: Ints) -> tuple[Ints, Ints]:
         """For these candidates the touches of their circle that the rule counts together, in order of time."""
@@ -252,15 +252,15 @@ class View:
     def _together(self, rule: Rule, row: Ints, contact: Ints, touch: Ints) -> Bools:
         """Which of the circle's touches are counted together with the candidate's own."""
         other = self.touches.contact[touch]
-        mine = other == contact
+        mine: Bools = other == contact
         if rule.across is Across.HOUSEHOLD or rule.across is Across.ACCOUNT:
             shared = self.people.household if rule.across is Across.HOUSEHOLD else self.people.account
-            return mine | ((shared[other] == shared[contact]) & (shared[contact] != 0))
+            return np.asarray(mine | ((shared[other] == shared[contact]) & (shared[contact] != 0)), np.bool_)
         mailbox = self.candidates.mailbox[row]
         if rule.across is Across.ADDRESS:
             return mine | self._has(other, mailbox)
         if rule.kind in ("caps", "gap"):
-            return mine | ((self.touches.mailbox[touch] == mailbox) & (mailbox != 0))
+            return np.asarray(mine | ((self.touches.mailbox[touch] == mailbox) & (mailbox != 0)), np.bool_)
         return mine
 
     def _has(self, contact: Ints, mailbox: Ints) -> Bools:
@@ -280,10 +280,10 @@ class View:
             index, start = expand(self.touches.tags.start[touch], self.touches.tags.start[touch + 1])
             slot = np.repeat(np.arange(len(touch), dtype=np.int64), np.diff(start))
             hit = self.touches.tags.values[index] == wanted[slot]
-            return (np.bincount(slot[hit], minlength=len(touch)) > 0) & (wanted != 0)
+            return np.asarray((np.bincount(slot[hit], minlength=len(touch)) > 0) & (wanted != 0), np.bool_)
         theirs = self.current(self.touches, each.value)[touch]
         wanted = self.current(self.candidates, each.value)[row]
-        return (theirs == wanted) & (wanted != 0)
+        return np.asarray((theirs == wanted) & (wanted != 0), np.bool_)
 
     def tag(self, place: int) -> Ints:
         """The message's tag at this place, 0 where it has fewer."""

@@ -1,0 +1,99 @@
+"""The rule `gap`: a wait since the latest counted touch. It is a cap of 1, but for waits by the calendar (`1mo`).
+
+Which touches are counted is the view's work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import numpy as np
+
+from cadence.calendar import DurationField, add
+from cadence.facts import EventKind, Ints, Push
+from cadence.rules.rule import Category, Rule, Stricter
+from cadence.rules.rule import Keys as Base
+from cadence.rules.view import View
+
+KIND = "gap"
+ALWAYS_ON = False
+MARKETING_ONLY = False
+RELEASABLE = True
+COUNTS_ACROSS = True
+INHERITS = False
+
+
+class Keys(Base):
+    """How long to wait."""
+
+    wait: Annotated[DurationField, Stricter.MORE]
+    """Since the latest counted touch: `24h`, `3d`, `1mo`."""
+
+
+def default_name(keys: Any) -> str:
+    """`1 per 24h`."""
+    return f"1 per {keys.wait.text}"
+
+
+def problems(
+    keys: Any, categories: Mapping[str, Category], rule: Rule | None = None
+) -> list[tuple[tuple[str, ...], str]]:
+    """None that the key's own type wouldn't find."""
+    return []
+
+
+def touch_reach(rule: Rule) -> int | None:
+    """As far back as the wait lasts at the most."""
+    return int(rule.keys.wait.at_most_micros())
+
+
+def event_reach(rule: Rule) -> Mapping[EventKind, int]:
+    """A gap asks about no event."""
+    return {}
+
+
+def welcome_at(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:
+    """The latest counted touch plus the wait, or t where that is over."""
+    return np.maximum(t, add(view.counted(rule).most_recent(rows), rule.keys.wait, view.zone[rows]))
+
+
+def push(rule: Rule, view: View, row: int, t: int, welcome_at: int) -> Push:
+    """The touches not yet older than the wait."""
+    mine = view.counted(rule).of(row)
+    at = view.touches.at[mine]
+    young = mine[add(at, rule.keys.wait, np.full(len(mine), view.zone[row], np.int32)) > t]
+    detail = {"why": "recent", "wait": rule.keys.wait.text, "touch_at": int(at[-1])}
+    return Push(rule.name, KIND, welcome_at, tuple(view.touches.id[young].tolist()), detail)
+
+
+SENTENCES: Mapping[str, Mapping[str, str]] = {
+    "en": {"recent": "The latest message was on {touch_at}. The next one is welcome {wait} later, from {welcome_at}."},
+    "sv": {"recent": "Det senaste meddelandet kom {touch_at}. Nästa är välkommet {wait} senare, från {welcome_at}."},
+    "nb": {"recent": "Den siste meldingen kom {touch_at}. Den neste er velkommen {wait} senere, fra {welcome_at}."},
+    "uk": {"recent": "Останнє повідомлення було {touch_at}. Наступне доречне через {wait}, від {welcome_at}."},
+}
+
+EXAMPLE = """\
+policy:
+  version: 1
+  categories: {promotion: {consent: none}, service: {transactional: true}}
+  guard_rails:
+    gap: {name: not right after a service message, wait: 24h, categories: [promotion], counts: {categories: [service]}}
+  segments:
+    - {name: everyone}
+contact: {timezone: Europe/Stockholm, country: SE}
+cases:
+  - name: a promotion waits a day after a service message
+    history:
+      - {at: "2026-03-02T12:00+01:00", touch: service}
+    message: {category: promotion}
+    now: "2026-03-02T18:00+01:00"
+    expect: {verdict: defer, until: "2026-03-03T12:00+01:00", rule: not right after a service message}
+  - name: a day after it, it is welcome
+    history:
+      - {at: "2026-03-02T12:00+01:00", touch: service}
+    message: {category: promotion}
+    now: "2026-03-03T12:00+01:00"
+    expect: {verdict: send}
+"""

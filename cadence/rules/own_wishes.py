@@ -1,0 +1,211 @@
+"""The rule `own_wishes`: what the contact asked for themselves: a pause, a cap of their own, hours and days that
+suit them.
+
+The wishes stand with the contact, in `People`; which of several wishes is the latest was settled when they were loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from cadence.calendar import Window, open_windows
+from cadence.facts import DAY, HELD, NEVER, EventKind, Ints, Push, Wish, expand
+from cadence.rules.caps import freed, in_window
+from cadence.rules.rule import Category, Rule
+from cadence.rules.view import View
+
+KIND = "own_wishes"
+Keys = None
+ALWAYS_ON = True
+MARKETING_ONLY = True
+RELEASABLE = False
+COUNTS_ACROSS = False
+INHERITS = False
+
+_SEARCHED = 400 * DAY
+"""Hours that don't meet in all of a contact's zones within a year and its changes of clocks never do."""
+
+
+def default_name(keys: Any) -> str:
+    """The kind."""
+    return KIND
+
+
+def problems(
+    keys: Any, categories: Mapping[str, Category], rule: Rule | None = None
+) -> list[tuple[tuple[str, ...], str]]:
+    """It has no keys."""
+    return []
+
+
+def touch_reach(rule: Rule) -> int | None:
+    """For ever: a contact may choose any window. Who knows the wishes at hand may look back as far as `wish_reach`
+    says."""
+    return None
+
+
+def wish_reach(wishes: Sequence[Wish]) -> int | None:
+    """How far back touches matter to these wishes, in microseconds; 0: not at all; None: for ever."""
+    reaches = [Window.parse(w.less_often[1]).reach_micros() for w in wishes if w.less_often is not None]
+    known = [r for r in reaches if r is not None]
+    return None if len(known) < len(reaches) else max(known, default=0)
+
+
+def event_reach(rule: Rule) -> Mapping[EventKind, int]:
+    """It asks about no event."""
+    return {}
+
+
+def welcome_at(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:
+    """When the pause is over, their cap has a free slot and it is one of their hours, in all of their zones."""
+    allowed = _allowed(rule, view, rows, t)
+    return _in_hours(view, rows, allowed)
+
+
+def _allowed(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:
+    """When pause and cap are over: from then on both let everything pass."""
+    at = np.maximum(t, view.people.snooze_until[view.candidates.contact[rows]])
+
+    def capped(wish: Wish, places: Ints) -> None:
+        if wish.less_often is not None:
+            most, window = wish.less_often[0], Window.parse(wish.less_often[1])
+            filling = view.counted(rule).most_recent(rows[places], most)
+            at[places] = np.maximum(at[places], freed(filling, window, view, rows[places]))
+
+    _by_wish(view, rows, capped)
+    return at
+
+
+def _by_wish(view: View, rows: Ints, what: Callable[[Wish, Ints], None]) -> None:
+    """what(wish, places of `rows` whose contacts have this wish), for each distinct wish."""
+    wishes, which = view.people.wishes, view.people.wish[view.candidates.contact[rows]]
+    wishing = np.flatnonzero(which >= 0)
+    if not len(wishing):
+        return
+    distinct = {wish: i for i, wish in enumerate(dict.fromkeys(wishes))}
+    same = np.array([distinct[w] for w in wishes], np.int64)[which[wishing]]
+    order = np.argsort(same, kind="stable")
+    bounds = np.flatnonzero(np.diff(same[order], prepend=-1, append=-1))
+    for begin, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+        places = wishing[order[begin:end]]
+        what(wishes[int(which[places[0]])], places)
+
+
+def _in_hours(view: View, rows: Ints, t: Ints) -> Ints:
+    """The earliest instant from t on that lies in the chosen hours and days, in each of the contact's zones."""
+    at = t.copy()
+
+    def suiting(wish: Wish, places: Ints) -> None:
+        if wish.hours or wish.days:
+            open_ = places[t[places] < HELD]
+            at[open_] = _meeting(wish, view, rows[open_], t[open_])
+
+    _by_wish(view, rows, suiting)
+    return at
+
+
+def _meeting(wish: Wish, view: View, rows: Ints, t: Ints) -> Ints:
+    """The same for candidates whose contacts have one and the same wish."""
+    zones, contact = view.people.zones, view.candidates.contact[rows]
+    begin, end = zones.start[:-1][contact], zones.start[1:][contact]
+    at = t.copy()
+    left = np.arange(len(rows), dtype=np.int64)
+    while len(left):
+        index, start = expand(begin[left], end[left])
+        which = np.repeat(left, np.diff(start))
+        later = at.copy()
+        np.maximum.at(later, which, open_windows(wish.hours, wish.days, at[which], zones.values[index]))
+        left = left[later[left] > at[left]]
+        at = later
+        at[left[at[left] - t[left] > _SEARCHED]] = NEVER
+        left = left[(at[left] < HELD) & (end[left] - begin[left] > 1)]
+    return at
+
+
+def push(rule: Rule, view: View, row: int, t: int, welcome_at: int) -> Push:
+    """Which wish it was: that for hours where it moved the answer on, else the later of pause and cap."""
+    contact = int(view.candidates.contact[row])
+    one, from_t = np.array([row], np.int64), np.array([t], np.int64)
+    place = int(view.people.wish[contact])
+    wish = view.people.wishes[place] if place >= 0 else Wish()
+    snoozed = int(view.people.snooze_until[contact])
+    allowed = int(_allowed(rule, view, one, from_t)[0])
+    if welcome_at > allowed:
+        return Push(rule.name, KIND, welcome_at, (), {"why": "never" if welcome_at == NEVER else "hours"})
+    if allowed == snoozed or wish.less_often is None:
+        return Push(rule.name, KIND, welcome_at, (), {"why": "snooze", "snooze_until_at": snoozed})
+    most, window = wish.less_often[0], Window.parse(wish.less_often[1])
+    touches = in_window(rule, window, view, row, t)
+    detail = {
+        "why": "ever" if welcome_at == NEVER else "less_often",
+        "max": most,
+        "window": window.text,
+        "count": len(touches),
+    }
+    return Push(rule.name, KIND, welcome_at, tuple(view.touches.id[touches].tolist()), detail)
+
+
+SENTENCES: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "snooze": "The person asked for a pause until {snooze_until_at}.",
+        "less_often": (
+            "The person asked to hear less often ({max} in {window}). The next message is welcome from {welcome_at}."
+        ),
+        "ever": "The person asked to hear no more than {max} times in all, and that many messages have been sent.",
+        "hours": "The person chose hours or days that suit them. The next of these begins at {welcome_at}.",
+        "never": (
+            "The hours and days that the person chose never come at the same time in all of their possible time zones."
+        ),
+    },
+    "sv": {
+        "snooze": "Personen bad om en paus till {snooze_until_at}.",
+        "less_often": "Personen bad om färre meddelanden ({max} på {window}). Nästa är välkommet från {welcome_at}.",
+        "ever": "Personen bad om högst {max} meddelanden totalt, och så många har skickats.",
+        "hours": "Personen har valt tider eller dagar som passar. Nästa börjar {welcome_at}.",
+        "never": "De tider och dagar som personen valt infaller aldrig samtidigt i alla möjliga tidszoner.",
+    },
+    "nb": {
+        "snooze": "Personen ba om en pause til {snooze_until_at}.",
+        "less_often": "Personen ba om færre meldinger ({max} på {window}). Den neste er velkommen fra {welcome_at}.",
+        "ever": "Personen ba om høyst {max} meldinger totalt, og så mange er sendt.",
+        "hours": "Personen har valgt tider eller dager som passer. Neste begynner {welcome_at}.",
+        "never": "Tidene og dagene personen har valgt, faller aldri sammen i alle mulige tidssoner.",
+    },
+    "uk": {
+        "snooze": "Людина попросила про паузу до {snooze_until_at}.",
+        "less_often": (
+            "Людина попросила писати рідше ({max} за {window}). Наступне повідомлення доречне від {welcome_at}."
+        ),
+        "ever": "Людина попросила надіслати загалом не більше ніж {max}, і стільки вже надіслано.",
+        "hours": "Людина обрала зручні години або дні. Найближчі починаються {welcome_at}.",
+        "never": "Обрані людиною години та дні ніколи не збігаються в усіх її можливих часових поясах.",
+    },
+}
+
+EXAMPLE = """\
+policy:
+  version: 1
+  categories: {newsletter: {consent: none}}
+  segments:
+    - {name: everyone}
+contact: {timezone: Europe/Stockholm, country: SE, hours: ["09:00-12:00", "17:00-19:00"], days: [mon, tue]}
+cases:
+  - name: the next of the chosen hours
+    message: {category: newsletter}
+    now: "2026-03-02T12:00+01:00"
+    expect: {verdict: defer, until: "2026-03-02T17:00+01:00", rule: own_wishes}
+  - name: the next of the chosen days
+    message: {category: newsletter}
+    now: "2026-03-03T19:00+01:00"
+    expect: {verdict: defer, until: "2026-03-09T09:00+01:00", rule: own_wishes}
+  - name: less often counts what was sent before they asked
+    history:
+      - {at: "2026-02-20T10:00+01:00", touch: newsletter}
+      - {at: "2026-02-21T10:00+01:00", less_often: 1 per 30d}
+    message: {category: newsletter, expires: 60d}
+    now: "2026-03-02T10:00+01:00"
+    expect: {verdict: defer, until: "2026-03-23T09:00+01:00", rule: own_wishes}
+"""

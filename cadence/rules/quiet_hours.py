@@ -1,0 +1,191 @@
+"""The rule `quiet_hours`: nights, weekends and holidays in the contact's own time.
+
+Laying an interval out in local time is the calendar's work. A contact with several possible zones is left in peace
+while it is quiet in any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Self
+
+import numpy as np
+from pydantic import Field, StrictBool, StrictStr, model_validator
+
+from cadence.calendar import QuietInterval, quiet_until, zone_name
+from cadence.facts import FIVE_YEARS, HELD, NEVER, Codes, EventKind, Ints, Push, expand
+from cadence.rules.rule import Category, Rule
+from cadence.rules.rule import Keys as Base
+from cadence.rules.view import View
+
+KIND = "quiet_hours"
+ALWAYS_ON = False
+MARKETING_ONLY = False
+RELEASABLE = False
+COUNTS_ACROSS = False
+INHERITS = False
+
+
+class Keys(Base):
+    """One stretch of quiet: times, or the whole day; on which days, or on holidays."""
+
+    from_: StrictStr | None = Field(None, alias="from", examples=["20:00"])
+    """When it begins, in the contact's time: `"20:00"`. At this instant it is quiet."""
+    to: StrictStr | None = Field(None, examples=["08:00"])
+    """When it ends, the next day where that is earlier: `"08:00"`, at most `"24:00"`. At this instant it isn't
+    quiet."""
+    all_day: StrictBool | None = None
+    """The whole local date; the same as leaving out both times."""
+    days: tuple[StrictStr, ...] | None = Field(None, examples=[["sat", "sun"]])
+    """Weekdays on which it begins: mon, tue, wed, thu, fri, sat, sun."""
+    holidays: StrictBool | tuple[StrictStr, ...] | None = None
+    """`true`: only on public holidays; or a list of the holidays package's categories."""
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        interval_of(self)
+        return self
+
+
+def interval_of(keys: Any) -> QuietInterval:
+    """The interval that these keys describe. Raises ValueError with a plain sentence."""
+    return _parsed(keys.from_, keys.to, keys.all_day, keys.days, keys.holidays)
+
+
+@lru_cache(maxsize=1024)
+def _parsed(
+    from_: str | None, to: str | None, all_day: bool | None, days: tuple[str, ...] | None, holidays: Any
+) -> QuietInterval:
+    return QuietInterval.parse(from_, to, all_day, days, holidays)
+
+
+def default_name(keys: Any) -> str:
+    """The kind."""
+    return KIND
+
+
+def problems(
+    keys: Any, categories: Mapping[str, Category], rule: Rule | None = None
+) -> list[tuple[tuple[str, ...], str]]:
+    """Quiet without an end."""
+    if interval_of(keys).always:
+        return [((), "it is quiet at all times, so nothing it governs would ever go out; give times, days or holidays")]
+    return []
+
+
+def touch_reach(rule: Rule) -> int | None:
+    """It asks about no touch."""
+    return 0
+
+
+def event_reach(rule: Rule) -> Mapping[EventKind, int]:
+    """It asks about no event."""
+    return {}
+
+
+def welcome_at(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:
+    """The first instant from t on at which it is quiet in none of the contact's zones.
+
+    Where one stretch of quiet runs into the next (a Saturday into a Sunday), it goes on until none follows. What is
+    quiet for more than five years is left there: the fixed point calls it never."""
+    interval = interval_of(rule.keys)
+    at = _one_pass(interval, view, rows, t)
+    left = np.flatnonzero((at > t) & (at < HELD))
+    while len(left):
+        later = _one_pass(interval, view, rows[left], at[left])
+        left, later = left[moved := later > at[left]], later[moved]
+        at[left] = later
+        left = left[(later < HELD) & (later - t[left] <= FIVE_YEARS)]
+    return at
+
+
+def _one_pass(interval: QuietInterval, view: View, rows: Ints, t: Ints) -> Ints:
+    """The latest end of the intervals that cover t in any of the zones, or t."""
+    zones, country, contact = view.people.zones, view.people.country, view.candidates.contact[rows]
+    at = quiet_until(interval, t, view.zone[rows], country.codes[contact], country.names)
+    begin, end = zones.start[:-1][contact] + 1, zones.start[1:][contact]
+    more = np.flatnonzero(end > begin)
+    if not len(more):
+        return at
+    index, start = expand(begin[more], end[more])
+    which = np.repeat(more, np.diff(start))
+    zone: Codes = zones.values[index]
+    others = quiet_until(interval, t[which], zone, country.codes[contact[which]], country.names)
+    at = at.copy()
+    np.maximum.at(at, which, others)
+    return at
+
+
+def push(rule: Rule, view: View, row: int, t: int, welcome_at: int) -> Push:
+    """Which quiet it was, and in which of the contact's zones."""
+    interval, contact = interval_of(rule.keys), int(view.candidates.contact[row])
+    country = view.people.country
+    zones = [int(z) for z in view.people.zones.row(contact)]
+    codes = np.full(len(zones), country.codes[contact], np.int32)
+    ends = quiet_until(interval, np.full(len(zones), t, np.int64), np.array(zones, np.int32), codes, country.names)
+    why = "never" if welcome_at == NEVER else "holiday" if interval.holidays else "day" if interval.all_day else "hours"
+    detail = {"why": why, "name": rule.name, "from": rule.keys.from_ or "", "to": rule.keys.to or ""}
+    return Push(rule.name, KIND, welcome_at, (), detail | {"where": zone_name(zones[int(np.argmax(ends))])})
+
+
+SENTENCES: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "hours": (
+            "It is quiet time in {where}, from {from} to {to} ({name}). Messages are welcome again from {welcome_at}."
+        ),
+        "day": "It is a quiet day in {where} ({name}). Messages are welcome again from {welcome_at}.",
+        "holiday": "It is a holiday in {where} ({name}). Messages are welcome again from {welcome_at}.",
+        "never": "It is always quiet in {where} ({name}).",
+    },
+    "sv": {
+        "hours": (
+            "Det är tyst tid i {where}, från {from} till {to} ({name}). Meddelanden är välkomna igen från {welcome_at}."
+        ),
+        "day": "Det är en tyst dag i {where} ({name}). Meddelanden är välkomna igen från {welcome_at}.",
+        "holiday": "Det är helgdag i {where} ({name}). Meddelanden är välkomna igen från {welcome_at}.",
+        "never": "Det är alltid tyst tid i {where} ({name}).",
+    },
+    "nb": {
+        "hours": (
+            "Det er stille tid i {where}, fra {from} til {to} ({name}). Meldinger er velkomne igjen fra {welcome_at}."
+        ),
+        "day": "Det er en stille dag i {where} ({name}). Meldinger er velkomne igjen fra {welcome_at}.",
+        "holiday": "Det er helligdag i {where} ({name}). Meldinger er velkomne igjen fra {welcome_at}.",
+        "never": "Det er alltid stille tid i {where} ({name}).",
+    },
+    "uk": {
+        "hours": (
+            "Зараз тихі години в {where}, від {from} до {to} ({name}). Повідомлення знову доречні від {welcome_at}."
+        ),
+        "day": "Зараз тихий день у {where} ({name}). Повідомлення знову доречні від {welcome_at}.",
+        "holiday": "Зараз святковий день у {where} ({name}). Повідомлення знову доречні від {welcome_at}.",
+        "never": "У {where} завжди тихі години ({name}).",
+    },
+}
+
+EXAMPLE = """\
+policy:
+  version: 1
+  categories: {newsletter: {consent: none}}
+  guard_rails:
+    quiet_hours:
+      - {name: night, from: "20:00", to: "08:00"}
+      - {name: Sundays, days: [sun]}
+  segments:
+    - {name: everyone}
+contact: {timezone: Europe/Stockholm, country: SE}
+cases:
+  - name: a night in March, an hour short
+    message: {category: newsletter}
+    now: "2026-03-27T23:00+01:00"
+    expect: {verdict: defer, until: "2026-03-28T08:00+01:00", rule: night}
+  - name: Saturday night runs into Sunday, and Sunday into its night
+    message: {category: newsletter}
+    now: "2026-03-28T21:00+01:00"
+    expect: {verdict: defer, until: "2026-03-30T08:00+02:00", rule: night}
+  - name: at the end of the night it is welcome
+    message: {category: newsletter}
+    now: "2026-03-27T08:00+01:00"
+    expect: {verdict: send}
+"""

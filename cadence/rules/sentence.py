@@ -1,0 +1,94 @@
+"""One line of evidence as a plain sentence, in the reader's language and the contact's own time.
+
+The sentences stand with the rules, the words in `words`; this module fills them in. It decides nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from cadence.calendar import to_local, zone_index
+from cadence.facts import HELD, MINUTE, NEVER, NONE, Push
+from cadence.rules import words
+from cadence.rules.registry import RULES
+
+_SPAN = re.compile(r"([0-9]+)(s|mo|m|h|d|w|y| local days?)")
+_TEXTS = {"channel": words.CHANNELS, "event": words.EVENTS, "hold": words.HOLDS}
+_SPANS = ("window", "wait", "half_life")
+
+
+def sentence(push: Push, rule_kind: str, locale: str, zone: str) -> str:
+    """What this answer says to a reader, for example `The latest message was on Mon 9 March 2026 12:00. ...`.
+
+    locale: `sv`, `sv-SE`, `nb_NO`...; English where the language isn't known. zone: an IANA zone's name (ValueError
+    if none).
+    """
+    language = _language(locale)
+    known = RULES[rule_kind].SENTENCES.get(language, {}) if rule_kind in RULES else {}
+    why = push.detail.get("why", "")
+    if why in known:
+        template = known[why]
+    else:
+        besides = "never" if push.welcome_at == NEVER else "held" if push.welcome_at == HELD else "later"
+        template = words.BESIDES[language][besides]
+    return template.format_map(_said({**push.detail, "welcome_at": push.welcome_at}, language, zone))
+
+
+def _language(locale: str) -> str:
+    spoken = re.split("[-_]", locale.lower())[0]
+    spoken = "nb" if spoken in ("no", "nn") else spoken
+    return spoken if spoken in words.LOCALES else "en"
+
+
+def _said(detail: Mapping[str, Any], language: str, zone: str) -> dict[str, str]:
+    """Each field as it is said: instants, spans, names of things, numbers."""
+    said = {}
+    for name, value in detail.items():
+        if name.endswith("_at"):
+            said[name] = instant_text(int(value), language, zone)
+        elif name in _SPANS:
+            said[name] = span_text(str(value), language)
+        elif name in _TEXTS:
+            said[name] = _TEXTS[name][language].get(value, str(value).replace("_", " "))
+        elif name == "events":
+            table = words.EVENTS[language]
+            said[name] = ", ".join(table.get(w, w.replace("_", " ")) for w in str(value).split(", ")) or "-"
+        else:
+            said[name] = f"{value:g}" if isinstance(value, float) else str(value)
+    return said
+
+
+def instant_text(at: int, locale: str, zone: str) -> str:
+    """`Mon 9 March 2026 12:00` on the zone's wall clock, rounded up to the minute: no sentence names a time too early.
+
+    Empty for NEVER, HELD and NONE."""
+    if at in (NEVER, HELD, NONE):
+        return ""
+    language = _language(locale)
+    whole = -(-at // MINUTE) * MINUTE
+    local = int(to_local(np.array([whole], np.int64), np.array([zone_index(zone)], np.int32))[0])
+    wall = np.datetime64(local, "us").item()
+    return words.DATES[language].format(
+        weekday=words.WEEKDAYS[language][wall.weekday()],
+        day=wall.day,
+        month=words.MONTHS[language][wall.month - 1],
+        year=wall.year,
+        time=f"{wall:%H:%M}",
+    )
+
+
+def span_text(text: str, locale: str) -> str:
+    """`7d` as `7 days`, `calendar month` as `one calendar month`, in words; a text that is no span stays as it is."""
+    language = _language(locale)
+    if text in words.PERIODS[language]:
+        return words.PERIODS[language][text]
+    found = _SPAN.fullmatch(text)
+    if found is None:
+        return text
+    number, unit = int(found[1]), found[2].strip()
+    forms = words.UNITS[language]["local days" if unit.startswith("local") else unit]
+    return f"{number} {forms[words.PLURAL[language](number)]}"
