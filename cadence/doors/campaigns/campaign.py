@@ -73,6 +73,11 @@ class Campaign:
         return self.spec.name
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """That, and its old names."""
+        return (self.spec.name, *self.spec.was)
+
+    @property
     def category(self) -> str:
         """What its messages are to the contact."""
         return self.spec.category
