@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,7 +27,13 @@ from cadence.send.plain import plain_text
         ("&lt;b&gt; &amp; &aring;&nbsp;&#x1F980;", "<b> & å\xa0🦀\n"),
         ("<table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table>", "a b\nc\n"),
         ("<b>bold</b>er, <i>a</i> <b>b</b>", "bolder, a b\n"),
-        ("<!-- hidden -->x", "x\n"),
+        ("<!-- hidden <p> -->x", "x\n"),
+        ("<head><title>T</title><body>Seen", "Seen\n"),
+        ('<a title="a > b" href=https://a.example>x</a>', "x (https://a.example)\n"),
+        ("<p title='never closed>x</p>", "x\n"),
+        ("3 < 4 and 5 > 2", "3 < 4 and 5 > 2\n"),
+        ('<img alt="a &amp; b">', "a & b\n"),
+        ("<P>Up</P><DIV>down</DIV>", "Up\n\ndown\n"),
         ("", "\n"),
     ],
 )
@@ -36,6 +44,14 @@ def test_the_words_come_through(html: str, text: str) -> None:
 @given(st.text(max_size=200) | st.text("<>/&;a =\"'!-p\n", max_size=200))
 def test_no_html_is_too_broken(html: str) -> None:
     assert plain_text(html).endswith("\n")
+
+
+def test_many_broken_tags_take_no_long_time() -> None:
+    begun = time.perf_counter()
+    plain_text("<a href=\"x '" * 20_000)
+    plain_text("<a " * 20_000)
+    plain_text("<!--" * 20_000)
+    assert time.perf_counter() - begun < 5
 
 
 def test_deep_nesting_is_no_trouble() -> None:
