@@ -9,6 +9,7 @@ import smtplib
 import socket
 import ssl
 import time
+from base64 import b64encode
 from typing import Any
 
 from cadence.providers.letter import Letter
@@ -155,7 +156,7 @@ class Connection:
                 line.starttls(context=context)
                 line.ehlo()
             if settings.user is not None and settings.password is not None:
-                line.login(settings.user, settings.password.get_secret_value())
+                _log_in(line, settings.user, settings.password.get_secret_value())
         except BaseException:
             line.close()
             raise
@@ -229,6 +230,19 @@ class Connection:
             self._converse([command])
         except Lost:
             self._line.close()
+
+
+def _log_in(line: smtplib.SMTP, user: str, password: str) -> None:
+    """Log in; smtplib can't where user or password are not ASCII, so that is said here, in UTF-8 (RFC 4616)."""
+    if user.isascii() and password.isascii():
+        line.login(user, password)
+        return
+    line.ehlo_or_helo_if_needed()
+    if "PLAIN" not in line.esmtp_features.get("auth", "").upper().split():
+        raise smtplib.SMTPNotSupportedError("a login outside ASCII needs AUTH PLAIN, which the server doesn't offer")
+    code, said = line.docmd("AUTH", "PLAIN " + b64encode(f"\0{user}\0{password}".encode()).decode())
+    if code != 235:
+        raise smtplib.SMTPAuthenticationError(code, said)
 
 
 def _words(error: Exception) -> str:

@@ -6,7 +6,6 @@ import base64
 import email
 import email.policy
 import importlib.util
-import socket
 import sys
 from email.message import EmailMessage
 from pathlib import Path
@@ -79,7 +78,7 @@ class Bench:
         controller = Controller(
             self._kept,
             hostname="127.0.0.1",
-            port=_free_port(),
+            port=server.free_port(),
             enable_SMTPUTF8=True,
             authenticator=known,
             auth_require_tls=False,
@@ -91,7 +90,7 @@ class Bench:
 
     def _bad(self, behaviour: str) -> int:
         if behaviour == "unreachable":
-            return _free_port()
+            return server.free_port()
         plain = base64.b64encode(f"\0user\0{SECRET}".encode()).decode()
         script = {
             "refuse": {"rcpt": "550 5.1.1 no such user here"},
@@ -103,8 +102,3 @@ class Bench:
         scripted = server.ScriptedServer(script, _EXTENSIONS)
         self._scripted.append(scripted)
         return int(scripted.port)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])

@@ -19,6 +19,7 @@ DROP = "<drop>"
 EXTENSIONS = ("PIPELINING", "SIZE 1000000", "8BITMIME", "ENHANCEDSTATUSCODES")
 REPLIES = {
     "connect": "220 sink.example ESMTP",
+    "starttls": "220 go ahead",
     "auth": "235 2.7.0 ok",
     "mail": "250 2.1.0 ok",
     "rcpt": "250 2.1.5 ok",
@@ -28,6 +29,12 @@ REPLIES = {
     "rset": "250 2.0.0 ok",
     "quit": "221 2.0.0 bye",
 }
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
 
 
 class _Dropped(Exception):
@@ -120,7 +127,7 @@ class _Talk:
         self._server = server
         self._connection = connection
         self._unread = b""
-        self._somebody = False
+        self._sender = self._somebody = False
 
     def run(self) -> None:
         self._act("connect")
@@ -131,16 +138,17 @@ class _Talk:
             if verb in ("ehlo", "helo"):
                 self._greet()
             elif verb == "starttls" and self._server.tls is not None:
-                self._say("220 go ahead")
+                self._act("starttls")
                 self._connection = self._server.tls.wrap_socket(self._connection, server_side=True)
                 self._unread = b""
+            elif verb == "mail":
+                self._somebody, self._sender = False, self._act("mail").startswith("2")
             elif verb == "rcpt":
-                said = self._act("rcpt " + line.partition("<")[2].partition(">")[0], "rcpt")
-                self._somebody = self._somebody or said.startswith("2")
+                self._recipient(line.partition("<")[2].partition(">")[0])
             elif verb == "data":
                 self._data()
-            elif verb in ("mail", "rset", "quit", "auth"):
-                self._somebody = False
+            elif verb in ("rset", "quit", "auth"):
+                self._somebody = self._sender = False
                 self._act(verb)
                 if verb == "quit":
                     return
@@ -154,6 +162,13 @@ class _Talk:
             return
         lines = ["sink.example", *self._server.extensions]
         self._say("\r\n".join(f"250{'-' if line != lines[-1] else ' '}{line}" for line in lines))
+
+    def _recipient(self, address: str) -> None:
+        if not self._sender:
+            self._say("503 5.5.1 MAIL first")
+        else:
+            said = self._act(f"rcpt {address}", "rcpt")
+            self._somebody = self._somebody or said.startswith("2")
 
     def _data(self) -> None:
         if not self._somebody and not self._server.data_for_nobody:

@@ -1,0 +1,335 @@
+"""SMTP: who is told what when a server answers badly, and that nothing goes unsecured."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import ssl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from pydantic import ValidationError
+
+from cadence.providers import smtp
+from cadence.providers.letter import Letter, Mailbox
+from cadence.providers.provider import Outcome, Provider, Receipt
+from cadence.providers.smtp.verdict import Reply, Stage, verdict_of
+
+Make = Callable[..., Letter]
+ACCEPTED, REFUSED, RETRY, IN_DOUBT = Outcome.ACCEPTED, Outcome.REFUSED, Outcome.RETRY, Outcome.IN_DOUBT
+
+
+class Post:
+    """A scripted server and a provider opened on it."""
+
+    def __init__(
+        self, module: ModuleType, script: dict[str, Any], extensions: tuple[str, ...] | None, **other: Any
+    ) -> None:
+        self.server = module.ScriptedServer(
+            script, module.EXTENSIONS if extensions is None else extensions, other.pop("tls", None)
+        )
+        given: dict[str, Any] = {"host": "127.0.0.1", "port": self.server.port, "security": "none"}
+        given |= {"helo_name": "client.example", "timeout": 0.4}
+        self.provider: Provider = smtp.open(smtp.Settings(**given | other))
+
+    def send(self, *letters: Letter) -> list[Outcome]:
+        self.receipts: list[Receipt] = self.provider.send(letters)
+        return [receipt.outcome for receipt in self.receipts]
+
+    @property
+    def heard(self) -> Any:
+        return self.server.heard
+
+
+@pytest.fixture
+def post(smtp_server: ModuleType) -> Iterator[Callable[..., Post]]:
+    """Open a provider on a server that follows a script; both are closed when the test ends."""
+    made: list[Post] = []
+
+    def opened(script: dict[str, Any] | None = None, extensions: tuple[str, ...] | None = None, **other: Any) -> Post:
+        made.append(Post(smtp_server, script or {}, extensions, **other))
+        return made[-1]
+
+    yield opened
+    for one in made:
+        one.provider.close()
+        one.server.close()
+
+
+@pytest.mark.parametrize("extensions", [None, ("SIZE 1000000",)], ids=["pipelining", "step by step"])
+@pytest.mark.parametrize(
+    "script,expected",
+    [
+        ({"rcpt person2@example.com": "550 5.1.1 no such user"}, [ACCEPTED, REFUSED, ACCEPTED]),
+        ({"rcpt person2@example.com": "451 4.7.1 greylisted"}, [ACCEPTED, RETRY, ACCEPTED]),
+        ({"mail": ["250 ok", "552 5.3.4 too big", "250 ok"]}, [ACCEPTED, REFUSED, ACCEPTED]),
+        ({"mail": ["250 ok", "452 4.3.1 disk full", "250 ok"]}, [ACCEPTED, RETRY, ACCEPTED]),
+        ({"data": ["354 go", "554 5.7.1 not now", "354 go"]}, [ACCEPTED, REFUSED, ACCEPTED]),
+        ({"data": ["354 go", "451 4.3.0 not now", "354 go"]}, [ACCEPTED, RETRY, ACCEPTED]),
+        ({"end": ["250 ok", "554 5.6.0 spam", "250 ok"]}, [ACCEPTED, REFUSED, ACCEPTED]),
+        ({"end": ["250 ok", "451 4.3.0 try later", "250 ok"]}, [ACCEPTED, RETRY, ACCEPTED]),
+        ({"end": ["250 ok", "354 what?", "250 ok"]}, [ACCEPTED, IN_DOUBT, ACCEPTED]),
+        ({"rcpt person2@example.com": "550 no", "data": "354 go"}, [ACCEPTED, REFUSED, ACCEPTED]),
+    ],
+)
+def test_each_letter_gets_the_verdict_on_itself(
+    post: Callable[..., Post], letter: Make, script: dict[str, Any], expected: list[Outcome], extensions: Any
+) -> None:
+    made = post({key: list(said) if isinstance(said, list) else said for key, said in script.items()}, extensions)
+    assert made.send(letter(1), letter(2), letter(3)) == expected
+    assert made.heard.connections == 1
+    assert len(made.heard.mails) == expected.count(ACCEPTED)
+
+
+def test_a_refusal_keeps_the_servers_words_and_codes(post: Callable[..., Post], letter: Make) -> None:
+    made = post({"rcpt": "550 5.1.1 no such user"})
+    made.send(letter())
+    assert made.receipts[0].code == "550 5.1.1"
+    assert made.receipts[0].detail == "550 5.1.1 no such user (answer to RCPT)"
+
+
+def test_mail_rcpt_and_data_go_in_one_write(post: Callable[..., Post], letter: Make) -> None:
+    made = post()
+    made.send(letter())
+    sent = next(read for read in made.heard.reads if read.startswith(b"MAIL"))
+    assert [line.split(b" ")[0] for line in sent.split(b"\r\n")] == [b"MAIL", b"RCPT", b"DATA", b""]
+
+
+def test_without_pipelining_each_command_waits_for_its_answer(post: Callable[..., Post], letter: Make) -> None:
+    made = post(extensions=())
+    assert made.send(letter()) == [ACCEPTED]
+    assert all(read.count(b"\r\n") == 1 for read in made.heard.reads if read.startswith((b"MAIL", b"RCPT", b"DATA")))
+
+
+def test_what_arrives_is_the_letter_to_the_byte(post: Callable[..., Post], letter: Make) -> None:
+    sent = letter(text=".\n..\nFrom me\n" + "å" * 300 + "\n.hidden\n", html="<p>.</p>\n.\n")
+    made = post()
+    assert made.send(sent) == [ACCEPTED]
+    assert made.heard.mails == [sent.mime]
+
+
+def test_one_connection_serves_batch_after_batch(post: Callable[..., Post], letter: Make) -> None:
+    made = post()
+    for n in range(1, 4):
+        assert made.send(letter(n)) == [ACCEPTED]
+    assert made.heard.connections == 1
+
+
+def test_a_connection_that_died_in_a_pause_is_made_anew(
+    post: Callable[..., Post], letter: Make, smtp_server: ModuleType
+) -> None:
+    made = post({"rset": [smtp_server.DROP, "250 ok"]})
+    assert made.send(letter(1)) == [ACCEPTED]
+    assert made.send(letter(2)) == [ACCEPTED]
+    assert made.heard.connections == 2
+
+
+def test_a_server_that_takes_two_a_connection_gets_all_in_turn(post: Callable[..., Post], letter: Make) -> None:
+    full = "421 4.7.0 enough for one connection"
+    made = post({"mail": ["250 ok", "250 ok", full, "250 ok", "250 ok", full, "250 ok"]})
+    assert made.send(*(letter(n) for n in range(1, 6))) == [ACCEPTED] * 5
+    assert made.heard.connections == 3
+    assert len(made.heard.mails) == 5
+
+
+@pytest.mark.parametrize("point", ["connect", "ehlo", "mail", "rcpt", "data", "body"])
+@pytest.mark.parametrize("how", ["HANG", "DROP"])
+def test_before_the_mails_end_nothing_is_in_doubt(
+    post: Callable[..., Post], letter: Make, smtp_server: ModuleType, point: str, how: str
+) -> None:
+    made = post({point: getattr(smtp_server, how)})
+    # more than the socket's buffers hold, so that a server that doesn't read is noticed while writing
+    assert made.send(letter(1, text="x" * 9_000_000 if point == "body" else "x"), letter(2)) == [RETRY, RETRY]
+    assert all(receipt.whole_provider for receipt in made.receipts)
+    assert made.heard.mails == []
+    assert made.heard.connections == 1
+
+
+@pytest.mark.parametrize("how", ["HANG", "DROP"])
+def test_after_the_mails_end_one_is_in_doubt_and_is_not_sent_again(
+    post: Callable[..., Post], letter: Make, smtp_server: ModuleType, how: str
+) -> None:
+    made = post({"end": ["250 ok", getattr(smtp_server, how), "250 ok"]})
+    assert made.send(letter(1), letter(2), letter(3)) == [ACCEPTED, IN_DOUBT, ACCEPTED]
+    assert len(made.heard.mails) == 3
+    assert sum(b"<cadence.2." in mail for mail in made.heard.mails) == 1
+
+
+def test_a_letter_at_which_the_server_drops_does_not_block_the_rest(
+    post: Callable[..., Post], letter: Make, smtp_server: ModuleType
+) -> None:
+    made = post({"rcpt person1@example.com": "550 5.7.1 go away", "rset": smtp_server.DROP})
+    assert made.send(letter(1), letter(2)) == [REFUSED, ACCEPTED]
+
+
+@pytest.mark.parametrize("greeting", ["554 5.7.1 you are not allowed", "421 busy", "hello", "250"])
+def test_a_greeting_that_is_none_is_later_for_all(post: Callable[..., Post], letter: Make, greeting: str) -> None:
+    made = post({"connect": greeting})
+    assert made.send(letter(1), letter(2)) == [RETRY, RETRY]
+
+
+def test_an_answer_without_end_is_cut_off(post: Callable[..., Post], letter: Make) -> None:
+    made = post({"end": "\r\n".join(["250-and"] * 20_000)})
+    assert made.send(letter(1)) == [IN_DOUBT]
+
+
+def test_a_batch_that_takes_too_long_leaves_the_rest_for_later(
+    post: Callable[..., Post], letter: Make, smtp_server: ModuleType
+) -> None:
+    made = post({"end": ["250 ok", smtp_server.HANG]}, call_timeout=0.2)
+    assert made.send(letter(1), letter(2), letter(3)) == [ACCEPTED, IN_DOUBT, RETRY]
+
+
+def test_a_mailbox_name_outside_ascii_needs_the_servers_consent(post: Callable[..., Post], letter: Make) -> None:
+    made = post()
+    assert made.send(letter(1, to=Mailbox("åsa@example.com")), letter(2)) == [REFUSED, ACCEPTED]
+    assert "SMTPUTF8" in made.receipts[0].detail
+
+
+def test_bounces_go_to_the_address_set_for_them(post: Callable[..., Post], letter: Make) -> None:
+    made = post(bounce_address="bounces@shop.example")
+    made.send(letter())
+    assert any(command.startswith("MAIL FROM:<bounces@shop.example>") for command in made.heard.commands)
+
+
+def test_starttls_is_never_left_out(post: Callable[..., Post], letter: Make) -> None:
+    made = post(security="starttls")
+    assert made.send(letter()) == [RETRY]
+    assert "STARTTLS" in made.receipts[0].detail
+    assert not any(command.startswith("MAIL") for command in made.heard.commands)
+
+
+@pytest.mark.parametrize(
+    "given,word",
+    [
+        ({"user": "me"}, "password"),
+        ({"password": "x"}, "user"),
+        ({"user": "me", "password": "x", "security": "none", "host": "mail.example"}, "unencrypted"),
+        ({"hots": "mail.example"}, "hots"),
+    ],
+)
+def test_settings_that_are_half_or_unsafe_are_refused(given: dict[str, Any], word: str) -> None:
+    with pytest.raises(ValidationError, match=word):
+        smtp.Settings(**given)
+
+
+def test_the_password_is_not_in_the_settings_repr() -> None:
+    assert "geheim" not in repr(smtp.Settings(user="me", password="geheim"))
+
+
+@pytest.mark.parametrize(
+    "stage,code,outcome,whole",
+    [
+        ("the mail", 250, ACCEPTED, False),
+        ("the mail", 354, IN_DOUBT, False),
+        ("the mail", 199, IN_DOUBT, False),
+        ("the mail", 451, RETRY, False),
+        ("the mail", 499, RETRY, False),
+        ("the mail", 552, REFUSED, False),
+        ("the mail", 599, REFUSED, False),
+        ("the mail", 421, RETRY, True),
+        ("RCPT", 550, REFUSED, False),
+        ("RCPT", 450, RETRY, False),
+        ("RCPT", 352, RETRY, True),
+        ("MAIL", 530, RETRY, True),
+        ("MAIL", 535, RETRY, True),
+        ("DATA", 250, RETRY, True),
+    ],
+)
+def test_a_reply_means(stage: Stage, code: int, outcome: Outcome, whole: bool) -> None:
+    verdict = verdict_of(stage, Reply(code, "words"))
+    assert (verdict.outcome, verdict.whole_provider) == (outcome, whole)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that nobody but this test trusts, and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sink.example")])
+    day = datetime.timedelta(days=1)
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - day, now + day)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "key.pem").write_bytes(key.private_bytes(*form))
+    return folder / "cert.pem", folder / "key.pem"
+
+
+def server_context(certificate: tuple[Path, Path]) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    return context
+
+
+class _Keep:
+    def __init__(self) -> None:
+        self.mails: list[bytes] = []
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        self.mails.append(envelope.content)
+        return "250 2.0.0 taken"
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+def test_a_secured_login_with_a_real_server(
+    letter: Make, certificate: tuple[Path, Path], smtp_server: ModuleType, security: str
+) -> None:
+    def known(server: Any, session: Any, envelope: Any, mechanism: Any, data: Any) -> AuthResult:
+        return AuthResult(success=data.login == b"me" and data.password == "hemligt å".encode())
+
+    kept = _Keep()
+    context = server_context(certificate)
+    port = smtp_server.free_port()
+    secured: dict[str, Any] = {"ssl_context": context} if security == "tls" else {"tls_context": context}
+    if security == "starttls":  # aiosmtpd offers AUTH after STARTTLS only
+        secured |= {"require_starttls": True, "authenticator": known, "auth_required": True}
+    controller = Controller(kept, hostname="127.0.0.1", port=port, **secured)
+    controller.start()
+    login = {"user": "me", "password": "hemligt å"} if security == "starttls" else {}
+    settings = {"host": "127.0.0.1", "port": port, "security": security, "ca_file": certificate[0], "timeout": 5}
+    provider = smtp.open(smtp.Settings(helo_name="client.example", **settings, **login))
+    try:
+        assert [receipt.outcome for receipt in provider.send([letter(1), letter(2)])] == [ACCEPTED, ACCEPTED]
+    finally:
+        provider.close()
+        controller.stop()
+    assert len(kept.mails) == 2
+
+
+def test_a_certificate_that_nobody_vouches_for_is_not_trusted(
+    post: Callable[..., Post], letter: Make, certificate: tuple[Path, Path]
+) -> None:
+    made = post(
+        extensions=("STARTTLS",), tls=server_context(certificate), security="starttls", user="me", password="geheim"
+    )
+    assert made.send(letter()) == [RETRY]
+    assert "certificate" in made.receipts[0].detail.lower()
+    assert not any(command.startswith("AUTH") for command in made.heard.commands)
+
+
+def test_words_said_before_tls_are_not_believed_after(
+    post: Callable[..., Post], letter: Make, certificate: tuple[Path, Path], smtp_server: ModuleType
+) -> None:
+    made = post(
+        {"starttls": "220 go ahead\r\n250-injected\r\n250 SMTPUTF8"},
+        extensions=("STARTTLS",),
+        tls=server_context(certificate),
+        security="starttls",
+        ca_file=certificate[0],
+    )
+    assert made.send(letter(to=Mailbox("åsa@example.com"))) != [ACCEPTED]
