@@ -30,7 +30,7 @@ AFTER: tuple[EventKind, ...] = tuple(k for k in EventKind if k not in NO_END)
 
 
 def _listed(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
+    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
 
 
 class Keys(Base):
