@@ -1,7 +1,7 @@
 """From what is written to the policy the engine uses: every section read by its model, every rule made ready.
 
-Where files and includes come from is the work of `gather`; what only shows when sections are laid side by side (names that
-clash, segments nobody reaches, rules that can't bind) is the work of `checks`.
+Where files and includes come from is the work of `gather`; what only shows when sections are laid side by side (names
+that clash, segments nobody reaches, rules that can't bind) is the work of `checks`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cadence.policy import conditions
 from cadence.policy.finding import Finding, error, listed, nearest, warning
 from cadence.policy.gather import LOOSENING, Gathered, WrittenRule, WrittenSegment, loosening, own_keys, written_keys
 from cadence.policy.nodes import Entry, Node
-from cadence.policy.places import validate
+from cadence.policy.places import said_apart, validate
 from cadence.policy.policy import Arbitration, Defaults, KeepInTouch, Policy, Segment
 from cadence.policy.sections import (
     ArbitrationSection,
@@ -72,7 +72,7 @@ class Reading:
 
 
 def build(reading: Reading) -> Policy:
-    """The policy, as far as it can be made; what is wrong lies in `reading.findings`, and with errors it is not for use."""
+    """The policy, as far as it can be made. What is wrong lies in `reading.findings`; with errors it is not for use."""
     written = reading.written
     reading.defaults = _defaults(reading)
     for entry in written.categories.values():
@@ -96,7 +96,7 @@ def build(reading: Reading) -> Policy:
 
 
 def canonical(written: Gathered) -> str:
-    """The content that results, as JSON: keys in order, but rules, segments and lists as written, for there order matters."""
+    """The content that results, as JSON: keys sorted, but rules, segments and lists as written: their order counts."""
     content = {
         "version": 1,
         **{name: {k: e.node.plain() for k, e in entries.items()} for name, entries in written.mappings().items()},
@@ -203,7 +203,7 @@ def _segment(written: WrittenSegment, reading: Reading) -> None:
 
 
 def inheriting(written: WrittenRule, reading: Reading) -> WrittenRule:
-    """A segment's rule with the keys it leaves out, but `name`, from the rail of its kind, where there is exactly one."""
+    """A segment's rule with the keys it leaves out, but `name`, from the rail of its kind, if there is exactly one."""
     rails = [r for r in reading.written.rails if r.kind == written.kind]
     if not RULES[written.kind].INHERITS or len(rails) != 1:
         return written
@@ -237,12 +237,13 @@ def make_rule(written: WrittenRule, segment: str | None, reading: Reading) -> Bu
     carried, found = validate(Carried, carried_node, name=written.path)
     keys, more = validate(module.Keys, own_keys(written.kind, node), name=written.path)
     reading.findings.extend((*found, *more))
-    if carried is None or keys is None:
-        return None
     where_node = node.get("where")
     where = _condition(where_node, f"{written.path}.where", reading) if where_node else None
-    _filters_known(written, carried, reading)
-    _fits_kind(written, carried, reading)
+    if carried is not None:
+        _filters_known(written, carried, reading)
+        _fits_kind(written, carried, reading)
+    if carried is None or keys is None:
+        return None
     rule = Rule(
         kind=written.kind,
         name=carried.name or module.default_name(keys),
@@ -259,7 +260,8 @@ def make_rule(written: WrittenRule, segment: str | None, reading: Reading) -> Bu
     )
     for path, sentence in module.problems(keys, reading.categories, rule):
         place = node.place_of(path, key=True) if path and path[0] in node.entries else node.place
-        reading.findings.append(error(place, f"{written.path}: {sentence}"))
+        said, allowed, near = said_apart(sentence)
+        reading.findings.append(error(place, f"{written.path}: {said}", allowed=allowed, suggestion=near))
     wrong = any(f.level == "error" for f in reading.findings[before:])
     return None if wrong else Built(rule, written)
 
@@ -344,7 +346,9 @@ def _condition(node: Node, called: str, reading: Reading, *, in_segment: bool = 
     except conditions.ConditionError as broken:
         for wrong in broken.errors:
             place = node.place_of(wrong.path, key=True)
-            reading.findings.append(error(place, f"{called}: {wrong.message}", suggestion=wrong.suggestion))
+            said, allowed, near = said_apart(wrong.message)
+            near = wrong.suggestion or near
+            reading.findings.append(error(place, f"{called}: {said}", allowed=allowed, suggestion=near))
         return None
 
 

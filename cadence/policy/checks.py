@@ -1,5 +1,5 @@
-"""What only shows when a policy's parts are laid side by side: names that clash, segments nobody reaches, rules that can't
-bind, includes that were loosened, holidays nobody knows.
+"""What only shows when a policy's parts are laid side by side: names that clash, segments nobody reaches, rules that
+can't bind, includes that were loosened, holidays nobody knows.
 
 Each check adds findings and changes nothing. What one section or one rule shows by itself, `build` has found already.
 """
@@ -7,10 +7,11 @@ Each check adds findings and changes nothing. What one section or one rule shows
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from cadence.calendar import QuietInterval, categories_known, holidays_of, tz_version
+from cadence.calendar import categories_known, holidays_of, tz_version
 from cadence.policy import unbuilt
-from cadence.policy.build import Built, Reading, make_rule
+from cadence.policy.build import Reading, make_rule
 from cadence.policy.comparisons import texts
 from cadence.policy.conditions import leaves
 from cadence.policy.finding import Place, error, listed, nearest, warning
@@ -40,14 +41,16 @@ def check(reading: Reading) -> None:
 def _names(reading: Reading) -> None:
     """A given name stands once within a kind, and a segment's name once."""
     first: dict[tuple[str, str], Place] = {}
-    for built in reading.rules:
-        name = built.written.node.get("name")
-        if name is None:
+    segments = reading.written.segments
+    for written in [*reading.written.rails, *(r for s in segments for r in s.rules)]:
+        name = written.node.get("name")
+        if name is None or not isinstance(name.value, str):
             continue
-        known = (built.rule.kind, built.rule.name)
+        known = (written.kind, name.value)
         if known in first:
-            message = f"{built.written.path}.name: '{built.rule.name}' stands twice within {built.rule.kind}"
-            reading.findings.append(error(name.place, f"{message}, first in line {first[known].line}", found=name.shown()))
+            message = f"{written.path}.name: '{name.value}' stands twice within {written.kind}"
+            at = first[known]
+            reading.findings.append(error(name.place, f"{message}, first in {_line(at)}", found=name.shown()))
         first.setdefault(known, name.place)
     names: dict[str, Place] = {}
     for segment in reading.written.segments:
@@ -55,9 +58,14 @@ def _names(reading: Reading) -> None:
         if node is None or not isinstance(node.value, str):
             continue
         if node.value in names:
-            message = f"{segment.path}.name: two segments are called '{node.value}', the first in line {names[node.value].line}"
-            reading.findings.append(error(node.place, message, found=node.shown()))
+            message = f"{segment.path}.name: two segments are called '{node.value}'"
+            at = names[node.value]
+            reading.findings.append(error(node.place, f"{message}, the first in {_line(at)}", found=node.shown()))
         names.setdefault(node.value, node.place)
+
+
+def _line(place: Place) -> str:
+    return f"line {place.line}" if place.line else "the same file"
 
 
 def _old_names(reading: Reading) -> None:
@@ -76,7 +84,7 @@ def _old_names(reading: Reading) -> None:
 
 def _exempt(reading: Reading) -> None:
     """`exempt` names kinds or rules there are, and for marketing none of those that are always on."""
-    kinds = [k for k in RULES]
+    kinds = list(RULES)
     names = [b.rule.name for b in reading.rules]
     known = dict.fromkeys(["all", *kinds, *names])
     always_on = [k for k, m in RULES.items() if m.ALWAYS_ON]
@@ -89,13 +97,24 @@ def _exempt(reading: Reading) -> None:
             if not isinstance(word, str):
                 continue
             if word in unbuilt.KINDS:
-                reading.findings.append(error(place, f"{called}: the rule '{word}' isn't built yet; leave it out", found=word))
+                reading.findings.append(
+                    error(place, f"{called}: the rule '{word}' isn't built yet; leave it out", found=word)
+                )
             elif word not in known:
                 message = f"{called}: '{word}' is neither a kind of rule nor the name of one"
-                reading.findings.append(error(place, message, found=word, allowed=listed(known), suggestion=nearest(word, known)))
+                reading.findings.append(
+                    error(place, message, found=word, allowed=listed(known), suggestion=nearest(word, known))
+                )
             elif not category.transactional and (word == "all" or word in always_on):
                 message = f"{called}: marketing can't be exempt from {listed(always_on)}"
-                reading.findings.append(error(place, message, found=word, allowed=listed(k for k in known if k not in always_on and k != "all")))
+                reading.findings.append(
+                    error(
+                        place,
+                        message,
+                        found=word,
+                        allowed=listed(k for k in known if k not in always_on and k != "all"),
+                    )
+                )
 
 
 def _segments(reading: Reading) -> None:
@@ -105,17 +124,17 @@ def _segments(reading: Reading) -> None:
         where = segment.node.entries.get("where")
         called = _called(segment.node, segment.path)
         if i == len(written) - 1 and where is not None:
-            message = f"{called} is the last and has a condition, so that some contacts would be in no segment; add one without where"
-            reading.findings.append(error(where.place, message))
+            message = f"{called} is the last and has a condition, so that some contacts would be in no segment"
+            reading.findings.append(error(where.place, f"{message}; add one without where"))
         for before in written[:i]:
             earlier = before.node.entries.get("where")
             if earlier is None:
-                message = f"{called} is never reached: {_called(before.node, before.path)} before it has no where and takes everyone"
-                reading.findings.append(error(segment.node.place, message))
+                taken = f"{_called(before.node, before.path)} before it has no where and takes everyone"
+                reading.findings.append(error(segment.node.place, f"{called} is never reached: {taken}"))
                 break
             if where is not None and where.node.plain() == earlier.node.plain():
-                message = f"{called} is never reached: {_called(before.node, before.path)} before it has the same where"
-                reading.findings.append(error(where.place, message))
+                same = f"{_called(before.node, before.path)} before it has the same where"
+                reading.findings.append(error(where.place, f"{called} is never reached: {same}"))
                 break
 
 
@@ -132,7 +151,8 @@ def _governs_nobody(reading: Reading) -> None:
             continue
         governed = [c for c in reading.categories.values() if c.keys & built.rule.filters.categories]
         if governed and all(c.transactional for c in governed):
-            message = f"{built.written.path} governs nothing: '{built.rule.kind}' is for marketing, and these categories are transactional"
+            why = f"'{built.rule.kind}' is for marketing, and these categories are transactional"
+            message = f"{built.written.path} governs nothing: {why}"
             reading.findings.append(warning(names.place, message, found=listed(c.name for c in governed)))
 
 
@@ -141,7 +161,8 @@ def _never_binds(reading: Reading) -> None:
     for built in reading.segment_rules:
         for rail in reading.rails:
             if not rail.rule.only_watch and as_strict(rail.rule, built.rule):
-                message = f"{built.written.path} ('{built.rule.name}') can never bind: the guard rail '{rail.rule.name}' has the same filters and is as strict"
+                why = f"the guard rail '{rail.rule.name}' has the same filters and is as strict"
+                message = f"{built.written.path} ('{built.rule.name}') can never bind: {why}"
                 reading.findings.append(warning(built.written.node.place, message))
                 break
 
@@ -195,26 +216,26 @@ def _strength(consent: object) -> int:
 
 
 def _holidays(reading: Reading) -> None:
-    """Quiet holidays of countries for which none are known. The year is that of the time zone data: no clock is read."""
+    """Quiet holidays of countries without known ones. The year is that of the time zone data: no clock is read."""
     year = int(tz_version()[:4])
-    named = sorted({c for b in reading.rules for c in _countries(b)} | {c for c in [reading.defaults.country] if c})
-    for built in reading.rules:
-        interval: QuietInterval | None = interval_of(built.rule)
-        if interval is None or not interval.holidays:
-            continue
-        for country in sorted(_countries(built)) or named:
-            if holidays_of(country, interval.holidays).count(year):
+    asking = [
+        (b, i.holidays, _countries(b.rule.where)) for b in reading.rules if (i := interval_of(b.rule)) and i.holidays
+    ]
+    covered = {c for _, categories, own in asking for c in own if holidays_of(c, categories).count(year)}
+    conditions = [s.where for s in reading.segments] + [b.rule.where for b in reading.rules]
+    named = {c for where in conditions for c in _countries(where)} | {c for c in [reading.defaults.country] if c}
+    for built, categories, own in asking:
+        for country in sorted(own or named - covered):
+            if holidays_of(country, categories).count(year):
                 continue
             have = [c for c in categories_known(country) if holidays_of(country, (c,)).count(year)]
-            asked = listed(interval.holidays)
-            message = f"{built.written.path}: no {asked} holiday of {country} is known in {year}"
+            message = f"{built.written.path}: no {listed(categories)} holiday of {country} is known in {year}"
             allowed = f"for {country} these have days: {listed(have)}" if have else None
             place = built.written.node.place_of(("holidays",), key=True)
             reading.findings.append(warning(place, message, allowed=allowed))
 
 
-def _countries(built: Built) -> set[str]:
-    """The countries that a rule's own condition names."""
-    where = built.rule.where
+def _countries(where: Any) -> set[str]:
+    """The countries that a condition names."""
     asked = [leaf for leaf in leaves(where) if leaf.name == "country"] if where is not None else []
     return {country for leaf in asked if leaf.word in ("is", "in") for country in texts(leaf.operand)}

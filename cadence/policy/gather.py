@@ -329,5 +329,7 @@ LOOSENING = {*written_keys(CategorySection), "categories", "guard_rails", "defau
 
 
 def loosening(entry: Entry, path: str) -> Finding:
-    message = f"{path}: '{entry.key}' can't stand in a segment, which can only tighten: it exempts from nothing, un-counts nothing and scales nothing up"
-    return error(entry.place, message, found=entry.key)
+    message = f"{path}: '{entry.key}' can't stand in a segment, which can only tighten"
+    return error(
+        entry.place, f"{message}: it exempts from nothing, un-counts nothing, scales nothing up", found=entry.key
+    )

@@ -1,7 +1,7 @@
-"""Reading a policy: from a file, a folder, a mapping or a stored version to a `Policy`, or to findings that say why not.
+"""Reading a policy: from a file, a folder, a mapping or a stored version to a `Policy`, or to findings saying why not.
 
-This is the way in; the steps stand in `gather` (files and includes), `build` (sections and rules) and `checks` (what shows
-only side by side). All errors are told at once, each with its place.
+This is the way in; the steps stand in `gather` (files and includes), `build` (sections and rules) and `checks` (what
+shows only side by side). All errors are told at once, each with its place.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class PolicyError(ValueError):
 def load(path: Path, *, campaigns: Collection[str] | None = None) -> Loaded:
     """The policy in a file, or in the `.yaml` files of a folder. Never raises for what is written there.
 
-    campaigns: names (old ones too) of the campaigns there are, if they are known; then filters that name others are errors."""
+    campaigns: names (old ones too) of the campaigns there are, if they are known: filters naming others are errors."""
     findings: list[Finding] = []
     return _finished(gather_path(path, findings), findings, campaigns)
 
@@ -72,7 +72,9 @@ def from_mapping(
     Its includes are looked for in `base_dir`; `file` names texts and mappings in findings."""
     findings: list[Finding] = []
     node = _as_node(content, file, findings)
-    return _finished(gather_node(node, base_dir, findings), findings, campaigns) if node else Loaded(None, tuple(findings))
+    if node is None:
+        return Loaded(None, in_order(findings))
+    return _finished(gather_node(node, base_dir, findings), findings, campaigns)
 
 
 def from_content(content: str) -> Policy:

@@ -12,6 +12,7 @@ numbers, dicts; `node.place_of(path)` the place of anything under it. What the c
 from __future__ import annotations
 
 import json
+import re
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -37,6 +38,7 @@ __all__ = [
     "of_plain",
     "path_text",
     "read",
+    "said_apart",
     "validate",
     "warning",
 ]
@@ -162,10 +164,27 @@ def _finding(detail: ErrorDetails, node: Node, model: Any, name: str) -> Finding
         )
     sentence, allowed_text, words = _sentence(detail)
     value = node.at(path)
-    suggestion = nearest(value.value, words) if isinstance(value.value, str) else None
+    if kind == "value_error":
+        sentence, allowed_text, suggestion = said_apart(sentence)
+    else:
+        suggestion = nearest(value.value, words) if isinstance(value.value, str) else None
     joiner = " " if sentence.startswith("must ") else ": "
     message = f"{path_text(name, path)}{joiner}{sentence}"
-    return error(value.place, message, found=value.shown(), allowed=allowed_text, suggestion=suggestion)
+    found = None if kind == "value_error" and (value.is_mapping or value.is_list) else value.shown()
+    return error(value.place, message, found=found, allowed=allowed_text, suggestion=suggestion)
+
+
+_SAID = re.compile(
+    r"(?P<head>.+?); (?:did you mean (?P<near>[^?]+)\?)?\s*(?:(?:allowed|known) are (?P<allowed>.+))?", re.DOTALL
+)
+
+
+def said_apart(sentence: str) -> tuple[str, str | None, str | None]:
+    """A check's own sentence with what it allows and suggests taken out of it: what is wrong, allowed, suggestion."""
+    found = _SAID.fullmatch(sentence)
+    if found is None or not (found["near"] or found["allowed"]):
+        return sentence, None, None
+    return found["head"], found["allowed"], found["near"]
 
 
 def _keys_shown(node: Node) -> str:

@@ -171,7 +171,7 @@ class CategorySection(Written):
     consent: Consent = "opt_in"
     """The consent it needs: a word, a mapping with kind, or a mapping from channel to one of these."""
     exempt: Annotated[list[Name], Field(min_length=1)] | None = None
-    """Kinds of rule or names of rules that don't govern it. By default a transactional category is exempt from `all`."""
+    """Kinds of rule or names of rules that don't govern it. By default a transactional one is exempt from `all`."""
     counted: bool | None = None
     """Whether its touches count. Marketing's do by default, transactional ones don't."""
     priority: float = 50

@@ -1,7 +1,7 @@
 """Which of two rules of one kind is as strict as the other, told from their keys alone.
 
-A kind says by metadata on its keys which way each one is stricter (`rule.Stricter`); keys that say nothing must be equal.
-It is a comparison for warnings, on the safe side: what can't be compared is not as strict. Decisions never ask it.
+A kind says by metadata on its keys which way each one is stricter (`rule.Stricter`); keys that say nothing must be
+equal. It is a comparison for warnings, on the safe side: what can't be compared is not as strict. Decisions never ask.
 """
 
 from __future__ import annotations

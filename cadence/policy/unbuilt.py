@@ -1,7 +1,7 @@
 """Words of the policy language that this program knows but doesn't act on yet, so that a policy with them is refused.
 
-A policy whose guard is silently missing would be worse than none. Once a kind stands in the rules' registry, or a section
-among the models, its line here goes; a test sees to that.
+A policy whose guard is silently missing would be worse than none. Once a kind stands in the rules' registry, or a
+section among the models, its line here goes; a test sees to that.
 """
 
 from __future__ import annotations

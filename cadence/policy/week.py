@@ -1,6 +1,6 @@
 """The quiet hours of one week as data: for each zone what is quiet when, why, and which short holes are left open.
 
-It asks the policy's quiet intervals at every change there is, no rule and no message; drawing it is the command line's work.
+It asks the policy's quiet intervals minute by minute, no rule and no message; drawing it is the command line's work.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 
 import numpy as np
 
@@ -81,16 +82,14 @@ def quiet_week(
     stretches = _stretches(t, quiet, edges[3])
     inside = tuple(_cut(s, edges[1], edges[2]) for s in stretches if s.begin < edges[2] and s.end > edges[1])
     holes = tuple(
-        s
-        for s in stretches[1:-1]
-        if not s.quiet and s.end - s.begin < SHORT_HOLE and edges[1] <= s.begin < edges[2]
+        s for s in stretches[1:-1] if not s.quiet and s.end - s.begin < SHORT_HOLE and edges[1] <= s.begin < edges[2]
     )
     rows = _rows(t, quiet, int(where[0]), day)
     return Week(zone, country, first, inside, rows, holes, tuple(left_out))
 
 
 def places_named(policy: Policy) -> tuple[tuple[str, str | None], ...]:
-    """The zones worth drawing, each with a country: the policy's own, and the first of each country a quiet rule names."""
+    """The zones worth drawing, each with a country: the policy's own, and one of each country a quiet rule names."""
     out: dict[tuple[str, str | None], None] = {(policy.defaults.timezone, policy.defaults.country): None}
     for rule in policy.rules:
         for country in sorted(_countries(rule)) if interval_of(rule) else ():
@@ -144,7 +143,7 @@ def _quiet(rule: Rule, t: Ints, zone: int, country: str | None) -> Bools:
 
 
 def _stretches(t: Ints, quiet: dict[str, Bools], end: int) -> list[Stretch]:
-    """Stretches in which the same rules are quiet; neighbours that are both open, or quiet by other rules, stay apart."""
+    """Stretches in which the same rules are quiet; neighbours that are quiet by other rules stay apart."""
     if not quiet:
         return [Stretch(int(t[0]), end, ())]
     masks = np.stack(list(quiet.values()))
@@ -152,7 +151,7 @@ def _stretches(t: Ints, quiet: dict[str, Bools], end: int) -> list[Stretch]:
     bounds = [0, *changes.tolist(), len(t)]
     return [
         Stretch(int(t[a]), end if b == len(t) else int(t[b]), tuple(n for n, m in quiet.items() if m[a]))
-        for a, b in zip(bounds, bounds[1:], strict=False)
+        for a, b in pairwise(bounds)
     ]
 
 
