@@ -78,7 +78,7 @@ def from_mapping(
 
 
 def from_content(content: str) -> Policy:
-    """A stored version (`Policy.content`) as a policy again. Raises PolicyError where this program can't read it any more."""
+    """A stored version (`Policy.content`) as a policy again. Raises PolicyError where it can't be read any more."""
     try:
         stored = json.loads(content)
         written = _restored(of_plain(stored, "stored policy"))

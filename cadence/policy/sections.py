@@ -89,7 +89,7 @@ Locale = Annotated[str, Field(pattern=r"^[a-z]{2,3}([-_][A-Za-z0-9]{2,8})*$")]
 Where = Annotated[
     dict[str, Any],
     Field(min_length=1),
-    WithJsonSchema({"type": "object", "minProperties": 1, "description": "Which contacts. All keys hold."}),
+    WithJsonSchema({"$ref": "#/$defs/condition"}),
 ]
 
 

@@ -89,11 +89,11 @@ def quiet_week(
 
 
 def places_named(policy: Policy) -> tuple[tuple[str, str | None], ...]:
-    """The zones worth drawing, each with a country: the policy's own, and one of each country a quiet rule names."""
+    """The zones worth drawing, each with a country: the policy's own, and two of each country quiet rules name."""
     out: dict[tuple[str, str | None], None] = {(policy.defaults.timezone, policy.defaults.country): None}
     for rule in policy.rules:
         for country in sorted(_countries(rule)) if interval_of(rule) else ():
-            for zone in zones_of_country(country)[:1]:
+            for zone in zones_of_country(country)[:2]:
                 out[zone, country] = None
     return tuple(out)
 
