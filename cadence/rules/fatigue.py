@@ -6,7 +6,7 @@ it is that, halved so many times, so that the welcome instant has a closed form.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import log
 from typing import Annotated, Any
 
@@ -249,14 +249,27 @@ def _fits_at(keys: Any, pressure: Floats, weight: Floats, now: int, t: Ints) -> 
     at[over] = NEVER
     over = over[weight[over] < most]
     solved = np.ceil(np.log(pressure[over] / (most - weight[over])) / rate)
-    at[over] = np.maximum(now + solved.astype(np.int64), t[over] + 1)
-    early = over
-    while len(early := early[~fits(early, at[early])]):
-        at[early] += 1
-    tardy = over
-    while len(tardy := tardy[(at[tardy] - 1 > t[tardy])]) and len(tardy := tardy[fits(tardy, at[tardy] - 1)]):
-        at[tardy] -= 1
+    at[over] = _least(fits, over, t[over], np.maximum(now + solved.astype(np.int64), t[over] + 1))
     return at
+
+
+def _least(fits: Callable[[Ints, Ints], Bools], rows: Ints, after: Ints, near: Ints) -> Ints:
+    """The least instant that fits, near `near`, for rows where `after` doesn't and everything late enough does."""
+    high, step = near.copy(), 1
+    while len(early := np.flatnonzero(~fits(rows, high))):
+        high[early] += step
+        step *= 2
+    low, step = np.maximum(high - 1, after), 1
+    while len(tardy := np.flatnonzero((low > after) & fits(rows, low))):
+        high[tardy] = low[tardy]
+        low[tardy] = np.maximum(low[tardy] - step, after[tardy])
+        step *= 2
+    while len(wide := np.flatnonzero(high - low > 1)):
+        middle = (low[wide] + high[wide]) // 2
+        fitting = fits(rows[wide], middle)
+        high[wide[fitting]] = middle[fitting]
+        low[wide[~fitting]] = middle[~fitting]
+    return high
 
 
 def _late_fits_at(rule: Rule, view: View, row: int, weight: float, t: int) -> int:

@@ -1,0 +1,174 @@
+"""caps: fewer than so many counted touches in a window, with slots kept free."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cadence.facts import DAY, HOUR, NEVER, SECOND, key
+from cadence.rules import caps
+from cadence.rules.rule import Across, Counts, Each, Filters
+from tests.rules.columns import CATEGORIES, asked, at, evidence, rule, view
+
+NOW = at("2026-03-10T12:00")
+
+
+def touches(*hours_ago: float, category: str = "newsletter", **more: Any) -> list[dict[str, Any]]:
+    return [{"at": NOW - int(h * HOUR), "touch": category, **more} for h in hours_ago]
+
+
+def test_below_max_it_is_welcome_now() -> None:
+    assert asked(rule("caps", {"max": 2, "per": "7d"}), view(touches(1))) == NOW
+
+
+def test_the_next_is_welcome_exactly_one_window_after_the_nth_most_recent() -> None:
+    assert asked(rule("caps", {"max": 2, "per": "7d"}), view(touches(1, 30, 50))) == NOW - 30 * HOUR + 7 * DAY
+
+
+def test_a_touch_exactly_a_window_old_counts_no_more() -> None:
+    assert asked(rule("caps", {"max": 1, "per": "24h"}), view(touches(24))) == NOW
+
+
+def test_local_days_free_when_the_nth_date_after_begins() -> None:
+    seen = view([{"at": "2026-03-27T23:30+01:00", "touch": "newsletter"}], contact={"timezone": "Europe/Stockholm"})
+    answer = asked(rule("caps", {"max": 1, "per": "3 local days"}), seen, "2026-03-28T12:00+01:00")
+    assert answer == at("2026-03-30T00:00+02:00")
+
+
+def test_a_calendar_month_frees_when_the_next_begins_in_the_first_of_the_zones() -> None:
+    seen = view(touches(1), contact={"timezones": ["Asia/Kathmandu", "UTC"]})
+    assert asked(rule("caps", {"max": 1, "per": "calendar month"}), seen) == at("2026-04-01T00:00+05:45")
+
+
+def test_ever_never_frees() -> None:
+    assert asked(rule("caps", {"max": 1, "per": "ever"}), view(touches(90_000))) == NEVER
+
+
+def test_a_touch_later_than_t_counts_as_if_it_lay_at_t() -> None:
+    assert asked(rule("caps", {"max": 1, "per": "24h"}), view(touches(-2))) == NOW + 26 * HOUR
+
+
+def test_uncounted_categories_are_not_counted() -> None:
+    assert asked(rule("caps", {"max": 1, "per": "24h"}), view(touches(1, category="service"))) == NOW
+
+
+def test_a_category_the_policy_does_not_know_counts() -> None:
+    assert asked(rule("caps", {"max": 1, "per": "24h"}), view(touches(1, category="forgotten"))) > NOW
+
+
+def test_counts_all_counts_what_is_uncounted_too() -> None:
+    assert asked(rule("caps", {"max": 1, "per": "24h"}, counts=Counts()), view(touches(1, category="service"))) > NOW
+
+
+def test_what_is_excepted_is_not_counted() -> None:
+    some = rule("caps", {"max": 1, "per": "24h"}, excluded=(Filters(categories=frozenset({key("promotion")})),))
+    assert asked(some, view(touches(1, category="promotion"))) == NOW
+
+
+def test_each_thread_is_counted_apart() -> None:
+    some = rule("caps", {"max": 1, "per": "24h"}, each=Each.THREAD)
+    seen = view(touches(1, thread="a"), messages=[{"category": "newsletter", "thread": t} for t in ("a", "b")])
+    assert [asked(some, seen, row=r) > NOW for r in (0, 1)] == [True, False]
+
+
+def test_two_records_with_one_mailbox_are_not_written_to_twice() -> None:
+    contact = {"addresses": {"email": "a@example.com"}}
+    other = ({"addresses": {"email": "A@example.com"}}, touches(1, address="a@example.com"))
+    assert asked(rule("caps", {"max": 1, "per": "24h"}), view(contact=contact, circle=[other])) == NOW + 23 * HOUR
+
+
+def test_across_the_household_all_its_touches_are_counted() -> None:
+    some = rule("caps", {"max": 1, "per": "24h"}, across=Across.HOUSEHOLD)
+    assert asked(some, view(contact={"household": "h"}, circle=[({"household": "h"}, touches(1))])) == NOW + 23 * HOUR
+
+
+def test_a_rename_frees_no_slot() -> None:
+    some = rule("caps", {"max": 1, "per": "24h"}, filters=Filters(categories=frozenset({key("promotion")})))
+    seen = view(touches(1, category="offers"), {"category": "promotion"}, renamed={"offers": "promotion"})
+    assert asked(some, seen) == NOW + 23 * HOUR
+
+
+def test_a_kept_slot_is_left_for_its_category() -> None:
+    some = rule("caps", {"max": 2, "per": "7d", "reserve": {"follow_up": 1}})
+    messages = [{"category": c} for c in ("newsletter", "follow_up")]
+    seen = view(touches(10), messages=messages)
+    assert [asked(some, seen, row=r) for r in (0, 1)] == [NOW - 10 * HOUR + 7 * DAY, NOW]
+
+
+def test_a_touch_of_the_reserved_category_uses_its_own_slot() -> None:
+    some = rule("caps", {"max": 2, "per": "7d", "reserve": {"follow_up": 1}})
+    assert asked(some, view(touches(10, category="follow_up"))) == NOW
+
+
+def test_the_evidence_names_the_touches_in_the_window_and_the_one_that_frees() -> None:
+    push = evidence(rule("caps", {"max": 2, "per": "7d"}), view(touches(1, 30, 50, 400)))
+    assert (push.touches, push.detail["count"], push.detail["frees_from_at"]) == ((2, 3, 4), 3, NOW - 30 * HOUR)
+
+
+def test_reserves_must_leave_a_slot_and_name_known_categories() -> None:
+    keys = caps.Keys.model_validate({"max": 2, "per": "7d", "reserve": {"follow_up": 1, "folow_up": 1}})
+    assert [path for path, _ in caps.problems(keys, CATEGORIES)] == [("reserve", "folow_up"), ("reserve",)]
+
+
+@pytest.mark.parametrize("keys", [{"max": 0, "per": "7d"}, {"max": True, "per": "7d"}, {"max": 1, "per": "1mo"}])
+def test_an_empty_limit_or_a_window_without_a_length_is_an_error(keys: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="max|per"):
+        caps.Keys.model_validate(keys)
+
+
+# A slow reading of language.md: count what lies in (t - W, t], a later touch as if it lay at t.
+
+histories = st.lists(
+    st.tuples(st.integers(-30, 200), st.sampled_from(["newsletter", "promotion", "follow_up"])), max_size=12
+)
+
+
+def accepts(history: list[tuple[int, str]], mine: str, most: int, window: int, reserve: dict[str, int], t: int) -> bool:
+    inside = [c for h, c in history if t - window < min(NOW - h * HOUR, t)]
+    taken = sum(
+        max(inside.count(c), 0 if c == mine else reserve.get(c, 0)) for c in {*inside, *reserve}
+    )
+    return taken < most
+
+
+@given(histories, st.integers(1, 5), st.sampled_from([24, 72, 168]), st.integers(0, 3), st.sampled_from(list(CATEGORIES)))
+def test_the_answer_is_accepted_and_nothing_earlier_is(
+    history: list[tuple[int, str]], most: int, hours: int, kept: int, mine: str
+) -> None:
+    reserve = {"follow_up": kept} if 0 < kept < most else {}
+    some = rule("caps", {"max": most, "per": f"{hours}h", "reserve": reserve})
+    seen = view([{"at": NOW - h * HOUR, "touch": c} for h, c in history], {"category": mine})
+    answer, window = asked(some, seen), hours * HOUR
+    tried = [NOW, *(NOW - h * HOUR + window for h, _ in history)]
+    assert answer == min(t for t in tried if t >= NOW and accepts(history, mine, most, window, reserve, t))
+    assert answer == NOW or not accepts(history, mine, most, window, reserve, answer - 1)
+
+
+@given(histories, st.integers(-30, 200), st.integers(1, 4))
+def test_adding_a_touch_never_makes_the_answer_earlier(history: list[tuple[int, str]], more: int, most: int) -> None:
+    some = rule("caps", {"max": most, "per": "72h", "reserve": {"promotion": 1} if most > 1 else {}})
+    facts = [{"at": NOW - h * HOUR, "touch": c} for h, c in history]
+    added = [*facts, {"at": NOW - more * HOUR, "touch": "newsletter"}]
+    assert asked(some, view(added)) >= asked(some, view(facts))
+
+
+def test_real_histories_are_released_at_the_instants_that_brute_force_found(shared: Path) -> None:
+    cases = json.loads((shared / "data/cases/rolling_caps_real_histories.json").read_text())["cases"]
+    for case in cases[:12]:
+        rules = [rule("caps", {"max": c["max"], "per": f"{c['per_seconds']}s"}) for c in case["caps"]]
+        released: list[int] = []
+        for attempt in case["attempts"]:
+            at_ = attempt * SECOND
+            while True:
+                seen = view([{"at": r, "touch": "newsletter"} for r in released], now=at_)
+                later = max(asked(r, seen) for r in rules)
+                if later == at_:
+                    break
+                at_ = later
+            released.append(at_)
+        assert [r // SECOND for r in released] == case["defer_mode_release"], case["id"]
