@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from jinja2 import BaseLoader, Environment, StrictUndefined, Template, TemplateError, TemplateNotFound
+from jinja2 import BaseLoader, Environment, StrictUndefined, Template, TemplateError, TemplateNotFound, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from cadence.send.plain import plain_text
@@ -20,6 +20,13 @@ MAX_RENDERED = 2_000_000
 """Characters of one rendered part."""
 
 _FILE_NAME = re.compile(r"[^\n<>{}]+\.(?:html|htm|txt|md|j2|jinja)")
+
+
+class Missing(StrictUndefined):
+    """A variable that isn't there: an error wherever it is used, but `{% if first_name %}` may ask for it."""
+
+    __slots__ = ()
+    __bool__ = Undefined.__bool__
 
 
 class TemplateRefused(ValueError):
@@ -54,8 +61,12 @@ class MailTemplate:
     compiled: Mapping[str, Template] = field(repr=False)
 
     def render(self, variables: Mapping[str, object]) -> Rendered:
-        """The mail for one contact. Raises `TemplateRefused`: a variable is missing, or the template fails."""
-        made = {part: self._part(part, template, variables) for part, template in self.compiled.items()}
+        """The mail for one contact. Raises `TemplateRefused`: a variable is missing, or the template fails.
+
+        A variable that is None is missing: nobody is to read "Dear None".
+        """
+        there = {name: value for name, value in variables.items() if value is not None}
+        made = {part: self._part(part, template, there) for part, template in self.compiled.items()}
         html, text = made.get("html"), made.get("text")
         if text is None and html is not None:
             text = plain_text(html)
@@ -188,7 +199,7 @@ class _FolderLoader(BaseLoader):
 
 def _environment(loader: BaseLoader | None, *, autoescape: bool) -> Environment:
     return ImmutableSandboxedEnvironment(
-        loader=loader, autoescape=autoescape, undefined=StrictUndefined, keep_trailing_newline=True, cache_size=200
+        loader=loader, autoescape=autoescape, undefined=Missing, keep_trailing_newline=True, cache_size=200
     )
 
 

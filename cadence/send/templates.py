@@ -177,7 +177,19 @@ def _guarded(tree: nodes.Template) -> frozenset[tuple[str, int]]:
             found.add((inner.name, inner.lineno))
         elif isinstance(inner, nodes.Getattr) and isinstance(inner.node, nodes.Name):
             found.add((f"{inner.node.name}.{inner.attr}", inner.lineno))
+    for asked in tree.find_all((nodes.If, nodes.CondExpr)):
+        wondered = {name for name, _ in _mentioned(asked.test)}
+        found |= {(name, line) for name, line in _mentioned(asked) if name in wondered}
     return frozenset(found)
+
+
+def _mentioned(node: nodes.Node) -> Iterator[tuple[str, int]]:
+    """The names (and `whole.part`) below a node, with their lines."""
+    for below in (node, *node.find_all((nodes.Name, nodes.Getattr))):
+        if isinstance(below, nodes.Name):
+            yield below.name, below.lineno
+        elif isinstance(below, nodes.Getattr) and isinstance(below.node, nodes.Name):
+            yield f"{below.node.name}.{below.attr}", below.lineno
 
 
 def _line_of(tree: nodes.Template, name: str) -> int:

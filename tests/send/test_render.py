@@ -64,6 +64,16 @@ def test_a_default_fills_a_gap() -> None:
     assert load_template("Hej {{ n | default('vän') }}", None, "x").render({}).subject == "Hej vän"
 
 
+def test_a_template_may_ask_whether_a_variable_is_there() -> None:
+    template = load_template("Hej{% if n %} {{ n }}{% endif %}{{ '!' if not m }}", None, "x")
+    assert template.render({}).subject == "Hej!"
+
+
+def test_nobody_reads_dear_none() -> None:
+    with pytest.raises(TemplateRefused, match="'n' is undefined"):
+        load_template("Dear {{ n }}", None, "x").render({"n": None})
+
+
 def test_a_template_that_fails_is_refused_with_its_reason() -> None:
     with pytest.raises(TemplateRefused, match=r"^text, line 1: division by zero"):
         load_template("s", None, "{{ 1 / n }}").render({"n": 0})

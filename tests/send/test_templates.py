@@ -46,7 +46,15 @@ def test_an_unknown_attribute_is_found() -> None:
     ]
 
 
-@pytest.mark.parametrize("text", ["{{ nick | default('x') }}", "{% if nick is defined %}x{% endif %}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ nick | default('x') }}",
+        "{% if nick is defined %}x{% endif %}",
+        "{% if nick %}{{ nick }}{% endif %}",
+        "{{ nick if nick else 'x' }}",
+    ],
+)
 def test_what_is_provided_for_is_a_warning(text: str) -> None:
     (finding,) = findings(text=text)
     assert finding.startswith("warning: text, line 1: unknown variable nick")
