@@ -119,8 +119,10 @@ circle = Table(
     Column("size", Integer, nullable=False, server_default=text("1")),
     _number("merged_into", null=True),
     _at("merged_at"),
+    _number("merged_offset", null=True),
 )
-"""The contacts that may not be decided apart. next_number: what its next fact is numbered."""
+"""The contacts that may not be decided apart. next_number: what its next fact is numbered.
+merged_into: the circle that it became part of; merged_offset: what its facts' numbers grew by then."""
 
 contact = Table(
     "contact",

@@ -151,6 +151,7 @@ def _circle() -> None:
         sa.Column("size", sa.Integer(), server_default=sa.text("1"), nullable=False),
         sa.Column("merged_into", sa.BigInteger(), nullable=True),
         sa.Column("merged_at", sa.BigInteger(), nullable=True),
+        sa.Column("merged_offset", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("shard", "id", name=op.f("pk_circle")),
     )
 

@@ -1,0 +1,162 @@
+"""Writing what contacts say yes and no to. A stop always stands until the contact's own newer consent; nothing here
+lifts one."""
+
+# Statements are put together from names in tables.py alone; every value is a parameter.
+# ruff: noqa: S608
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+from sqlalchemy.engine import Connection
+
+from cadence.facts import NONE, Bools, EventKind, Ints
+from cadence.store.applying import latest_of
+from cadence.store.ask import ask_circles
+from cadence.store.bulk import fetch, insert_rows, wanted
+from cadence.store.fresh import Sorted, sort_out
+from cadence.store.ids import new_ids
+from cadence.store.known import Known
+from cadence.store.numbers import take_numbers
+from cadence.store.rows import ConsentRow, Recorded
+from cadence.store.tables import LATEST, consent, event
+
+STOPS: tuple[EventKind, ...] = (EventKind.OPT_OUT, EventKind.COMPLAINT, EventKind.DO_NOT_CONTACT)
+_EVERYTHING = (EventKind.COMPLAINT, EventKind.DO_NOT_CONTACT)
+
+
+def record_consents(
+    conn: Connection,
+    rows: Sequence[ConsentRow],
+    now: int,
+    source: str,
+    places: Sequence[tuple[int, int]] | None = None,
+) -> Recorded:
+    """Writes consents and stops, set-based; told twice (the same source and id there) it is one. `places`: the contacts
+    as (shard, id), where they are known; else by outside id.
+
+    An undated stop is one said now. An opt-in to what the contact has stopped at the same time or later is reported as
+    kept stopped: a dated one is kept as a fact (it comes before the stop), an undated one isn't written. One of the
+    near future waits for its time, one more than a day ahead is refused. What waits for the circles is made due to be
+    asked again."""
+    undated = np.array([r.at is None and r.kind is EventKind.OPT_IN for r in rows], bool)
+    at = np.array([now if r.at is None else r.at for r in rows], np.int64)
+    source_ids = [r.source_id or _made_id(r) for r in rows]
+    found = sort_out(conn, consent, [r.outside_id for r in rows], places, at, now, source, source_ids)
+    stopped = _stopped(conn, found, rows, at, undated)
+    new = found.new[~(stopped & undated)[found.new]]
+    known = found.known.take(new)
+    if len(new):
+        _write(conn, known, [rows[i] for i in new], at[new], undated[new], now, source, [source_ids[i] for i in new])
+        ask_circles(conn, list(set(zip(known.shard.tolist(), known.circle.tolist(), strict=True))), now, "consent")
+    return Recorded(
+        new=len(new),
+        repeated=found.repeated,
+        unknown=found.unknown,
+        too_late=found.too_late,
+        kept_stopped=tuple(np.flatnonzero(stopped).tolist()),
+        contacts=known.pairs(),
+    )
+
+
+def _made_id(row: ConsentRow) -> str:
+    """An id for a row that has none: told again in the same words it is the same."""
+    told = f"{row.at}|{int(row.kind)}|{row.category or ''}|{row.channel or ''}"
+    return "told:" + hashlib.blake2b(told.encode(), digest_size=12).hexdigest()
+
+
+def _stopped(conn: Connection, found: Sorted, rows: Sequence[ConsentRow], at: Ints, undated: Bools) -> Bools:
+    """Which rows opt in to what a stop on record names as a whole, said then or later: that stop stands."""
+    out = np.zeros(len(rows), bool)
+    known = found.known
+    asking = [i for i, r in enumerate(rows) if r.kind is EventKind.OPT_IN and known.there[i]]
+    if not asking:
+        return out
+    pairs = sorted(set(zip(known.shard[asking].tolist(), known.contact[asking].tolist(), strict=True)))
+    sql, params = wanted(conn, "w", {"shard": [p[0] for p in pairs], "contact": [p[1] for p in pairs]})
+    stops: dict[int, list[tuple[int, str | None, str | None]]] = {}
+    for person, said, kind, category, channel in fetch(
+        conn,
+        f"SELECT s.contact, s.at, s.kind, s.category, s.channel FROM {sql} CROSS JOIN consent s "
+        f"WHERE s.shard = w.shard AND s.contact = w.contact AND s.kind <> {int(EventKind.OPT_IN)}",
+        **params,
+    ):
+        everything = kind in _EVERYTHING
+        stop = (NONE if said is None else said, None if everything else category, None if everything else channel)
+        stops.setdefault(person, []).append(stop)
+    for i in asking:
+        row, when = rows[i], NONE if undated[i] else int(at[i])
+        out[i] = any(
+            said >= when and category in (None, row.category) and channel in (None, row.channel)
+            for said, category, channel in stops.get(int(known.contact[i]), ())
+        )
+    return out
+
+
+def _write(
+    conn: Connection,
+    known: Known,
+    told: Sequence[ConsentRow],
+    at: Ints,
+    undated: Bools,
+    now: int,
+    source: str,
+    source_ids: Sequence[str],
+) -> None:
+    n = len(told)
+    kind = np.array([int(r.kind) for r in told], np.int64)
+    everything = [r.kind in _EVERYTHING for r in told]
+    insert_rows(
+        conn,
+        consent,
+        {
+            "shard": known.shard,
+            "id": new_ids(n),
+            "circle": known.circle,
+            "contact": known.contact,
+            "number": take_numbers(conn, known.shard, known.circle),
+            "at": np.where(undated, NONE, at),
+            "recorded_at": np.full(n, now, np.int64),
+            "kind": kind,
+            "category": [None if e else r.category for e, r in zip(everything, told, strict=True)],
+            "channel": [None if e else r.channel for e, r in zip(everything, told, strict=True)],
+            "source": [source] * n,
+            "source_id": source_ids,
+            "by": [r.by for r in told],
+            "message": [r.message for r in told],
+        },
+    )
+    known_now = (at <= now) & ~undated
+    for one, column in LATEST.items():
+        rows = np.flatnonzero(known_now & (kind == int(one)))
+        latest_of(conn, known.shard[rows], known.contact[rows], at[rows], column)
+    _await(conn, known, np.flatnonzero(at > now), kind, at, now, source, source_ids)
+
+
+def _await(
+    conn: Connection, known: Known, rows: Ints, kind: Ints, at: Ints, now: int, source: str, source_ids: Sequence[str]
+) -> None:
+    """One said in the near future gets an event beside it, which reminds of it when its time comes."""
+    if not len(rows):
+        return
+    ahead = known.take(rows)
+    insert_rows(
+        conn,
+        event,
+        {
+            "shard": ahead.shard,
+            "id": new_ids(len(rows)),
+            "circle": ahead.circle,
+            "contact": ahead.contact,
+            "number": take_numbers(conn, ahead.shard, ahead.circle),
+            "at": at[rows],
+            "recorded_at": np.full(len(rows), now, np.int64),
+            "kind": kind[rows],
+            "source": [source] * len(rows),
+            "source_id": [f"consent:{source_ids[i]}" for i in rows],
+            "applied": np.zeros(len(rows), bool),
+        },
+        on_conflict="nothing",
+    )

@@ -1,0 +1,375 @@
+"""Writing contacts: who somebody is, by what addresses they are reached, with whom they share them. Set-based, and
+idempotent.
+
+Who shares a mailbox or a household is in one circle from then on; who shares an account is when asked. A row never
+takes away: what it doesn't say stays, and no stop is lifted by it."""
+
+# Statements are put together from names in tables.py alone; every value is a parameter.
+# ruff: noqa: S608
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from sqlalchemy.engine import Connection
+
+from cadence.addresses import mailbox_of
+from cadence.facts import EventKind
+from cadence.store.ask import ask_circles
+from cadence.store.bulk import Values, fetch, insert_rows, update_rows, wanted
+from cadence.store.circles import Circle, Together, circles_at, merge
+from cadence.store.consents import record_consents
+from cadence.store.engine import lock_identity, lock_shards
+from cadence.store.ids import new_ids, shard_of
+from cadence.store.known import look_up
+from cadence.store.rows import ConsentRow, ContactRow, Recorded
+from cadence.store.tables import address, circle, contact, directory
+
+_PLAIN = ("country", "region", "locale", "household", "account")
+_LISTS = ("zones", "hours", "days")
+_COLUMNS = ("outside_id", *_LISTS, *_PLAIN, "attributes")
+
+
+@dataclass(slots=True)
+class _Person:
+    """A contact of the batch: what is told of it, what is known, and what comes of both."""
+
+    told: ContactRow
+    rows: list[int]
+    id: int = 0
+    shard: int = -1
+    circle: int = 0
+    new: bool = True
+    columns: dict[str, str | None] = field(default_factory=dict)
+    changed: bool = False
+    addresses: list[tuple[str, str, str]] = field(default_factory=list)
+    """(channel, address, mailbox): those to be written, new ones and old ones that are current again."""
+    entries: list[tuple[str, str]] = field(default_factory=list)
+    """(kind, value): what the directory is to know of it."""
+
+
+def upsert_contacts(
+    conn: Connection, rows: Sequence[ContactRow], now: int, source: str, join_accounts: bool = False
+) -> Recorded:
+    """Writes contacts. One is known by its outside id, else by its first address where just one contact has that; two
+    outside ids with one mailbox stay two contacts, in one circle. Rows of one contact are laid over each other, later
+    over earlier. What waits for a contact that changed, or whose circle grew, is made due to be asked again. In the
+    report `contacts` are those new or changed; `kept_stopped` the rows that opt in to what stands stopped."""
+    lock_identity(conn)
+    people, ambiguous = _told(conn, rows)
+    _identify(conn, people)
+    known = [p for p in people if not p.new]
+    current = _read(conn, known)
+    for person in people:
+        _lay_over(person, current.get(person.id))
+    there = _circles(conn, people, join_accounts)
+    lock_shards(
+        conn, {c.shard for c in there.values()} | {p.shard for p in people} | {shard_of(p.id) for p in people if p.new}
+    )
+    joined = _join(conn, people, there, join_accounts, now, source)
+    _write(conn, people, now)
+    stopped, consents = _consents(conn, people, now, source)
+    new = [p for p in people if p.new]
+    changed = [p for p in known if p.changed]
+    asked = {(p.shard, p.circle) for p in changed} | joined.grown
+    ask_circles(conn, sorted(asked), now, "contact")
+    return Recorded(
+        new=len(new),
+        changed=len({p.id for p in changed} | (consents - {p.id for p in new})),
+        repeated=len(rows)
+        - len(new)
+        - len({p.id for p in changed} | (consents - {p.id for p in new}))
+        - len(ambiguous),
+        ambiguous=tuple(ambiguous),
+        kept_stopped=stopped,
+        merged=joined.merged,
+        largest_circle=joined.largest,
+        contacts=tuple(sorted((p.shard, p.id) for p in people if p.new or p.changed or p.id in consents)),
+    )
+
+
+def _told(conn: Connection, rows: Sequence[ContactRow]) -> tuple[list[_Person], list[int]]:
+    """The contacts that the rows tell of, each once; and rows without an outside id whose address several contacts
+    have."""
+    loose = {i: _mailbox(r) for i, r in enumerate(rows) if not r.outside_id}
+    owners = look_up(conn, "mailbox", [m for m in loose.values() if m])
+    found: dict[tuple[str, str], _Person] = {}
+    ambiguous: list[int] = []
+    for i, row in enumerate(rows):
+        key = ("outside", row.outside_id) if row.outside_id else ("mailbox", loose[i] or "")
+        if not key[1] or len(owners.get(loose.get(i) or "", ())) > 1:
+            ambiguous.append(i)
+            continue
+        if key in found:
+            found[key].told = _over(found[key].told, row)
+            found[key].rows.append(i)
+            continue
+        found[key] = person = _Person(row, [i])
+        if not row.outside_id and (owned := owners.get(key[1])):
+            person.shard, person.id, person.new = owned[0][0], owned[0][1], False
+    return list(found.values()), ambiguous
+
+
+def _mailbox(row: ContactRow) -> str | None:
+    return next((mailbox_of(channel, text) for channel, text in row.addresses.items()), None)
+
+
+def _over(older: ContactRow, newer: ContactRow) -> ContactRow:
+    """What two rows say of one contact: the later one's word counts, where it says something."""
+    said = {name: getattr(newer, name) or getattr(older, name) for name in (*_LISTS, *_PLAIN)}
+    return replace(
+        newer,
+        **said,
+        addresses={**older.addresses, **newer.addresses},
+        attributes={**older.attributes, **newer.attributes},
+        consents=tuple(dict.fromkeys((*older.consents, *newer.consents))),
+    )
+
+
+def _identify(conn: Connection, people: Sequence[_Person]) -> None:
+    """Finds the contacts that are there, and gives the others ids."""
+    found = look_up(conn, "outside", [p.told.outside_id for p in people if p.told.outside_id])
+    for person in people:
+        if person.told.outside_id in found:
+            person.shard, person.id, _ = found[person.told.outside_id][0]
+            person.new = False
+    new = [p for p in people if p.new]
+    for person, made in zip(new, new_ids(len(new)).tolist(), strict=True):
+        person.id = person.circle = made
+
+
+def _read(conn: Connection, known: Sequence[_Person]) -> dict[int, dict[str, Any]]:
+    """The rows of the contacts that are there, by id, with their addresses: {channel: [(at, address)...]}, oldest
+    first."""
+    if not known:
+        return {}
+    columns = ", ".join(f"c.{name}" for name in ("circle", *_COLUMNS))
+    sql, params = wanted(conn, "w", {"shard": [p.shard for p in known], "id": [p.id for p in known]})
+    rows = fetch(
+        conn,
+        f"SELECT c.id, {columns} FROM {sql} CROSS JOIN contact c WHERE c.shard = w.shard AND c.id = w.id",
+        **params,
+    )
+    found: dict[int, dict[str, Any]] = {
+        r[0]: {**dict(zip(("circle", *_COLUMNS), r[1:], strict=True)), "addresses": {}} for r in rows
+    }
+    for person, channel, text in fetch(
+        conn,
+        f"SELECT a.contact, a.channel, a.address FROM {sql} CROSS JOIN address a "
+        "WHERE a.shard = w.shard AND a.contact = w.id ORDER BY a.at, a.address",
+        **params,
+    ):
+        found[person]["addresses"].setdefault(channel, []).append(text)
+    return found
+
+
+def _lay_over(person: _Person, current: Mapping[str, Any] | None) -> None:
+    """Works out the contact's columns, which addresses to write, and what the directory is to know."""
+    told, old = person.told, current or {}
+    given = {**(json.loads(old["attributes"]) if old.get("attributes") else {}), **told.attributes}
+    person.columns = {
+        "outside_id": told.outside_id or old.get("outside_id"),
+        **{name: _list(getattr(told, name)) or old.get(name) for name in _LISTS},
+        **{name: getattr(told, name) or old.get(name) for name in _PLAIN},
+        "attributes": json.dumps(given, sort_keys=True, ensure_ascii=False) if given else None,
+    }
+    known: Mapping[str, list[str]] = old.get("addresses", {})
+    for channel, text in told.addresses.items():
+        if known.get(channel, [None])[-1] != text:
+            person.addresses.append((channel, text, mailbox_of(channel, text)))
+    if person.new and told.outside_id:
+        person.entries.append(("outside", told.outside_id))
+    person.entries += [("mailbox", m) for m in dict.fromkeys(m for _, _, m in person.addresses)]
+    for name in ("household", "account"):
+        value = person.columns[name]
+        if value and value != old.get(name):
+            person.entries.append((name, value))
+    if current is not None:
+        person.circle = current["circle"]
+        person.changed = bool(person.addresses) or any(person.columns[name] != old[name] for name in _COLUMNS)
+
+
+def _list(values: Sequence[str]) -> str | None:
+    return json.dumps(list(values)) if values else None
+
+
+def _joining(join_accounts: bool) -> tuple[str, ...]:
+    return ("mailbox", "household", "account") if join_accounts else ("mailbox", "household")
+
+
+def _circles(conn: Connection, people: Sequence[_Person], join_accounts: bool) -> dict[int, Circle]:
+    """The circles that the batch touches, by id: those of its contacts, and of all who share something with them."""
+    places = {(p.shard, p.id) for p in people if not p.new}
+    for kind in _joining(join_accounts):
+        for sharing in look_up(conn, kind, [v for p in people for k, v in p.entries if k == kind]).values():
+            places |= {(shard, who) for shard, who, _ in sharing}
+    if not places:
+        return {}
+    listed = sorted(places)
+    sql, params = wanted(conn, "w", {"shard": [p[0] for p in listed], "id": [p[1] for p in listed]})
+    rows = fetch(
+        conn,
+        f"SELECT DISTINCT c.shard, c.circle FROM {sql} CROSS JOIN contact c WHERE c.shard = w.shard AND c.id = w.id",
+        **params,
+    )
+    return circles_at(conn, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Joined:
+    merged: int
+    largest: int
+    grown: set[tuple[int, int]]
+    """Circles, as (shard, id), that others or new contacts joined."""
+
+
+def _join(
+    conn: Connection,
+    people: Sequence[_Person],
+    there: Mapping[int, Circle],
+    join_accounts: bool,
+    now: int,
+    source: str,
+) -> _Joined:
+    """Decides which circle each contact is in; merges circles that belong together, makes those of new contacts."""
+    together = _together(conn, people, join_accounts)
+    groups = together.groups()
+    # Sizes and numbers may have changed until the shards were locked.
+    fresh = circles_at(conn, [(c.shard, c.id) for c in there.values()])
+    old = [[fresh[c] for c in group if c in fresh] for group in groups]
+    merged = merge(conn, [g for g in old if len(g) > 1], now, f"import from {source}")
+    new = {p.id for p in people if p.new}
+    home: dict[int, Circle] = {}
+    made: list[Circle] = []
+    grown: list[tuple[Circle, int]] = []
+    for group, existing in zip(groups, old, strict=True):
+        coming = sum(1 for c in group if c in new)
+        if existing:
+            stays = merged.get(existing[0].id, existing[0])
+            size = sum(c.size for c in existing) + coming
+            if coming:
+                grown.append((stays, coming))
+            circle_now = replace(stays, size=size)
+        else:
+            circle_now = Circle(shard_of(min(group)), min(group), 1, coming)
+            made.append(circle_now)
+        home.update(dict.fromkeys(group, circle_now))
+    for person in people:
+        person.circle, person.shard = home[person.circle].id, home[person.circle].shard
+    insert_rows(
+        conn, circle, {"shard": [c.shard for c in made], "id": [c.id for c in made], "size": [c.size for c in made]}
+    )
+    update_rows(
+        conn,
+        circle,
+        {"shard": [c.shard for c, _ in grown], "id": [c.id for c, _ in grown]},
+        {"size": [n for _, n in grown]},
+        {"size": "add"},
+    )
+    touched = {(c.shard, c.id) for c in merged.values()} | {(c.shard, c.id) for c, _ in grown}
+    return _Joined(len(merged), max((c.size for c in home.values()), default=0), touched)
+
+
+def _together(conn: Connection, people: Sequence[_Person], join_accounts: bool) -> Together:
+    """Who belongs together by what they share: circles that are there, and new contacts under the circle they would
+    have."""
+    together = Together()
+    for person in people:
+        together.find(person.circle)
+    for kind in _joining(join_accounts):
+        shared = look_up(conn, kind, [v for p in people for k, v in p.entries if k == kind])
+        circle_of = _circle_of(conn, {(shard, who) for found in shared.values() for shard, who, _ in found})
+        first: dict[str, int] = {}
+        for person in people:
+            for value in (v for k, v in person.entries if k == kind):
+                together.join(person.circle, first.setdefault(value, person.circle))
+                for _, who, _ in shared.get(value, ()):
+                    together.join(person.circle, circle_of[who])
+    return together
+
+
+def _circle_of(conn: Connection, places: set[tuple[int, int]]) -> dict[int, int]:
+    if not places:
+        return {}
+    listed = sorted(places)
+    sql, params = wanted(conn, "w", {"shard": [p[0] for p in listed], "id": [p[1] for p in listed]})
+    rows = fetch(
+        conn, f"SELECT c.id, c.circle FROM {sql} CROSS JOIN contact c WHERE c.shard = w.shard AND c.id = w.id", **params
+    )
+    return dict(rows)
+
+
+def _write(conn: Connection, people: Sequence[_Person], now: int) -> None:
+    new = [p for p in people if p.new]
+    insert_rows(
+        conn,
+        contact,
+        {
+            **_keys(new),
+            "circle": [p.circle for p in new],
+            **{name: [p.columns[name] for p in new] for name in _COLUMNS},
+            "created_at": [now] * len(new),
+            "recorded_at": [now] * len(new),
+        },
+    )
+    changed = [p for p in people if not p.new and p.changed]
+    values = {name: [p.columns[name] for p in changed] for name in _COLUMNS}
+    update_rows(conn, contact, _keys(changed), {**values, "recorded_at": [now] * len(changed)})
+    entries = [(value, kind, 0 if kind == "outside" else p.id, p) for p in people for kind, value in p.entries]
+    insert_rows(
+        conn,
+        directory,
+        {
+            "value": [e[0] for e in entries],
+            "kind": [e[1] for e in entries],
+            "slot": [e[2] for e in entries],
+            "contact": [e[3].id for e in entries],
+            "shard": [e[3].shard for e in entries],
+        },
+        on_conflict="nothing",
+    )
+    _write_addresses(conn, people, now)
+
+
+def _keys(people: Sequence[_Person]) -> dict[str, list[int]]:
+    return {"shard": [p.shard for p in people], "id": [p.id for p in people]}
+
+
+def _write_addresses(conn: Connection, people: Sequence[_Person], now: int) -> None:
+    """New addresses; one that was known and is given again, after another, becomes the current one."""
+    rows = [(p, *a) for p in people for a in p.addresses]
+    keys: dict[str, Values] = {
+        "shard": [r[0].shard for r in rows],
+        "contact": [r[0].id for r in rows],
+        "channel": [r[1] for r in rows],
+        "address": [r[2] for r in rows],
+    }
+    at = np.full(len(rows), now, np.int64)
+    said: dict[str, Values] = {"circle": [r[0].circle for r in rows], "mailbox": [r[3] for r in rows]}
+    if insert_rows(conn, address, {**keys, **said, "at": at, "recorded_at": at}, on_conflict="nothing") < len(rows):
+        update_rows(conn, address, keys, {"at": at})
+
+
+def _consents(conn: Connection, people: Sequence[_Person], now: int, source: str) -> tuple[tuple[int, ...], set[int]]:
+    """Writes the undated opt-ins; returns the rows kept stopped, and the contacts that something new was written of."""
+    said = [(p, channel, category) for p in people for channel, category in p.told.consents]
+    if not said:
+        return (), set()
+    rows = [
+        ConsentRow(
+            p.told.outside_id,
+            None,
+            EventKind.OPT_IN,
+            None if category == "all" else category,
+            None if channel == "all" else channel,
+            source_id=f"undated:{channel}:{category}",
+        )
+        for p, channel, category in said
+    ]
+    written = record_consents(conn, rows, now, source, [(p.shard, p.id) for p, _, _ in said])
+    stopped = {row for i in written.kept_stopped for row in said[i][0].rows}
+    return tuple(sorted(stopped)), {who for _, who in written.contacts}

@@ -1,0 +1,55 @@
+"""The order of facts: each fact of a circle takes the circle's next number, under the lock of its shard.
+
+Before and after mean these numbers, not instants: a decision stores the last one it saw."""
+
+# Statements are put together from names in tables.py alone; every value is a parameter.
+# ruff: noqa: S608
+
+from __future__ import annotations
+
+import numpy as np
+from sqlalchemy.engine import Connection
+
+from cadence.facts import Ints
+from cadence.store.bulk import fetch, update_rows, wanted
+from cadence.store.tables import circle
+
+
+def rank_within(groups: Ints) -> Ints:
+    """How many earlier rows are of the same group, int64[n]."""
+    order = np.argsort(groups, kind="stable")
+    ordered = groups[order]
+    place = np.arange(len(groups), dtype=np.int64)
+    first = np.ones(len(groups), bool)
+    first[1:] = ordered[1:] != ordered[:-1]
+    rank = np.empty(len(groups), np.int64)
+    rank[order] = place - np.maximum.accumulate(np.where(first, place, 0))
+    return rank
+
+
+def take_numbers(conn: Connection, shards: Ints, circles: Ints) -> Ints:
+    """The next numbers of these circles, one per row and in the order of the rows, int64[n]; they are then taken. The
+    circles' shards must be locked. Raises LookupError for a circle that isn't there."""
+    if not len(circles):
+        return np.zeros(0, np.int64)
+    found, first, which, count = np.unique(circles, return_index=True, return_inverse=True, return_counts=True)
+    sql, params = wanted(conn, "w", {"shard": shards[first], "id": found})
+    rows = fetch(
+        conn,
+        f"SELECT w.row, c.next_number FROM {sql} CROSS JOIN circle c WHERE c.shard = w.shard AND c.id = w.id",
+        **params,
+    )
+    if len(rows) != len(found):
+        there = {r[0] for r in rows}
+        missing = [int(found[i]) for i in range(len(found)) if i not in there]
+        raise LookupError(f"circles {missing[:5]} aren't where they were looked for; were they merged meanwhile?")
+    base = np.empty(len(found), np.int64)
+    base[[r[0] for r in rows]] = [r[1] for r in rows]
+    update_rows(
+        conn,
+        circle,
+        {"shard": shards[first], "id": found},
+        {"next_number": count.astype(np.int64)},
+        {"next_number": "add"},
+    )
+    return base[which] + rank_within(circles)

@@ -1,0 +1,354 @@
+"""What is known of circles, as the decision core wants it: rows of the tables laid out as columns of
+`cadence.facts.History`.
+
+The hot load: a statement per table for all circles at once, and as little Python per row as can be. Only what is
+recorded by now is there, and nothing later than now but touches. It judges nothing."""
+
+# Statements are put together from names in tables.py alone; every value is a parameter.
+# ruff: noqa: S608
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Protocol
+
+import numpy as np
+from sqlalchemy.engine import Connection
+
+from cadence.calendar import parse_days, parse_hours, zone_index, zones_of_country
+from cadence.facts import (
+    HELD,
+    NONE,
+    Addresses,
+    Coded,
+    Column,
+    Consents,
+    EventKind,
+    Events,
+    History,
+    HoldKind,
+    Holds,
+    Ints,
+    People,
+    Ragged,
+    Touches,
+    Wish,
+    key,
+)
+from cadence.policy.policy import Defaults
+from cadence.store.bulk import fetch, fetch_columns, floats, ints, wanted
+from cadence.store.tables import LATEST
+
+
+class Needs(Protocol):
+    """What a policy needs to know (`cadence.decide.needs.Needs`)."""
+
+    @property
+    def touches(self) -> int | None:
+        """How far back touches matter, in microseconds; 0: not at all; None: for ever."""
+
+    @property
+    def events(self) -> Mapping[EventKind, int]:
+        """Which events are wanted as rows, and how far back."""
+
+    @property
+    def attributes(self) -> frozenset[str]:
+        """The attributes that conditions name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The history of some circles, and what writing a decision about them takes."""
+
+    history: History
+    shard: Ints
+    """The shard of each person."""
+    circle: Ints
+    """The id of each person's circle."""
+    seen: Mapping[int, int]
+    """By circle id the number of the last fact that was there."""
+
+
+_CONTACT = (
+    "w.row, w.shard, w.circle, c.id, c.zones, c.country, c.region, c.locale, c.household, c.account, c.attributes, "
+    "c.hours, c.days, c.less_often, c.snooze_until, c.orders, c.spend, c.first_purchase, "
+    + ", ".join(f"c.{column}" for column in LATEST.values())
+)
+_FIXED = 18
+
+
+def history_of(
+    conn: Connection,
+    circles: Sequence[tuple[int, int]],
+    now: int,
+    needs: Needs,
+    defaults: Defaults,
+    every_attribute: bool = False,
+) -> Loaded:
+    """Everything that deciding for these circles, given as (shard, id), may see at `now`: all their members, and of the
+    rest what the policy needs. People stand in the order of the circles given, then by id. Within a transaction that
+    has locked the shards, what is loaded stays true until it ends."""
+    pairs = list(dict.fromkeys(circles))
+    sql, params = wanted(conn, "w", {"shard": [p[0] for p in pairs], "circle": [p[1] for p in pairs]})
+    rows = fetch_columns(
+        conn,
+        f"SELECT {_CONTACT} FROM {sql} CROSS JOIN contact c "
+        "WHERE c.shard = w.shard AND c.circle = w.circle ORDER BY w.row, c.id",
+        _FIXED + len(LATEST),
+        **params,
+    )
+    people = people_of(rows, now, defaults, None if every_attribute else needs.attributes)
+    place = Places(people.id)
+    history = History(
+        people=people,
+        addresses=_addresses(conn, sql, params, place),
+        consents=_consents(conn, sql, params, place, now),
+        holds=_holds(conn, sql, params, place, now),
+        touches=_touches(conn, sql, params, place, now, needs.touches),
+        events=_events(conn, sql, params, place, now, needs.events),
+    )
+    seen = fetch(
+        conn,
+        f"SELECT c.id, c.next_number - 1 FROM {sql} CROSS JOIN circle c WHERE c.shard = w.shard AND c.id = w.circle",
+        **params,
+    )
+    return Loaded(history, ints(rows[1], None), ints(rows[2], None), dict(seen))
+
+
+class Places:
+    """Where each contact stands in People."""
+
+    def __init__(self, ids: Ints) -> None:
+        self._order = np.argsort(ids, kind="stable")
+        self._sorted = ids[self._order]
+
+    def of(self, contacts: Sequence[int]) -> Ints:
+        """Rows in People of these contacts, all of which are there."""
+        if not len(contacts):
+            return np.zeros(0, np.int64)
+        found: Ints = self._order[np.searchsorted(self._sorted, np.array(contacts, np.int64))].astype(np.int64)
+        return found
+
+
+def people_of(rows: Sequence[Sequence[Any]], now: int, defaults: Defaults, attributes: frozenset[str] | None) -> People:
+    """Fetched contact columns (`_CONTACT`) as People. attributes: the names wanted, None for all."""
+    place, _, _, ids, zones, country, region, locale, household, account, given, hours, days, less, snooze = rows[:15]
+    circle = np.unique(ints(place, None), return_inverse=True)[1]
+    wishes, wish = _wishes(less, hours, days)
+    latest = {}
+    for kind, column in zip(LATEST, rows[_FIXED:], strict=True):
+        values = ints(column)
+        if (values != NONE).any():
+            latest[kind] = np.minimum(values, now)
+    return People(
+        id=ints(ids, None),
+        circle=circle.astype(np.int32),
+        zones=_zones(zones, country, defaults),
+        country=Coded.of([c or defaults.country for c in country]),
+        region=Coded.of(region),
+        locale=Coded.of([text or defaults.locale for text in locale]),
+        household=keys(household),
+        account=keys(account),
+        wish=wish,
+        wishes=wishes,
+        snooze_until=ints(snooze),
+        attributes=_attributes(given, attributes),
+        orders=ints(rows[15], None),
+        spend=floats(rows[16], 0.0),
+        first_purchase=ints(rows[17]),
+        latest=latest,
+    )
+
+
+def keys(names: Sequence[str | None]) -> Ints:
+    """Names as keys, int64[n]; 0 for None."""
+    return np.fromiter(map(key, names), np.int64, len(names))
+
+
+@lru_cache(maxsize=4_096)
+def _zone_codes(zones: str | None, country: str | None, default: str, strict: bool) -> tuple[int, ...]:
+    names = json.loads(zones) if zones else []
+    if not names and strict and country:
+        names = list(zones_of_country(country))
+    return tuple(zone_index(n) for n in names or [default])
+
+
+def _zones(zones: Sequence[str | None], country: Sequence[str | None], defaults: Defaults) -> Ragged:
+    strict = defaults.unknown_zone == "strict"
+    codes = [
+        _zone_codes(z, (c or defaults.country) if strict else None, defaults.timezone, strict)
+        for z, c in zip(zones, country, strict=True)
+    ]
+    return Ragged.of(codes, np.int32)
+
+
+@lru_cache(maxsize=4_096)
+def _wish(less: str | None, hours: str | None, days: str | None) -> Wish:
+    cap = None
+    if less:
+        most, _, window = less.partition(" per ")
+        cap = (int(most), window)
+    return Wish(
+        cap, parse_hours(json.loads(hours)) if hours else (), parse_days(json.loads(days)) if days else frozenset()
+    )
+
+
+def _wishes(
+    less: Sequence[str | None], hours: Sequence[str | None], days: Sequence[str | None]
+) -> tuple[tuple[Wish, ...], Any]:
+    at: dict[Wish, int] = {}
+    codes = [
+        -1 if not (a or b or c) else at.setdefault(_wish(a, b, c), len(at))
+        for a, b, c in zip(less, hours, days, strict=True)
+    ]
+    return tuple(at), np.array(codes, np.int32)
+
+
+def _attributes(given: Sequence[str | None], names: frozenset[str] | None) -> dict[str, Column]:
+    if names is not None and not names:
+        return {}
+    parsed: list[dict[str, Any]] = [json.loads(text) if text else {} for text in given]
+    wanted_names = sorted(names if names is not None else {n for row in parsed for n in row})
+    return {name: _column([row.get(name) for row in parsed]) for name in wanted_names}
+
+
+def _column(values: list[Any]) -> Column:
+    """Numbers as float64, texts coded, all else as it is."""
+    kinds = {type(v) for v in values if v is not None}
+    if kinds <= {int, float} and kinds:
+        return np.array([np.nan if v is None else v for v in values], np.float64)
+    if kinds == {str}:
+        return Coded.of(values)
+    out = np.empty(len(values), object)
+    out[:] = values
+    return out
+
+
+def _addresses(conn: Connection, sql: str, params: Mapping[str, Any], place: Places) -> Addresses:
+    rows = fetch_columns(
+        conn,
+        f"SELECT a.contact, a.channel, a.address, a.mailbox, a.bounced_at FROM {sql} CROSS JOIN address a "
+        "WHERE a.shard = w.shard AND a.circle = w.circle",
+        5,
+        **params,
+    )
+    contact = place.of(rows[0])
+    order = np.argsort(contact, kind="stable")
+    return Addresses(
+        contact[order], keys(rows[1])[order], keys(rows[2])[order], keys(rows[3])[order], ints(rows[4])[order]
+    )
+
+
+def _consents(conn: Connection, sql: str, params: Mapping[str, Any], place: Places, now: int) -> Consents:
+    rows = fetch_columns(
+        conn,
+        f"SELECT s.contact, s.at, s.number, s.kind, s.category, s.channel FROM {sql} CROSS JOIN consent s "
+        "WHERE s.shard = w.shard AND s.circle = w.circle AND (s.at IS NULL OR s.at <= :now)",
+        6,
+        now=now,
+        **params,
+    )
+    return consents_of(place, *rows)
+
+
+def consents_of(place: Places, *rows: Sequence[Any]) -> Consents:
+    """Fetched contact, at, number, kind, category and channel as columns, in order; stops come last at one instant."""
+    contact, at, number, kind = place.of(rows[0]), ints(rows[1]), ints(rows[2], None), ints(rows[3], None)
+    given = kind == EventKind.OPT_IN
+    everything = (kind == EventKind.COMPLAINT) | (kind == EventKind.DO_NOT_CONTACT)
+    category, channel = np.where(everything, 0, keys(rows[4])), np.where(everything, 0, keys(rows[5]))
+    order = np.lexsort((number, ~given, at, contact))
+    return Consents(contact[order], at[order], given[order], category[order], channel[order])
+
+
+def _holds(conn: Connection, sql: str, params: Mapping[str, Any], place: Places, now: int) -> Holds:
+    rows = fetch_columns(
+        conn,
+        f"SELECT h.contact, h.kind, h.about, h.until FROM {sql} CROSS JOIN hold h "
+        "WHERE h.shard = w.shard AND h.circle = w.circle AND h.ended_at IS NULL AND (h.until IS NULL OR h.until > :now) "
+        f"AND (h.from_at < :now OR (h.from_at = :now AND h.kind <> '{HoldKind.PROMISE.value}'))",
+        4,
+        now=now,
+        **params,
+    )
+    contact = place.of(rows[0])
+    order = np.argsort(contact, kind="stable")
+    return Holds(contact[order], keys(rows[1])[order], keys(rows[2])[order], ints(rows[3], HELD)[order])
+
+
+_TOUCH = (
+    "t.id, t.contact, t.at, t.number, t.channel, t.category, t.campaign, "
+    "t.thread, t.topic, t.content, t.mailbox, t.triggered, t.tags"
+)
+
+
+def _touches(
+    conn: Connection, sql: str, params: Mapping[str, Any], place: Places, now: int, reach: int | None
+) -> Touches:
+    if reach == 0:
+        return touches_of(place, *[()] * 13)
+    rows = fetch_columns(
+        conn,
+        f"SELECT {_TOUCH} FROM {sql} CROSS JOIN touch t WHERE t.shard = w.shard AND t.circle = w.circle AND t.at > :since "
+        "AND t.withdrawn_at IS NULL",
+        13,
+        since=NONE if reach is None else now - reach,
+        **params,
+    )
+    return touches_of(place, *rows)
+
+
+def touches_of(place: Places, *rows: Sequence[Any]) -> Touches:
+    """Fetched touches (`_TOUCH`) as columns, sorted by contact, then at, then number."""
+    contact, at = place.of(rows[1]), ints(rows[2], None)
+    order = np.lexsort((ints(rows[3], None), at, contact))
+    tags = Ragged.of([[key(t) for t in json.loads(text)] if text else () for text in rows[12]])
+    return Touches(
+        id=ints(rows[0], None)[order],
+        contact=contact[order],
+        at=at[order],
+        channel=keys(rows[4])[order],
+        category=keys(rows[5])[order],
+        campaign=keys(rows[6])[order],
+        thread=keys(rows[7])[order],
+        topic=keys(rows[8])[order],
+        content=keys(rows[9])[order],
+        mailbox=keys(rows[10])[order],
+        triggered=np.array(rows[11], bool)[order],
+        tags=tags.take(order.astype(np.int64)),
+    )
+
+
+def _events(
+    conn: Connection, sql: str, params: Mapping[str, Any], place: Places, now: int, kinds: Mapping[EventKind, int]
+) -> Events:
+    if not kinds:
+        return events_of(place, *[()] * 6)
+    listed = ", ".join(str(int(k)) for k in kinds)
+    rows = fetch_columns(
+        conn,
+        f"SELECT e.contact, e.at, e.number, e.kind, e.channel, e.amount FROM {sql} CROSS JOIN event e "
+        "WHERE e.shard = w.shard AND e.circle = w.circle AND e.at > :since AND e.at <= :now "
+        f"AND e.kind IN ({listed})",
+        6,
+        since=now - max(kinds.values()),
+        now=now,
+        **params,
+    )
+    return events_of(place, *rows)
+
+
+def events_of(place: Places, *rows: Sequence[Any]) -> Events:
+    """Fetched contact, at, number, kind, channel and amount as columns, sorted by contact, then at, then number."""
+    contact, at = place.of(rows[0]), ints(rows[1], None)
+    order = np.lexsort((ints(rows[2], None), at, contact))
+    return Events(
+        contact=contact[order],
+        at=at[order],
+        kind=np.array(rows[3], np.int16)[order],
+        channel=keys(rows[4])[order],
+        amount=floats(rows[5], 0.0)[order],
+    )
