@@ -112,7 +112,7 @@ class ToldContact(Told):
     id: Identity | None = None
     addresses: Mapping[Channel, str] = Field(default_factory=dict)
     timezone: Zone | None = None
-    timezones: list[Zone] | None = Field(None, min_length=1)
+    timezones: list[Zone] | None = Field(default=None, min_length=1)
     country: Country | None = None
     region: Name | None = None
     locale: Name | None = None
@@ -166,7 +166,7 @@ class ToldEvent(Told):
     triggered: bool | None = None
     id: Identity | None = None
     outcome: Literal["answered", "voicemail", "no_answer", "not_connected"] | None = None
-    amount: float | None = Field(None, allow_inf_nan=False)
+    amount: float | None = Field(default=None, allow_inf_nan=False)
     currency: Name | None = None
     until: Instant | None = None
     due: Instant | None = None
@@ -250,8 +250,8 @@ class ToldMessage(Told):
     topic: Name | None = None
     tags: Names = ()
     trigger: Trigger | None = None
-    priority: float | None = Field(None, allow_inf_nan=False)
-    value: float = Field(0.0, allow_inf_nan=False)
+    priority: float | None = Field(default=None, allow_inf_nan=False)
+    value: float = Field(default=0.0, allow_inf_nan=False)
     about: Name | None = None
     expires: Until | None = None
 

@@ -51,7 +51,7 @@ class ToldCase(Told):
     contact: ToldContact = ToldContact()
     history: list[ToldEvent] = Field(default_factory=list)
     message: ToldMessage | None = None
-    messages: list[ToldMessage] | None = Field(None, min_length=1)
+    messages: list[ToldMessage] | None = Field(default=None, min_length=1)
     now: Instant
     circle: list[ToldMember] = Field(default_factory=list)
 
