@@ -3,6 +3,9 @@
 One function per question, set-based, every statement by shard. It decides nothing and follows no rule.
 """
 
+# Statements are put together from names in tables.py and our own numbers; every value is a parameter.
+# ruff: noqa: S608
+
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
@@ -15,7 +18,7 @@ from sqlalchemy.engine import Connection
 
 from cadence.facts import Ints
 from cadence.store.bulk import Values, fetch, insert_rows, ints, update_rows, wanted
-from cadence.store.tables import campaign, contact, decision, message, touch
+from cadence.store.tables import campaign, circle, contact, decision, event, message, touch
 
 MESSAGE_COLUMNS: tuple[str, ...] = (
     "shard", "id", "circle", "contact", "state", "created_at", "due_at", "until", "rule", "expires_at", "campaign",
@@ -192,12 +195,41 @@ def remember_contacts(
         update_rows(conn, contact, keys, values)
 
 
+def circles_after(conn: Connection, after: tuple[int, int], limit: int) -> list[tuple[int, int]]:
+    """Circles that have contacts, as (shard, id), in order: at most `limit` that come after this one."""
+    later = sa.or_(circle.c.shard > after[0], sa.and_(circle.c.shard == after[0], circle.c.id > after[1]))
+    asked = sa.select(circle.c.shard, circle.c.id).where(later, circle.c.merged_into.is_(None))
+    return [(r[0], r[1]) for r in conn.execute(asked.order_by(circle.c.shard, circle.c.id).limit(limit))]
+
+
+def stored_segments(conn: Connection, circles: Sequence[tuple[int, int]]) -> dict[tuple[int, int], str | None]:
+    """By (shard, contact) the segment stored for each contact of these circles."""
+    source, params = _pairs(conn, circles)
+    columns = "c.shard, c.id, c.segment"
+    sql = f"SELECT {columns} FROM {source} CROSS JOIN contact c WHERE c.shard = w.shard AND c.circle = w.id"
+    return {(int(r[0]), int(r[1])): r[2] for r in fetch(conn, sql, **params)}
+
+
+def store_segments(
+    conn: Connection, contacts: Sequence[tuple[int, int]], segments: Sequence[str | None], now: int
+) -> None:
+    """Writes down in which segment these contacts, given as (shard, id), are as of now."""
+    keys = {"shard": [c[0] for c in contacts], "id": [c[1] for c in contacts]}
+    update_rows(conn, contact, keys, {"segment": segments, "segment_at": np.full(len(contacts), now, np.int64)})
+
+
 def changed_by_time(conn: Connection, shards: Sequence[int], now: int, limit: int) -> list[tuple[int, int]]:
     """Contacts, as (shard, id), whose answers time alone may have changed by now: at most `limit`."""
     due = sa.select(contact.c.shard, contact.c.id).where(
         contact.c.shard.in_(list(shards)), contact.c.next_change_at.is_not(None), contact.c.next_change_at <= now
     )
     return [(r[0], r[1]) for r in conn.execute(due.order_by(contact.c.next_change_at).limit(limit))]
+
+
+def facts_due(conn: Connection, shards: Sequence[int], now: int) -> bool:
+    """Whether facts of these shards that were recorded ahead of their time have come to it."""
+    ahead = sa.select(event.c.id).where(event.c.shard.in_(list(shards)), sa.text("NOT applied"), event.c.at <= now)
+    return conn.execute(ahead.limit(1)).first() is not None
 
 
 def forget_change(conn: Connection, contacts: Sequence[tuple[int, int]]) -> None:

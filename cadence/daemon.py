@@ -1,0 +1,451 @@
+"""What runs when: the daemon's jobs, on the real clock's drum or in a loop on a virtual one, and how it starts,
+reloads and ends.
+
+It ties together what it is given (database, clock, policy files, ways out, planner, writers of letters); what a job
+does is that job's own business.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobExecutionEvent
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from cadence.clock import Clock, Jump, RealClock, VirtualClock, passed_micros, system_micros
+from cadence.facts import DAY, HOUR, SECOND, instant
+from cadence.log import logger
+from cadence.policy.finding import Finding
+from cadence.policy.policy import Policy
+from cadence.queue import again, leases, outlets, rescue
+from cadence.queue.active import Active
+from cadence.queue.handover import LettersFor, hand_over
+from cadence.queue.outlets import Outlet
+from cadence.queue.refresh import refresh_segments
+from cadence.queue.reload import PolicyFiles
+from cadence.queue.tick import tick
+from cadence.queue.work import BATCH, HAND_OVER_WITHIN, Work
+from cadence.store import Store, StoreUnavailable, policies, status
+from cadence.store import round as rows_of
+
+_log = logger("daemon")
+
+LONGEST_PAUSE: float = 60.0
+"""Seconds between tries when the database is away."""
+MOST_ROUNDS: int = 10_000
+"""Ticks and hand-overs in a row at one instant, before the daemon goes on to its other jobs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often each job runs, in seconds: by the real clock, and on a virtual one by that."""
+
+    tick: float = 5.0
+    send: float = 1.0
+    plan: float = 15.0
+    mailbox: float = 30.0
+    reload: float = 5.0
+    refresh: float = 3600.0
+    housekeeping: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """What others do when it is time; each may be missing."""
+
+    letters_for: LettersFor
+    plan: Callable[[Policy, int], int | None] | None = None
+    """Accepts the messages of campaigns that are due; returns when the next is."""
+    mailbox: Callable[[int], int] | None = None
+    """Reads what came back by mail; returns how many mails there were."""
+    housekeeping: Callable[[int], object] | None = None
+    """Removes what has been kept long enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How this daemon runs."""
+
+    shadow: bool = False
+    once: bool = False
+    until: int | None = None
+    """On a virtual clock: where it ends."""
+    batch: int = BATCH
+    hand_over_within: int = HAND_OVER_WITHIN
+    lease: int = leases.LEASE
+    ask_again_rate: int = 50_000
+    """Waiting messages asked again each minute after a new policy."""
+    pace: Pace = Pace()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one job just did: for a live view."""
+
+    job: str
+    now: int
+    counts: Mapping[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    next_due: int | None = None
+
+
+class Daemon:
+    """One daemon. `run` returns when it has been stopped, or has nothing left to do on a virtual clock."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        policy: PolicyFiles,
+        ways: Mapping[str, Outlet],
+        jobs: Jobs,
+        options: Options = Options(),
+        watch: Callable[[Report], None] = lambda report: None,
+    ) -> None:
+        """ways: the provider of each channel. watch: hears what each job did, from the job's own thread."""
+        self.store, self.clock, self.files, self.ways, self.jobs = store, clock, policy, ways, jobs
+        self.options, self._watch = options, watch
+        self.me, self.here = leases.new_name(), leases.this_process()
+        self.totals: Counter[str] = Counter()
+        self.problems: Counter[str] = Counter()
+        self._active: Active
+        self._shards: tuple[int, ...] = ()
+        self._living: frozenset[str] = frozenset()
+        self._stopping, self._reload_asked = threading.Event(), threading.Event()
+        self._sending = threading.Lock()
+        self._away = 0
+        self._held_at: int | None = None
+        self._last: str | None = None
+        self._jump: Jump | None = None
+        self._noted = False
+        self._next_plan: int | None = None
+
+    def stop(self) -> None:
+        """Finish what is under way, then end. Safe to call from a signal handler and from any thread."""
+        self._stopping.set()
+
+    def reload(self) -> None:
+        """Read the policy again soon, changed or not."""
+        self._reload_asked.set()
+
+    def run(self, signals: bool = True) -> Counter[str]:
+        """Live until stopped; the totals of all it did. signals: take SIGTERM and SIGINT as stop, SIGHUP as reload
+        (only in a process's main thread). Raises PolicyError when the policy is broken at start."""
+        before = self._take_signals() if signals else {}
+        try:
+            self._start()
+            if self.options.once:
+                self._instant()
+            elif isinstance(self.clock, VirtualClock):
+                self._live_virtually(self.clock)
+            else:
+                self._live()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            self._end()
+        return self.totals
+
+    # -- start and end ----------------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        policy = self.files.read()
+        self._active = Active.of(policy)
+        with self.store.read() as conn:
+            latest = status.latest_now(conn)
+        if latest is not None and isinstance(self.clock, VirtualClock) and latest > self.clock.now():
+            _log.warning("the record is ahead of the start; going on from there", at=instant(latest).isoformat())
+            self.clock.advance(latest)
+        now = self.clock.now()
+        with self.store.write() as conn:
+            policies.use(conn, policy, now, self.me, str(self.files.path))
+        self._beat()
+        _log.info("started", daemon=self.me, policy=policy.hash[:12], shards=len(self._shards), now=_shown(now))
+
+    def _end(self) -> None:
+        try:
+            leases.leave(self.store, self.me)
+        except StoreUnavailable as error:
+            _log.warning("the shards could not be given back; they are free once the lease is over", error=str(error))
+        _log.info("ended", daemon=self.me, **self.totals)
+
+    def _take_signals(self) -> dict[int, Any]:
+        handlers: dict[int, Callable[[int, Any], None]] = {
+            signal.SIGTERM: lambda *_: self.stop(),
+            signal.SIGINT: lambda *_: self.stop(),
+            signal.SIGHUP: lambda *_: self.reload(),
+        }
+        return {number: signal.signal(number, handler) for number, handler in handlers.items()}
+
+    # -- on the real clock ------------------------------------------------------------------------------------------
+
+    def _live(self) -> None:
+        """The drum: each job at its interval, never twice at once; what was missed is run once, late."""
+        scheduler = BackgroundScheduler(
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}, timezone="UTC"
+        )
+        scheduler.add_listener(self._noticed, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
+        for name, seconds, job in self._drum():
+            scheduler.add_job(partial(self._guarded, name, job), "interval", seconds=seconds, id=name)
+            scheduler.modify_job(name, next_run_time=instant(system_micros()))
+        scheduler.start()
+        try:
+            while not self._stopping.wait(1.0):
+                if self._reload_asked.is_set():
+                    self._guarded("reload", self._reload)
+        finally:
+            scheduler.shutdown(wait=True)
+
+    def _drum(self) -> list[tuple[str, float, Callable[[], object]]]:
+        pace = self.options.pace
+        drum: list[tuple[str, float, Callable[[], object]]] = [
+            ("heartbeat", max(1.0, self.options.lease / SECOND / 3), self._beat),
+            ("tick", pace.tick, self._tick_all),
+            ("send", pace.send, self._send_all),
+            ("reload", pace.reload, self._reload),
+            ("refresh", pace.refresh, self._refresh),
+        ]
+        if self.jobs.plan is not None:
+            drum.append(("plan", pace.plan, self._plan))
+        if self.jobs.mailbox is not None:
+            drum.append(("mailbox", pace.mailbox, self._mailbox))
+        if self.jobs.housekeeping is not None:
+            drum.append(("housekeeping", pace.housekeeping, self._housekeeping))
+        return drum
+
+    def _noticed(self, event: JobExecutionEvent) -> None:
+        kinds = {EVENT_JOB_ERROR: "error", EVENT_JOB_MISSED: "missed", EVENT_JOB_MAX_INSTANCES: "still running"}
+        self.problems[f"{event.job_id}: {kinds.get(event.code, 'problem')}"] += 1
+
+    def _guarded(self, name: str, job: Callable[[], object]) -> None:
+        """Run a job so that its trouble stays its own: a database that is away is waited for, all else is told and
+        counted."""
+        if self._stopping.is_set():
+            return
+        try:
+            job()
+            self._away = 0
+        except StoreUnavailable as error:
+            self._wait_for_store(name, error)
+        except Exception as error:  # noqa: BLE001 - one job's fault must not end the daemon
+            self.problems[name] += 1
+            _log.exception(
+                "a job failed; it runs again at its next turn", job=name, error=f"{type(error).__name__}: {error}"
+            )
+
+    def _wait_for_store(self, name: str, error: StoreUnavailable) -> bool:
+        """Say so, and wait: longer each time, never when stopping. True: try again."""
+        self._away += 1
+        pause = min(LONGEST_PAUSE, 0.5 * 2 ** min(self._away, 8))
+        self.problems["database away"] += 1
+        _log.error("the database is away; nothing is lost, trying again", job=name, error=str(error), seconds=pause)
+        return not self._stopping.wait(pause)
+
+    # -- on a virtual clock -----------------------------------------------------------------------------------------
+
+    def _live_virtually(self, clock: VirtualClock) -> None:
+        """The same jobs from a loop: time stands still while they run, then jumps to the next thing due."""
+        pace, every = self.options.pace, {}
+        every["refresh"], every["housekeeping"], every["mailbox"] = DAY, DAY, max(HOUR, int(pace.mailbox * SECOND))
+        due = dict.fromkeys(every, clock.now())
+        end = self.options.until
+        while not self._stopping.is_set():
+            now = clock.now()
+            for name in [n for n, at in due.items() if at <= now]:
+                due[name] = now + every[name]
+                self._guarded(
+                    name, {"refresh": self._refresh, "housekeeping": self._housekeeping}.get(name, self._mailbox)
+                )
+            self._instant()
+            upcoming = self._next_due(now)
+            if end is not None and (upcoming is None or upcoming >= end or now >= end):
+                clock.advance(end)
+                break
+            if upcoming is None:
+                break
+            clock.advance(max(min(upcoming, *due.values()), now + 1))
+
+    def _instant(self) -> None:
+        """Everything that is due at this instant: plan, ask again, decide, hand over, until nothing moves."""
+        self._guarded("reload", self._reload)
+        if self._held_at is None or passed_micros() - self._held_at > self.options.lease // 3:
+            self._guarded("heartbeat", self._beat)
+        if self.jobs.plan is not None and (self._next_plan is None or self._next_plan <= self.clock.now()):
+            self._guarded("plan", self._plan)
+        self._guarded("tick", self._saw_now)
+        for _ in range(MOST_ROUNDS):
+            before = self.totals.total()
+            self._guarded("tick", self._tick_all)
+            self._guarded("send", self._send_all)
+            if self.totals.total() == before or self._stopping.is_set():
+                break
+
+    def _next_due(self, now: int) -> int | None:
+        """The next instant after `now` at which anything is due by itself."""
+        with self.store.read() as conn:
+            found = [rows_of.next_after(conn, self._shards, now), self._next_plan]
+            found += [at for o in self.ways.values() if (at := outlets.opens_at(conn, o, now)) > now]
+        return min((at for at in found if at is not None and at > now), default=None)
+
+    # -- the jobs ---------------------------------------------------------------------------------------------------
+
+    def _work(self) -> Work | None:
+        """This daemon's share of the queue as of now; None while the clock isn't to be trusted."""
+        now = self.clock.now()
+        if (jump := self.clock.jump) is not None:
+            if self._jump is None:
+                _log.error(jump.sentence)
+            self._jump = jump
+            return None
+        return Work(
+            self.store, self.me, self._active, self.ways, self._shards, now, self.options.shadow, self.options.batch,
+            self.options.hand_over_within,
+        )  # fmt: skip
+
+    def _tick_all(self) -> None:
+        """Ask again what time and policy changed, then decide all that is due and can be taken."""
+        for _ in range(MOST_ROUNDS):
+            started = passed_micros()
+            work = self._work()
+            if work is None or not work.shards:
+                return
+            asked = again.because_of_policy(work, self.options.ask_again_rate // 60) + again.because_of_time(work)
+            counts = tick(work)
+            if counts or asked:
+                self._report("tick", work.now, counts + Counter({"asked": asked}), started)
+            if not counts or self._stopping.is_set():
+                return
+
+    def _send_all(self) -> None:
+        """Settle what the dead left, then hand over all that is decided and can be taken."""
+        if not self._sending.acquire(blocking=False):
+            return
+        try:
+            for turn in range(MOST_ROUNDS):
+                started = passed_micros()
+                work = self._work()
+                if work is None or not work.shards or work.shadow:
+                    return
+                counts: Counter[str] = Counter()
+                if turn == 0:
+                    counts += rescue.rescue(work, self._living) + rescue.settle(work, self._living)
+                counts += hand_over(work, self.jobs.letters_for, partial(self._wait_for_store, "send"))
+                if not counts:
+                    return
+                self._report("send", work.now, counts, started)
+                if self._stopping.is_set():
+                    return
+        finally:
+            self._sending.release()
+
+    def _plan(self) -> None:
+        started, work = passed_micros(), self._work()
+        if work is not None and self.jobs.plan is not None:
+            self._next_plan = self.jobs.plan(work.active.policy, work.now)
+            self._report("plan", work.now, {}, started)
+
+    def _refresh(self) -> None:
+        started, work = passed_micros(), self._work()
+        if work is not None:
+            moved = refresh_segments(self.store, work.active, work.now)
+            self._report("refresh", work.now, {"segments changed": moved}, started)
+
+    def _mailbox(self) -> None:
+        started, work = passed_micros(), self._work()
+        if work is not None and self.jobs.mailbox is not None and (mails := self.jobs.mailbox(work.now)):
+            self._report("mailbox", work.now, {"mails": mails}, started)
+
+    def _housekeeping(self) -> None:
+        started, work = passed_micros(), self._work()
+        if work is not None and self.jobs.housekeeping is not None:
+            self.jobs.housekeeping(work.now)
+            self._report("housekeeping", work.now, {}, started)
+
+    def _reload(self) -> None:
+        """A good new policy is stored, swapped in, and all that waits is asked again; a broken one is refused, the
+        old stays."""
+        forced = self._reload_asked.is_set()
+        self._reload_asked.clear()
+        policy = self.files.read_if_changed(self._refuse, forced)
+        if policy is None or policy.hash == self._active.policy.hash:
+            return
+        active = Active.of(policy)
+        with self.store.write() as conn:
+            policies.use(conn, policy, self.clock.now(), self.me, str(self.files.path))
+        self._active = active
+        _log.info("a new policy is active; all that waits is asked again", policy=policy.hash[:12])
+
+    def _refuse(self, findings: tuple[Finding, ...]) -> None:
+        self.problems["policy refused"] += 1
+        told = [str(f) for f in findings]
+        _log.error(
+            "the changed policy is broken; the old one stays active", errors=told, policy=self._active.policy.hash[:12]
+        )
+
+    def _beat(self) -> None:
+        """A sign of life, leases, and what admins agreed to."""
+        now = self.clock.now()
+        self._shards, self._living = leases.hold(
+            self.store, self.me, self.here, now, self._active.policy.hash, self._last, self.options.lease
+        )
+        self._held_at = passed_micros()
+        self._agree()
+        if self.clock.jump is None:
+            self._saw_now()
+
+    def _saw_now(self) -> None:
+        with self.store.write() as conn:
+            status.saw_now(conn, self.clock.now())
+
+    def _agree(self) -> None:
+        """Keep a jump of the clock on record until it is back, or an admin agrees to it."""
+        if not isinstance(self.clock, RealClock):
+            return
+        jump = self.clock.jump
+        with self.store.write() as conn:
+            noted = status.note(conn, "jump")
+            if jump is not None and noted is None and self._jump is not None and self._noted:
+                self.clock.agree()
+                self._jump, self._noted = None, False
+                _log.warning("an admin agreed to the clock; deciding goes on", now=_shown(self.clock.now()))
+            elif jump is not None:
+                status.save_note(conn, "jump", {"expected": jump.expected, "found": jump.found})
+                self._noted = True
+            elif noted is not None:
+                status.save_note(conn, "jump", None)
+                self._jump, self._noted = None, False
+
+    def _report(self, job: str, now: int, counts: Mapping[str, int], started: int) -> None:
+        """One line in the log, the totals, and the live view."""
+        seconds = round((passed_micros() - started) / SECOND, 4)
+        told = {name: n for name, n in counts.items() if n}
+        self.totals.update(told)
+        line = {"now": _shown(now), **told, "seconds": seconds}
+        if job in ("tick", "send"):
+            self._last = json.dumps({"job": job, **line})
+        _log.info(job, **{name.replace(" ", "_"): value for name, value in line.items()})
+        self._watch(Report(job, now, told, seconds))
+
+
+def agree_clock(store: Store, clock_now: int) -> None:
+    """An admin says that the clock is right as it is: daemons that stopped deciding go on."""
+    with store.write() as conn:
+        status.agree_jump(conn, clock_now)
+
+
+def unsettled_jump(store: Store) -> Jump | None:
+    """The jump of the clock at which a daemon stopped deciding and no one has agreed to; None without."""
+    with store.read() as conn:
+        noted = status.note(conn, "jump")
+    return None if noted is None else Jump(noted["expected"], noted["found"])
+
+
+def _shown(now: int) -> str:
+    return instant(now).isoformat(timespec="seconds")

@@ -1,0 +1,108 @@
+"""What is no longer true of messages that wait: expired, superseded, stopped by an event, of a campaign that ended or
+rests.
+
+Asked before anything is decided, and once more right at hand-over. It changes nothing itself.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+
+from cadence.facts import NEVER, NONE, EventKind
+from cadence.queue.load import Loaded
+from cadence.queue.states import State
+
+KEEP_OLDEST = "oldest:"
+"""A collapse key that begins so keeps the oldest message instead of the newest."""
+RESTING: tuple[str, ...] = ("paused", "draft")
+"""States of a campaign in which its messages wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why a message ends."""
+
+    state: State
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Endings:
+    """Which rows end, and which wait for their campaign."""
+
+    ended: dict[int, Ending]
+    resting: dict[int, str]
+    """Row -> the campaign's state."""
+
+
+def endings(loaded: Loaded, now: int) -> Endings:
+    """What these messages' circumstances, not their rules, say at `now`; rows are places in loaded.messages."""
+    ended: dict[int, Ending] = {}
+    resting: dict[int, str] = {}
+    for row in range(len(loaded.messages)):
+        if (ending := _ending(loaded, row, now)) is not None:
+            ended[row] = ending
+        elif (state := _campaign_state(loaded, row)) in RESTING:
+            resting[row] = state
+    for row in _superseded(loaded, ended):
+        ended[row] = Ending(State.SUPERSEDED, "another message of the same collapse key stays")
+        resting.pop(row, None)
+    return Endings(ended, resting)
+
+
+def _ending(loaded: Loaded, row: int, now: int) -> Ending | None:
+    m = loaded.messages
+    if loaded.person[row] < 0:
+        return Ending(State.WITHDRAWN, "the contact is no longer there")
+    if (m["expires_at"][row] or NEVER) <= now:
+        return Ending(State.EXPIRED, "its expiry passed before it was welcome")
+    if _campaign_state(loaded, row) == "ended":
+        return Ending(State.WITHDRAWN, f"campaign {m['campaign'][row]} ended")
+    if (word := _stopped_by(loaded, row)) is not None:
+        return Ending(State.STOPPED, f"stop_on {word}")
+    if loaded.ways[row] is None:
+        return Ending(State.REFUSED, f"the contact has no address for {m['channel'][row]}")
+    return None
+
+
+def _campaign_state(loaded: Loaded, row: int) -> str:
+    """A campaign that isn't registered (a caller's own) runs."""
+    found = loaded.campaigns.get(loaded.messages["campaign"][row] or "")
+    return "running" if found is None else found.state
+
+
+def _stopped_by(loaded: Loaded, row: int) -> str | None:
+    """The event of its `stop_on` that came after it was made."""
+    words = loaded.messages["stop_on"][row]
+    if not words:
+        return None
+    person, since = int(loaded.person[row]), loaded.messages["created_at"][row]
+    for word in json.loads(words):
+        latest = loaded.history.people.latest.get(EventKind[word.upper()])
+        if latest is not None and latest[person] != NONE and latest[person] > since:
+            return str(word)
+    return None
+
+
+def _superseded(loaded: Loaded, ended: dict[int, Ending]) -> list[int]:
+    """Rows that give way to another of the same contact and collapse key."""
+    m = loaded.messages
+    kept: dict[tuple[int, str], int] = {}
+    out: list[int] = []
+    ages = np.lexsort((m.ints("id", NONE), m.ints("created_at", NONE)))
+    for row in ages.tolist():
+        collapse = m["collapse"][row]
+        if not collapse or row in ended:
+            continue
+        place = (m["contact"][row], collapse)
+        if place not in kept:
+            kept[place] = row
+        elif collapse.startswith(KEEP_OLDEST):
+            out.append(row)
+        else:
+            out.append(kept[place])
+            kept[place] = row
+    return out

@@ -1,0 +1,266 @@
+"""The hand-over: what is decided goes to its provider, once.
+
+It reads as the list of its steps. A message is recorded as `sending`, in a commit of its own, before the provider is
+called; whatever a crash leaves in that state is in doubt, and marketing is then never handed over again. Rendering is
+given from above.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from sqlalchemy.engine import Connection
+
+from cadence.decide.round import decide
+from cadence.facts import NONE, Ints, Verdict
+from cadence.log import logger
+from cadence.providers.letter import Letter
+from cadence.providers.provider import Outcome, Receipt
+from cadence.queue import outlets
+from cadence.queue.back import back, refuse
+from cadence.queue.endings import endings
+from cadence.queue.load import Loaded, candidates, load
+from cadence.queue.receipts import record
+from cadence.queue.states import State
+from cadence.queue.steps import reached
+from cadence.queue.work import Work
+from cadence.store import StoreUnavailable, leases, outbox
+from cadence.store import round as rows_of
+from cadence.store.bulk import Values
+
+_log = logger("queue")
+
+AT_ONCE: int = 200
+"""The most messages marked `sending` together: what a crash can leave in doubt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message about to be written out and handed over."""
+
+    id: int
+    shard: int
+    circle: int
+    contact: int
+    address: str
+    channel: str
+    category: str
+    campaign: str | None
+    run: int | None
+    content: str | None
+    thread: str | None
+    topic: str | None
+    variables: Mapping[str, Any]
+    marketing: bool
+    decided_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """Letters by message id, and why some could not be written."""
+
+    letters: Mapping[int, Letter]
+    failed: Mapping[int, str] = field(default_factory=dict)
+
+
+LettersFor = Callable[[Connection, Sequence[Outgoing]], Rendered]
+"""Writes letters, late. Called with the shards locked: it reads, and does nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Letters for one channel, recorded as `sending`."""
+
+    channel: str
+    letters: tuple[Letter, ...]
+    shards: Mapping[int, int]
+    """Where each message is, by its id."""
+
+
+def hand_over(
+    work: Work, letters_for: LettersFor, again: Callable[[StoreUnavailable], bool] = lambda error: False
+) -> Counter[str]:
+    """Hand over what is decided, a batch of it; counts of what became of it, empty when there was nothing.
+
+    again: asked when the database is away while receipts have to be written down; waits and says whether to try again.
+    Without it those messages stay `sending` and are in doubt once somebody finds them."""
+    if work.shadow or not work.outlets:
+        return Counter()
+    batches, done = prepare(work, letters_for)
+    for batch in batches:
+        receipts = deliver(work, batch)
+        reached("handed over")
+        while True:
+            try:
+                done += record(work, work.outlets[batch.channel], batch.shards, receipts)
+                break
+            except StoreUnavailable as error:
+                if not again(error):
+                    raise
+        reached("recorded")
+    return done
+
+
+def prepare(work: Work, letters_for: LettersFor) -> tuple[list[Batch], Counter[str]]:
+    """Take what is decided, look twice, write it out, and record it as `sending`: all in one commit."""
+    with work.store.read() as conn:
+        found = outbox.decided_of(conn, work.shards, work.now, AT_ONCE)
+    if not found:
+        return [], Counter()
+    with work.store.write() as conn:
+        mine = leases.lock_mine(conn, work.me, {shard for shard, _, _ in found})
+        keys = [(shard, id_) for shard, _, id_ in found if shard in mine]
+        loaded, done = take(conn, work, keys)
+        going = look_twice(conn, work, loaded, lapse(conn, work, loaded, done), done)
+        reached("looked")
+        batches = [
+            batch
+            for channel, rows in by_channel(conn, work, loaded, going, done).items()
+            if (batch := write_out(conn, work, loaded, channel, rows, letters_for, done)) is not None
+        ]
+    reached("marked")
+    return batches, done
+
+
+def take(conn: Connection, work: Work, keys: Sequence[tuple[int, int]]) -> tuple[Loaded, Counter[str]]:
+    """These messages, as far as they are still decided, with what the second look needs."""
+    messages = rows_of.messages_by_id(conn, keys)
+    still = [r for r, state in enumerate(messages["state"]) if state == State.DECIDED]
+    messages = messages.take(still)
+    circles = sorted(set(zip(messages["shard"], messages["circle"], strict=True)))
+    return load(conn, work.active, work.active.second_needs, messages, circles, work.now), Counter()
+
+
+def lapse(conn: Connection, work: Work, loaded: Loaded, done: Counter[str]) -> list[int]:
+    """Those decided too long ago go back to be decided anew; the other rows go on. One that was begun before, and
+    whose fate is in doubt, began in time."""
+    m = loaded.messages
+    begun_by = work.now - work.hand_over_within
+    late = [r for r in range(len(m)) if m["decided_at"][r] < begun_by and m["doubt_at"][r] is None]
+    done["lapsed"] += back(conn, work, m, dict.fromkeys(late, "lapsed: not handed over in time"))
+    return [r for r in range(len(m)) if r not in set(late)]
+
+
+def look_twice(conn: Connection, work: Work, loaded: Loaded, rows: list[int], done: Counter[str]) -> list[int]:
+    """Consent, stops, holds, the campaign's state and what else may have ended a message, once more; the rows that
+    still go."""
+    ending = endings(loaded, work.now)
+    otherwise = {r: f"last look: {e.because}" for r, e in ending.ended.items()}
+    otherwise |= {r: f"last look: campaign {state}" for r, state in ending.resting.items()}
+    stay = np.array([r for r in rows if r not in otherwise], np.int64)
+    if len(stay):
+        otherwise |= second_look(work, loaded, stay)
+    done["looked away"] += back(conn, work, loaded.messages, {r: w for r, w in otherwise.items() if r in set(rows)})
+    return [r for r in rows if r not in otherwise]
+
+
+def second_look(work: Work, loaded: Loaded, rows: Ints) -> dict[int, str]:
+    """What the rules that are always on say now, the messages' own touches left out: row -> why it may not go."""
+    asked = candidates(work.active, loaded, rows, np.ones(len(rows), bool))
+    own = np.array([t or NONE for t in loaded.messages.take(rows.tolist())["touch"]], np.int64)
+    touches = loaded.history.touches
+    others = np.flatnonzero(~np.isin(touches.id, own))
+    history = replace(loaded.history, touches=touches.take(others))
+    row_of = {int(i): int(r) for i, r in zip(asked.id, rows, strict=True)}
+    try:
+        decided = decide(work.active.second_look, history, asked, work.now)
+    except Exception as problem:  # noqa: BLE001 - the tick finds out which one throws, and holds it
+        _log.error("the second look threw; its messages are decided anew", error=f"{type(problem).__name__}: {problem}")
+        return dict.fromkeys(rows.tolist(), "last look: it threw")
+    away = [o for o in decided.outcomes if o.verdict is not Verdict.SEND]
+    return {row_of[o.message]: f"last look: {o.rule}" for o in away}
+
+
+def by_channel(
+    conn: Connection, work: Work, loaded: Loaded, rows: Sequence[int], done: Counter[str]
+) -> dict[str, list[int]]:
+    """The rows by channel; those of a channel without a provider are refused."""
+    found: dict[str, list[int]] = {}
+    for r in rows:
+        found.setdefault(loaded.messages["channel"][r], []).append(r)
+    for channel in [c for c in found if c not in work.outlets]:
+        why = f"no provider hands over {channel}; set one up, or send it another way"
+        done["refused"] += refuse(conn, work, loaded.messages, dict.fromkeys(found.pop(channel), why))
+    return found
+
+
+def write_out(
+    conn: Connection,
+    work: Work,
+    loaded: Loaded,
+    channel: str,
+    rows: Sequence[int],
+    letters_for: LettersFor,
+    done: Counter[str],
+) -> Batch | None:
+    """Write the letters the provider takes now and record them as `sending`; the others stay decided."""
+    outlet = work.outlets[channel]
+    room = outlets.reserve(conn, outlet, work.now, len(rows))
+    rows = rows[:room]
+    if not rows:
+        return None
+    rendered = letters_for(conn, [outgoing(work, loaded, r) for r in rows])
+    ids = loaded.messages["id"]
+    missing = {
+        r: rendered.failed.get(ids[r], "no letter was written for it") for r in rows if ids[r] not in rendered.letters
+    }
+    done["refused"] += refuse(conn, work, loaded.messages, missing)
+    outlets.give_back(conn, outlet, work.now, len(missing))
+    going = [r for r in rows if r not in missing]
+    mark(conn, work, loaded, going, outlet.provider.name)
+    if not going:
+        return None
+    where = {ids[r]: loaded.messages["shard"][r] for r in going}
+    return Batch(channel, tuple(rendered.letters[ids[r]] for r in going), where)
+
+
+def outgoing(work: Work, loaded: Loaded, row: int) -> Outgoing:
+    """One message as its writer sees it."""
+    m = loaded.messages
+    way = loaded.ways[row]
+    same = ("id", "shard", "circle", "contact", "channel", "category", "campaign", "run", "content", "thread", "topic")
+    return Outgoing(
+        **{name: m[name][row] for name in same},
+        address="" if way is None else way.address,
+        variables=json.loads(m["variables"][row] or "{}"),
+        marketing=work.active.is_marketing(m["category"][row]),
+        decided_at=m["decided_at"][row],
+    )
+
+
+def mark(conn: Connection, work: Work, loaded: Loaded, rows: Sequence[int], provider: str) -> None:
+    """Record these as being handed over by this daemon, from this instant."""
+    n, m = len(rows), loaded.messages
+    columns: dict[str, Values] = {
+        "state": [State.SENDING.value] * n,
+        "sender": [work.me] * n,
+        "provider": [provider] * n,
+        "hand_over_at": np.full(n, work.now, np.int64),
+    }
+    rows_of.move(conn, [(m["shard"][r], m["id"][r]) for r in rows], State.DECIDED, columns)
+
+
+def deliver(work: Work, batch: Batch) -> list[Receipt]:
+    """Call the provider, as many letters at a time as it takes. Whatever it throws leaves those letters in doubt, and
+    what it was never asked for is known not to have gone."""
+    provider = work.outlets[batch.channel].provider
+    size = max(1, provider.capabilities.max_batch)
+    receipts: list[Receipt] = []
+    for start in range(0, len(batch.letters), size):
+        chunk = batch.letters[start : start + size]
+        if receipts and receipts[-1].whole_provider and receipts[-1].outcome is Outcome.RETRY:
+            last = receipts[-1]
+            receipts += [replace(last, message_id=letter.message_id, provider_id=None) for letter in chunk]
+            continue
+        try:
+            receipts += provider.send(chunk)
+        except Exception as error:  # noqa: BLE001 - a provider that throws has broken its contract: nobody knows what went out
+            why = f"the provider's code failed with {type(error).__name__}"
+            _log.error(why, provider=provider.name)
+            receipts += [Receipt(letter.message_id, Outcome.IN_DOUBT, detail=why) for letter in chunk]
+    return receipts

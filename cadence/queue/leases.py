@@ -1,0 +1,99 @@
+"""This daemon among others: its sign of life, its fair share of the shards, and who of the others still lives.
+
+Goes by the database's own clock, also when decisions are made on a virtual one. What keeps two writers apart is the
+lock on a shard's row, not the lease.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from sqlalchemy.engine import Connection
+
+from cadence.facts import DAY, SECOND
+from cadence.store import Store, leases
+from cadence.store.engine import now_of
+from cadence.store.leases import Process, Sign
+
+LEASE: int = 30 * SECOND
+"""After so long without a sign of life a daemon's shards are free."""
+
+
+def new_name() -> str:
+    """The id of a daemon that starts now: where it runs, and something no other has."""
+    return f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def this_process() -> Process:
+    """Where this daemon runs. host tells machines, their boots and their namespaces of process ids apart."""
+    boot, space = _read("/proc/sys/kernel/random/boot_id"), _link("/proc/self/ns/pid")
+    return Process(f"{socket.gethostname()}/{boot}/{space}", os.getpid(), started_ticks(os.getpid()))
+
+
+def started_ticks(pid: int) -> int | None:
+    """When a process of this machine began, in clock ticks since boot; None where there is none, or it can't be
+    told."""
+    text = _read(f"/proc/{pid}/stat")
+    fields = text.rpartition(")")[2].split()
+    return int(fields[19]) if len(fields) > 19 and fields[0] != "Z" else None
+
+
+def surely_gone(of: Process, here: Process) -> bool:
+    """Whether a process is known to be dead: only told of one on this machine, by its number and the instant it
+    began."""
+    if of.host != here.host or of.started_ticks is None or here.started_ticks is None:
+        return False
+    return started_ticks(of.pid) != of.started_ticks
+
+
+def living(signs: Sequence[Sign], here: Process, real_now: int, lease: int = LEASE) -> set[str]:
+    """The daemons that show signs of life: a fresh heartbeat, and a process that isn't known to be dead."""
+    return {s.id for s in signs if abs(real_now - s.heartbeat_at) <= lease and not surely_gone(s.process, here)}
+
+
+def hold(
+    store: Store,
+    me: str,
+    here: Process,
+    clock_now: int,
+    policy: str,
+    last_tick: str | None = None,
+    lease: int = LEASE,
+    clock: Callable[[Connection], int] = now_of,
+) -> tuple[tuple[int, ...], frozenset[str]]:
+    """Give a sign of life, renew and take leases; returns this daemon's shards and the other daemons that live.
+
+    clock: the database's own. The rows of daemons dead for more than a day are removed."""
+    with store.write() as conn:
+        real_now = clock(conn)
+        leases.beat(conn, me, here, real_now, clock_now, policy, last_tick)
+    with store.write() as conn:
+        signs = leases.signs(conn)
+        live = living(signs, here, real_now, lease) | {me}
+        shards = leases.take(conn, me, live, real_now, lease)
+        leases.forget(conn, [s.id for s in signs if s.id not in live and real_now - s.heartbeat_at > DAY])
+    return tuple(shards), frozenset(live - {me})
+
+
+def leave(store: Store, me: str) -> None:
+    """End in order: the shards are free at once."""
+    with store.write() as conn:
+        leases.leave(conn, me)
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text("ascii", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _link(path: str) -> str:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""

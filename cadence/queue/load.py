@@ -1,0 +1,105 @@
+"""From rows to columns: messages and the history of their circles, as the decision core wants them.
+
+Loads just what the active policy needs, for just these circles, in a few statements. It judges nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from sqlalchemy.engine import Connection
+
+from cadence.decide.needs import Needs
+from cadence.facts import NEVER, NONE, Bools, Candidates, History, Ints, Ragged, key
+from cadence.policy import conditions
+from cadence.policy.conditions import Condition
+from cadence.queue.active import Active, with_condition
+from cadence.store import round as rows
+from cadence.store.people import history_of
+from cadence.store.round import Campaign, Messages, Way
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Messages, the history of their circles, and what else says whether they go."""
+
+    messages: Messages
+    history: History
+    person: Ints
+    """int64[messages]: row in history.people, -1 where the contact is gone."""
+    ways: tuple[Way | None, ...]
+    """Where each would go; None: no address on its channel."""
+    campaigns: Mapping[str, Campaign]
+
+    def still_if(self, row: int) -> Condition | None:
+        """What its campaign wants to be still true when a message is about to go."""
+        found = self.campaigns.get(self.messages["campaign"][row] or "")
+        return None if found is None else still_if_of(found.content)
+
+
+def load(
+    conn: Connection, active: Active, wanted: Needs, messages: Messages, circles: Sequence[tuple[int, int]], now: int
+) -> Loaded:
+    """Load what deciding these messages of these circles, given as (shard, id), takes."""
+    known = rows.campaigns(conn) if any(messages["campaign"]) else {}
+    for name in {c for c in messages["campaign"] if c in known}:
+        if (condition := still_if_of(known[name].content)) is not None:
+            wanted = with_condition(wanted, condition)
+    history = history_of(conn, circles, now, wanted, active.policy.defaults).history
+    contacts = list(zip(messages["shard"], messages["contact"], strict=True))
+    found = rows.ways_of(conn, contacts)
+    ways = tuple(found.get((c, ch)) for c, ch in zip(messages["contact"], messages["channel"], strict=True))
+    return Loaded(messages, history, _rows_of(history.people.id, messages.ints("contact", NONE)), ways, known)
+
+
+def candidates(active: Active, loaded: Loaded, rows_: Ints, due: Bools) -> Candidates:
+    """These rows of the messages as the core's columns; due: bool, one for each of them."""
+    m = loaded.messages.take(rows_.tolist())
+    ways = [loaded.ways[i] for i in rows_.tolist()]
+    priority = [active.priority_of(c) if p is None else p for p, c in zip(m["priority"], m["category"], strict=True)]
+    return Candidates(
+        id=m.ints("id", NONE),
+        contact=loaded.person[rows_],
+        channel=_keys(m["channel"]),
+        category=_keys(m["category"]),
+        campaign=_keys(m["campaign"]),
+        thread=_keys(m["thread"]),
+        topic=_keys(m["topic"]),
+        content=_keys(m["content"]),
+        tags=Ragged.of([[key(t) for t in json.loads(tags)] if tags else [] for tags in m["tags"]]),
+        address=_keys([w and w.address for w in ways]),
+        mailbox=_keys([w and w.mailbox for w in ways]),
+        trigger_at=m.ints("trigger_at", NONE),
+        priority=np.array(priority, np.float64),
+        value=np.array([v or 0.0 for v in m["value"]], np.float64),
+        expires_at=m.ints("expires_at", NEVER),
+        created_at=m.ints("created_at", NONE),
+        about=_keys(m["about"]),
+        released=np.array([r is not None for r in m["released_at"]], bool),
+        due=due,
+    )
+
+
+@lru_cache(maxsize=1_024)
+def still_if_of(content: str) -> Condition | None:
+    """The condition of a campaign's `still_if`, out of its JSON; None where it has none."""
+    found = json.loads(content).get("still_if")
+    return None if not found else conditions.parse(found["where"])
+
+
+def _rows_of(ids: Ints, wanted: Ints) -> Ints:
+    """The place of each wanted id among ids, -1 where it isn't there."""
+    if not len(ids):
+        return np.full(len(wanted), -1, np.int64)
+    order = np.argsort(ids, kind="stable")
+    place = np.minimum(np.searchsorted(ids[order], wanted), len(ids) - 1)
+    found = order[place]
+    return np.where(ids[found] == wanted, found, -1).astype(np.int64)
+
+
+def _keys(names: Sequence[str | None]) -> Ints:
+    return np.array([key(n) for n in names], np.int64)

@@ -1,0 +1,104 @@
+"""The ways out, one per channel, and how many messages each can take now: asked before deciding, and again before
+handing over.
+
+Rates and breakers are pure functions (`rates`, `breaker`); here they meet the row that all daemons share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from cadence.facts import NEVER
+from cadence.providers.provider import Provider
+from cadence.queue import breaker, rates
+from cadence.queue.breaker import Breaker, Health
+from cadence.queue.rates import Rate
+from cadence.store import outbox
+
+
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    """An opened provider and how fast it may be used."""
+
+    provider: Provider
+    rate: Rate | None = None
+    """None: as fast as it takes them."""
+
+
+def rooms(
+    conn: Connection, outlets: Mapping[str, Outlet], shards: Sequence[int], now: int, most: int
+) -> dict[str, int]:
+    """By channel, how many more messages may be decided to go now: what the provider takes, less what is decided and
+    hasn't been handed over, and never more than `most`."""
+    ahead = outbox.backlog(conn, shards)
+    return {
+        channel: max(0, min(most, _takes(conn, outlet, now, most)) - ahead.get(channel, 0))
+        for channel, outlet in outlets.items()
+    }
+
+
+def reserve(conn: Connection, outlet: Outlet, now: int, most: int) -> int:
+    """Takes up to `most` places with a provider for a hand-over that follows, and returns how many there are; the row
+    stays locked until the transaction ends. See `give_back` for those that aren't used."""
+    stored = outbox.provider_row(conn, outlet.provider.name, lock=True)
+    room = min(most, _room(outlet, stored, now, most))
+    if outlet.rate is not None and room > 0:
+        _save(conn, outlet, _health(stored), rates.taken(outlet.rate, _next_at(stored), now, room), now)
+    return room
+
+
+def give_back(conn: Connection, outlet: Outlet, now: int, n: int) -> None:
+    """n of the reserved places weren't used."""
+    stored = outbox.provider_row(conn, outlet.provider.name, lock=True)
+    if outlet.rate is not None and n > 0 and (next_at := _next_at(stored)) is not None:
+        _save(conn, outlet, _health(stored), next_at - n * outlet.rate.step, now)
+
+
+def learn(conn: Connection, outlet: Outlet, now: int, change: Callable[[Health], Health]) -> Health:
+    """Writes down how a provider fares after a hand-over; returns its health."""
+    stored = outbox.provider_row(conn, outlet.provider.name, lock=True)
+    before = _health(stored)
+    after = change(before)
+    if after != before:
+        _save(conn, outlet, after, _next_at(stored), now)
+    return after
+
+
+def opens_at(conn: Connection, outlet: Outlet, now: int) -> int:
+    """The earliest instant, not before `now`, at which a provider takes a message."""
+    stored = outbox.provider_row(conn, outlet.provider.name)
+    health = breaker.asked(_health(stored), now)
+    pause = health.reopen_at or NEVER if health.breaker is Breaker.OPEN else now
+    paced = now if outlet.rate is None else rates.opens_at(outlet.rate, _next_at(stored), now)
+    return max(pause, paced)
+
+
+def _takes(conn: Connection, outlet: Outlet, now: int, most: int) -> int:
+    return _room(outlet, outbox.provider_row(conn, outlet.provider.name), now, most)
+
+
+def _room(outlet: Outlet, stored: Mapping[str, Any] | None, now: int, most: int) -> int:
+    paced = most if outlet.rate is None else rates.room(outlet.rate, _next_at(stored), now)
+    well = breaker.room(_health(stored), now)
+    return paced if well is None else min(paced, well)
+
+
+def _health(stored: Mapping[str, Any] | None) -> Health:
+    if stored is None:
+        return Health()
+    return Health(
+        Breaker(stored["breaker"]), stored["failures"], stored["opened_at"], stored["reopen_at"], stored["because"]
+    )
+
+
+def _next_at(stored: Mapping[str, Any] | None) -> int | None:
+    return None if stored is None else stored["next_at"]
+
+
+def _save(conn: Connection, outlet: Outlet, health: Health, next_at: int | None, now: int) -> None:
+    values = {**asdict(health), "breaker": health.breaker.value, "next_at": next_at, "updated_at": now}
+    outbox.save_provider(conn, outlet.provider.name, values)

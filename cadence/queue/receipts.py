@@ -1,0 +1,200 @@
+"""What a provider's receipts do to messages, touches and the provider's own health: written down in one transaction.
+
+What comes back later (bounces, complaints, reports) is not here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import reduce
+
+import numpy as np
+from sqlalchemy.engine import Connection
+
+from cadence.facts import HOUR, MINUTE, SECOND
+from cadence.providers.provider import Outcome, Receipt
+from cadence.queue import breaker, outlets
+from cadence.queue.back import back, move, refuse
+from cadence.queue.breaker import Breaker, Health
+from cadence.queue.outlets import Outlet
+from cadence.queue.states import State
+from cadence.queue.work import Work
+from cadence.store import outbox
+from cadence.store import round as rows_of
+from cadence.store.bulk import Values
+from cadence.store.engine import lock_shards
+from cadence.store.round import Messages
+from cadence.store.status import every_shard
+
+MOST_ATTEMPTS: int = 25
+"""After so many tries that were the message's own trouble it is refused."""
+FIRST_WAIT: int = MINUTE
+LONGEST_WAIT: int = HOUR
+
+
+def record(work: Work, outlet: Outlet, shards: Mapping[int, int], receipts: Sequence[Receipt]) -> Counter[str]:
+    """Write down what became of messages that this daemon was handing over; counts by what they became.
+
+    shards: where each message was, by its id. A receipt for one that somebody else has settled meanwhile changes
+    nothing."""
+    done: Counter[str] = Counter()
+    with work.store.write() as conn:
+        lock_shards(conn, set(shards.values()))
+        messages = _still_open(conn, work, shards)
+        by_id = {r.message_id: r for r in receipts}
+        said = {row: by_id[id_] for row, id_ in enumerate(messages["id"]) if id_ in by_id}
+        health = outlets.learn(conn, outlet, work.now, lambda before: fared(before, receipts, work.now))
+        retry_at = {row: _retry_at(work, messages, row, r, health) for row, r in said.items()}
+        for outcome, follow in _FOLLOW.items():
+            rows = {row: r for row, r in said.items() if r.outcome is outcome}
+            if rows:
+                done += follow(conn, work, outlet, messages, rows, retry_at)
+    return done
+
+
+def fared(health: Health, receipts: Sequence[Receipt], now: int) -> Health:
+    """A provider's health after these receipts, in their order. A letter's own trouble is no failure of the
+    provider."""
+
+    def after(before: Health, receipt: Receipt) -> Health:
+        bad = receipt.whole_provider or receipt.outcome is Outcome.IN_DOUBT
+        if not bad:
+            return breaker.succeeded(before)
+        if before.breaker is Breaker.OPEN and before.opened_at == now:
+            return before
+        wait = None if receipt.retry_after is None else int(receipt.retry_after * SECOND)
+        return breaker.failed(before, now, receipt.detail, retry_after=wait if receipt.whole_provider else None)
+
+    return reduce(after, receipts, health)
+
+
+def _still_open(conn: Connection, work: Work, shards: Mapping[int, int]) -> Messages:
+    """Those of the messages that nobody has settled since; one whose circle has moved is found where it is now."""
+    messages = rows_of.messages_by_id(conn, [(shard, id_) for id_, shard in shards.items()])
+    missing = set(shards) - set(messages["id"])
+    if missing:
+        every = every_shard(conn)
+        lock_shards(conn, every)
+        messages = rows_of.messages_by_id(conn, [(shard, id_) for id_ in shards for shard in every])
+    states, senders = messages["state"], messages["sender"]
+    mine = [
+        row
+        for row, state in enumerate(states)
+        if state == State.IN_DOUBT or (state == State.SENDING and senders[row] == work.me)
+    ]
+    return messages.take(mine)
+
+
+def _retry_at(work: Work, messages: Messages, row: int, receipt: Receipt, health: Health) -> int:
+    """When a message that may be tried again is: as the provider asks, else after a wait that doubles."""
+    if health.breaker is Breaker.OPEN and receipt.whole_provider:
+        return health.reopen_at or work.now + FIRST_WAIT
+    if receipt.retry_after is not None:
+        return work.now + max(SECOND, int(receipt.retry_after * SECOND))
+    tries: int = messages["attempts"][row]
+    return work.now + min(LONGEST_WAIT, FIRST_WAIT << min(tries, 6))
+
+
+def _accepted(
+    conn: Connection, work: Work, outlet: Outlet, m: Messages, said: Mapping[int, Receipt], _: Mapping[int, int]
+) -> Counter[str]:
+    rows = list(said)
+    n, name = len(rows), outlet.provider.name
+    columns: dict[str, Values] = {
+        "state": [State.SENT.value] * n,
+        "outcome_at": np.full(n, work.now, np.int64),
+        "provider": [name] * n,
+        "provider_id": [said[r].provider_id for r in rows],
+        "because": [None] * n,
+    }
+    move(conn, m, rows, columns)
+    known = [(name, p, m["contact"][r], m["shard"][r], m["id"][r]) for r in rows if (p := said[r].provider_id)]
+    outbox.remember_provider_ids(conn, known)
+    return Counter(sent=n)
+
+
+def _refused(
+    conn: Connection, work: Work, _: Outlet, m: Messages, said: Mapping[int, Receipt], __: Mapping[int, int]
+) -> Counter[str]:
+    return Counter(refused=refuse(conn, work, m, {row: _sentence(r) for row, r in said.items()}))
+
+
+def _retried(
+    conn: Connection, work: Work, _: Outlet, m: Messages, said: Mapping[int, Receipt], retry_at: Mapping[int, int]
+) -> Counter[str]:
+    """Never taken: tried again within the decision's five minutes, else decided anew then; given up after many
+    tries."""
+    tries = {row: m["attempts"][row] + (not r.whole_provider) for row, r in said.items()}
+    spent = {
+        row: f"gave up after {tries[row]} tries: {_sentence(said[row])}" for row in said if tries[row] >= MOST_ATTEMPTS
+    }
+    refuse(conn, work, m, spent)
+    left = [row for row in said if row not in spent]
+    soon = [row for row in left if _in_time(work, m, row, retry_at[row])]
+    move(conn, m, soon, _again_columns(m, soon, tries, retry_at, {r: _sentence(said[r]) for r in soon}))
+    late = [row for row in left if row not in set(soon)]
+    move(conn, m, late, {"attempts": [tries[row] for row in late]})
+    back(conn, work, m, {row: f"try again: {_sentence(said[row])}" for row in late}, retry_at)
+    return Counter({"retried": len(left), "refused": len(spent)})
+
+
+def _in_doubt(
+    conn: Connection, work: Work, outlet: Outlet, m: Messages, said: Mapping[int, Receipt], retry_at: Mapping[int, int]
+) -> Counter[str]:
+    """Nobody knows: marketing is left so, and counts as a touch; a transactional message is handed over again."""
+    return doubt(conn, work, m, {row: _sentence(r) for row, r in said.items()}, retry_at)
+
+
+def doubt(
+    conn: Connection, work: Work, m: Messages, why: Mapping[int, str], retry_at: Mapping[int, int]
+) -> Counter[str]:
+    """The fate of these rows is unknown; rows of messages in doubt already stay so."""
+    fresh = [row for row in why if m["state"][row] == State.SENDING]
+    again = [
+        row
+        for row in fresh
+        if not work.active.is_marketing(m["category"][row]) and m["attempts"][row] + 1 < MOST_ATTEMPTS
+    ]
+    left = [row for row in fresh if row not in set(again)]
+    n = len(left)
+    columns: dict[str, Values] = {
+        "state": [State.IN_DOUBT.value] * n,
+        "doubt_at": np.full(n, work.now, np.int64),
+        "outcome_at": np.full(n, work.now, np.int64),
+        "because": [why[row] for row in left],
+    }
+    move(conn, m, left, columns)
+    since = [m["doubt_at"][row] or work.now for row in again]
+    tries = {row: m["attempts"][row] + 1 for row in again}
+    move(conn, m, again, {**_again_columns(m, again, tries, retry_at, why), "doubt_at": since})
+    return Counter({"in_doubt": len(left), "retried": len(again)})
+
+
+def _again_columns(
+    m: Messages, rows: Sequence[int], tries: Mapping[int, int], retry_at: Mapping[int, int], why: Mapping[int, str]
+) -> dict[str, Values]:
+    return {
+        "state": [State.DECIDED.value] * len(rows),
+        "attempts": [tries[row] for row in rows],
+        "hand_over_at": [retry_at[row] for row in rows],
+        "because": [why[row] for row in rows],
+        "sender": [None] * len(rows),
+    }
+
+
+def _in_time(work: Work, m: Messages, row: int, at: int) -> bool:
+    """Whether trying at `at` still belongs to the decision; what is in doubt already began in time."""
+    return m["doubt_at"][row] is not None or at <= m["decided_at"][row] + work.hand_over_within
+
+
+def _sentence(receipt: Receipt) -> str:
+    return " ".join(part for part in (receipt.code, receipt.detail) if part) or receipt.outcome.value
+
+
+_FOLLOW = {
+    Outcome.ACCEPTED: _accepted,
+    Outcome.REFUSED: _refused,
+    Outcome.RETRY: _retried,
+    Outcome.IN_DOUBT: _in_doubt,
+}

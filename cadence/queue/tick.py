@@ -1,0 +1,104 @@
+"""One tick: what is due is claimed, loaded, decided late and written down in one transaction.
+
+It reads as the list of its steps. Its cost grows with what is due, not with how many contacts there are. What it
+decided is handed over elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from sqlalchemy.engine import Connection
+
+from cadence.log import logger
+from cadence.queue import outlets
+from cadence.queue.deciding import answer_or_hold
+from cadence.queue.endings import endings
+from cadence.queue.load import Loaded, load
+from cadence.queue.steps import reached
+from cadence.queue.work import LARGE_CIRCLE, Work
+from cadence.queue.written import end, rest, write
+from cadence.store import leases
+from cadence.store import round as rows_of
+
+_log = logger("queue")
+
+Circle = tuple[int, int]
+"""(shard, id)"""
+
+
+def tick(work: Work) -> Counter[str]:
+    """Decide what is due now, at most a batch of it; counts of what came of it, empty when nothing was due.
+
+    Raises StoreUnavailable with nothing written when the database goes away in the middle, StoreBusy likewise."""
+    circles = claim(work)
+    if not circles:
+        return Counter()
+    reached("claimed")
+    with work.store.write() as conn:
+        circles = lock(conn, work, circles)
+        if not circles:
+            return Counter()
+        loaded = load_waiting(conn, work, circles)
+        done = decide_and_write(conn, work, loaded)
+        reached("written")
+    reached("committed")
+    return done
+
+
+def claim(work: Work) -> list[Circle]:
+    """The circles with something due, no more than the providers can take now. A very large circle comes alone."""
+    with work.store.read() as conn:
+        rooms = outlets.rooms(conn, work.outlets, work.shards, work.now, work.batch)
+        closed = [channel for channel, room in rooms.items() if room == 0]
+        room = min((r for r in rooms.values() if r > 0), default=work.batch)
+        circles = rows_of.due_circles(conn, work.shards, work.now, room, closed)
+        sizes = rows_of.sizes_of(conn, circles) if circles else []
+    if sizes and sizes[0] > LARGE_CIRCLE:
+        return circles[:1]
+    return [circle for circle, size in zip(circles, sizes, strict=True) if size <= LARGE_CIRCLE]
+
+
+def lock(conn: Connection, work: Work, circles: Sequence[Circle]) -> list[Circle]:
+    """Lock the circles' shards, and go on with those that this daemon still holds."""
+    mine = leases.lock_mine(conn, work.me, {shard for shard, _ in circles})
+    return [circle for circle in circles if circle[0] in mine]
+
+
+def load_waiting(conn: Connection, work: Work, circles: Sequence[Circle]) -> Loaded:
+    """All that waits in these circles, due or not, and their history."""
+    messages = rows_of.messages_of(conn, circles, "waiting")
+    return load(conn, work.active, work.active.needs, messages, circles, work.now)
+
+
+def decide_and_write(conn: Connection, work: Work, loaded: Loaded) -> Counter[str]:
+    """End what is no longer true, decide the rest, and write it all down."""
+    ending = endings(loaded, work.now)
+    gone = {*ending.ended, *ending.resting}
+    done = end(conn, work, loaded, ending.ended)
+    rest(conn, loaded, ending.resting)
+    done["claimed"] += len(loaded.messages)
+    rows = np.array([r for r in range(len(loaded.messages)) if r not in gone], np.int64)
+    due = np.array([(at := loaded.messages["due_at"][r]) is not None and at <= work.now for r in rows.tolist()], bool)
+
+    def reload(circle: Circle) -> Loaded:
+        return load_waiting(conn, work, [circle])
+
+    answers = answer_or_hold(work.active, loaded, rows, due, work.now, reload, _log.error) if due.any() else []
+    reached("decided")
+    for answered in answers:
+        done += write(conn, work, answered)
+    return done
+
+
+def drain(work: Work, most: int = 1_000) -> Counter[str]:
+    """Tick until nothing more is due that can be taken now, at most `most` times; the counts of all of them."""
+    done: Counter[str] = Counter()
+    for _ in range(most):
+        counts = tick(work)
+        if not counts:
+            break
+        done += counts
+    return done

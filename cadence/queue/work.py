@@ -1,0 +1,41 @@
+"""What a tick and a hand-over are given: the database, the policy, the ways out, this daemon's shards, and the
+instant it is.
+
+Plain data, made anew for each tick; `now` stands still while it runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cadence.facts import MINUTE
+from cadence.queue.active import Active
+from cadence.queue.outlets import Outlet
+from cadence.store import Store
+
+BATCH: int = 5_000
+"""The most messages that one tick claims."""
+HAND_OVER_WITHIN: int = 5 * MINUTE
+"""A decision whose hand-over hasn't begun by then lapses."""
+LARGE_CIRCLE: int = 1_000
+"""A circle of more contacts is decided alone in its tick."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One daemon's share of the queue, at one instant."""
+
+    store: Store
+    me: str
+    """The daemon's id."""
+    active: Active
+    outlets: Mapping[str, Outlet]
+    """By channel."""
+    shards: tuple[int, ...]
+    """Those it holds the leases of."""
+    now: int
+    shadow: bool = False
+    """Decide and record, hand nothing over."""
+    batch: int = BATCH
+    hand_over_within: int = HAND_OVER_WITHIN

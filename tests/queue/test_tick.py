@@ -1,0 +1,303 @@
+"""The tick: what is due is decided late, once, and written down; what is no longer true ends."""
+
+from __future__ import annotations
+
+from cadence.facts import EventKind, Verdict
+from cadence.queue.accept import NewMessage
+from tests.queue.world import World, at, policy_of
+
+DAY = "2026-03-03"  # a Tuesday
+
+
+def test_a_welcome_message_is_decided_and_makes_a_touch_at_that_instant(world: World) -> None:
+    world.contact("ann")
+    id_ = world.message(f"{DAY}T10:00", "ann")
+
+    world.tick(f"{DAY}T10:00")
+
+    assert world.state(id_) == "decided"
+    (touch,) = world.touches()
+    assert (touch["at"], touch["message"], touch["mailbox"]) == (at(f"{DAY}T10:00"), id_, "email:ann@example.com")
+
+
+def test_a_message_in_the_night_waits_until_morning(world: World) -> None:
+    world.contact("ann")
+    id_ = world.message(f"{DAY}T22:00", "ann")
+
+    world.tick(f"{DAY}T22:00")
+
+    row = world.row(id_)
+    assert (row["state"], row["rule"], row["until"]) == ("waiting", "night", at("2026-03-04T08:00"))
+    assert row["due_at"] == row["until"]
+
+
+def test_a_message_over_the_cap_waits_until_the_window_frees(world: World) -> None:
+    world.contact("ann")
+    for hour in ("10:00", "11:00"):
+        world.message(f"{DAY}T{hour}", "ann")
+        world.tick(f"{DAY}T{hour}")
+    third = world.message(f"{DAY}T12:00", "ann")
+
+    world.tick(f"{DAY}T12:00")
+
+    assert (world.row(third)["rule"], world.row(third)["until"]) == ("2 per 7d", at("2026-03-10T10:00"))
+
+
+def test_of_three_due_together_two_go_and_one_waits(world: World) -> None:
+    world.contact("ann")
+    ids = [world.message(f"{DAY}T10:00", "ann") for _ in range(3)]
+
+    world.tick(f"{DAY}T10:00")
+
+    assert sorted(world.state(i) for i in ids) == ["decided", "decided", "waiting"]
+
+
+def test_each_decision_knows_the_last_fact_it_saw(world: World) -> None:
+    world.contact("ann")
+    ids = [world.message(f"{DAY}T10:00", "ann") for _ in range(3)]
+
+    world.tick(f"{DAY}T10:00")
+
+    seen = sorted(world.decisions(i)[0]["seen_number"] for i in ids)
+    assert [s - seen[0] for s in seen] == [0, 1, 2]
+
+
+def test_evidence_names_the_touches_of_the_same_round_by_their_ids(world: World) -> None:
+    world.contact("ann")
+    ids = [world.message(f"{DAY}T10:00", "ann") for _ in range(3)]
+
+    world.tick(f"{DAY}T10:00")
+
+    waiting = next(i for i in ids if world.state(i) == "waiting")
+    touched = {t["id"] for t in world.touches()}
+    import json
+
+    (push,) = json.loads(world.decisions(waiting)[0]["evidence"])
+    assert set(push["touches"]) <= touched
+    assert push["touches"]
+
+
+def test_asking_again_with_the_same_answer_writes_no_new_decision(world: World) -> None:
+    world.contact("ann")
+    id_ = world.message(f"{DAY}T22:00", "ann")
+    world.tick(f"{DAY}T22:00")
+    world.say("ann", EventKind.OPT_IN, f"{DAY}T22:30")
+
+    world.tick(f"{DAY}T22:30")
+
+    assert len(world.decisions(id_)) == 1
+    assert world.row(id_)["asked_at"] == at(f"{DAY}T22:30")
+
+
+def test_a_stop_suppresses_what_waits(world: World) -> None:
+    world.contact("ann")
+    id_ = world.message(f"{DAY}T22:00", "ann")
+    world.tick(f"{DAY}T22:00")
+    world.say("ann", EventKind.OPT_OUT, f"{DAY}T22:30")
+
+    world.tick(f"{DAY}T22:30")
+
+    assert (world.state(id_), world.row(id_)["rule"]) == ("suppressed", "consent")
+    assert [d["verdict"] for d in world.decisions(id_)] == [Verdict.DEFER, Verdict.SUPPRESS]
+
+
+def test_a_mail_for_eight_that_expires_at_ten_expires_when_the_daemon_wakes_at_noon(world: World) -> None:
+    world.contact("ann")
+    id_ = world.message(f"{DAY}T07:00", "ann", expires_at=at(f"{DAY}T10:00"))
+    world.tick(f"{DAY}T07:00")
+
+    world.tick(f"{DAY}T12:00")
+
+    assert (world.state(id_), world.touches()) == ("expired", [])
+
+
+def test_only_the_newest_of_a_collapse_key_stays(world: World) -> None:
+    world.contact("ann")
+    old = world.message(f"{DAY}T21:00", "ann", collapse="weekly")
+    new = world.message(f"{DAY}T22:00", "ann", collapse="weekly")
+
+    world.tick(f"{DAY}T22:00")
+
+    assert (world.state(old), world.state(new)) == ("superseded", "waiting")
+
+
+def test_the_oldest_of_a_collapse_key_stays_where_the_campaign_says_so(world: World) -> None:
+    world.contact("ann")
+    old = world.message(f"{DAY}T21:00", "ann", collapse="oldest:weekly")
+    new = world.message(f"{DAY}T22:00", "ann", collapse="oldest:weekly")
+
+    world.tick(f"{DAY}T22:00")
+
+    assert (world.state(old), world.state(new)) == ("waiting", "superseded")
+
+
+def test_a_purchase_after_it_was_made_stops_a_message(world: World) -> None:
+    shard, id_, _ = world.contact("ann")
+    stopped = world.message(f"{DAY}T22:00", "ann", stop_on=("purchase",))
+    with world.store.write() as conn:
+        from cadence.store import tables
+
+        conn.execute(tables.contact.update().values(last_purchase=at(f"{DAY}T23:00")))
+
+    world.tick("2026-03-04T08:00")
+
+    assert (world.state(stopped), world.row(stopped)["because"]) == ("stopped", "stop_on purchase")
+
+
+def test_what_waits_of_a_paused_campaign_waits_on_and_of_an_ended_one_is_withdrawn(world: World) -> None:
+    world.contact("ann")
+    world.campaign("spring", "paused")
+    id_ = world.message(f"{DAY}T10:00", "ann", campaign="spring")
+    world.tick(f"{DAY}T10:00")
+    assert (world.state(id_), world.row(id_)["due_at"]) == ("waiting", world.row(id_)["expires_at"])
+
+    world.campaign("spring", "ended")
+    world.tick("2026-03-20T10:00")
+
+    assert world.state(id_) == "expired"
+
+
+def test_still_if_is_asked_when_a_message_is_about_to_go(world: World) -> None:
+    world.contact("ann", orders=12)
+    world.campaign("spring", still_if={"where": {"orders": {"at_most": 9}}})
+    id_ = world.message(f"{DAY}T10:00", "ann", campaign="spring")
+
+    world.tick(f"{DAY}T10:00")
+
+    assert (world.state(id_), world.touches()) == ("stopped", [])
+
+
+def test_a_message_that_no_longer_applies_holds_no_other_up(world: World) -> None:
+    world.contact("ann", orders=12)
+    world.policy = policy_of(guard_rails={"caps": [{"max": 1, "per": "7d"}]})
+    world.campaign("spring", still_if={"where": {"orders": {"at_most": 9}}})
+    world.message(f"{DAY}T10:00", "ann", "offer", campaign="spring")
+    other = world.message(f"{DAY}T10:00", "ann", "news")
+
+    world.tick(f"{DAY}T10:00")
+
+    assert world.state(other) == "decided"
+
+
+def test_a_new_policy_asks_all_that_waits(world: World) -> None:
+    world.contact("ann")
+    id_ = world.message(f"{DAY}T22:00", "ann")
+    world.tick(f"{DAY}T22:00")
+    world.policy = policy_of(guard_rails={"caps": [{"max": 2, "per": "7d"}]})
+
+    world.tick(f"{DAY}T22:01")
+
+    assert world.state(id_) == "decided"
+
+
+def test_time_alone_that_changes_a_segment_asks_again(world: World) -> None:
+    world.policy = policy_of(
+        segments=[
+            {"name": "new", "where": {"first_purchase": {"in_the_last": "2d"}},
+             "cadence": {"caps": [{"max": 1, "per": "30d"}]}},
+            {"name": "old", "cadence": {}},
+        ]
+    )  # fmt: skip
+    world.contact("ann", first_purchase=at(f"{DAY}T09:00"))
+    world.message(f"{DAY}T10:00", "ann")
+    second = world.message(f"{DAY}T10:00", "ann", expires_at=at("2026-05-03T10:00"))
+    world.tick(f"{DAY}T10:00")
+    assert world.state(second) == "waiting"
+
+    world.tick("2026-03-05T09:00")
+
+    assert world.state(second) == "decided"
+
+
+def test_what_expires_before_it_is_welcome_is_suppressed_by_the_rule(world: World) -> None:
+    world.contact("ann")
+    id_ = world.message(f"{DAY}T22:00", "ann", expires_at=at("2026-03-04T07:00"))
+
+    world.tick(f"{DAY}T22:00")
+
+    assert (world.state(id_), world.row(id_)["because"]) == ("suppressed", "night")
+
+
+def test_a_transactional_message_goes_at_night_and_over_the_cap(world: World) -> None:
+    world.contact("ann", consents=False)
+    id_ = world.message(f"{DAY}T22:00", "ann", "receipt")
+
+    world.tick(f"{DAY}T22:00")
+
+    assert world.state(id_) == "decided"
+
+
+def test_shadow_records_the_decision_and_leaves_no_touch(world: World) -> None:
+    world.contact("ann")
+    id_ = world.message(f"{DAY}T10:00", "ann")
+
+    world.tick(f"{DAY}T10:00", shadow=True)
+    world.send(f"{DAY}T10:00", shadow=True)
+
+    assert (world.state(id_), world.touches(), world.delivered()) == ("withdrawn", [], 0)
+    assert world.decisions(id_)[0]["verdict"] == Verdict.SEND
+
+
+def test_a_daemon_decides_nothing_in_shards_that_another_took(world: World) -> None:
+    world.contact("ann")
+    id_ = world.message(f"{DAY}T10:00", "ann")
+    work = world.work(f"{DAY}T10:00")
+    with world.store.write() as conn:
+        from cadence.store import tables
+
+        conn.execute(tables.shard.update().values(holder="another"))
+    from cadence.queue.tick import tick
+
+    assert not tick(work)
+    assert world.state(id_) == "waiting"
+
+
+def test_a_batch_that_throws_holds_only_the_circle_that_makes_it_throw(world: World, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    world.contact("ann")
+    world.contact("bob")
+    broken, fine = world.message(f"{DAY}T10:00", "ann"), world.message(f"{DAY}T10:00", "bob")
+    from cadence.queue import deciding
+
+    ann = world.contacts["ann"][1]
+    decide = deciding.decide
+
+    def throws_for_ann(policy, history, candidates, now):  # type: ignore[no-untyped-def]
+        if ann in history.people.id:
+            raise ZeroDivisionError("ann")
+        return decide(policy, history, candidates, now)
+
+    monkeypatch.setattr(deciding, "decide", throws_for_ann)
+    world.tick(f"{DAY}T10:00")
+
+    assert world.state(fine) == "decided"
+    assert (world.state(broken), world.row(broken)["rule"]) == ("waiting", "error")
+    assert world.row(broken)["due_at"] == at(f"{DAY}T11:00")
+
+
+def test_told_twice_under_one_key_a_message_is_accepted_once(world: World) -> None:
+    world.contact("ann")
+    one = NewMessage("news", "api", outside_id="ann", caller_key="order-1")
+
+    first, second = world.accept(f"{DAY}T10:00", one), world.accept(f"{DAY}T10:00", one, one)
+
+    assert second.ids == (first.ids[0], first.ids[0])
+    assert second.repeated == {0, 1}
+
+
+def test_what_cannot_be_accepted_says_why_and_the_others_go_on(world: World) -> None:
+    world.contact("ann")
+    world.contact("eve", email="")
+    accepted = world.accept(
+        f"{DAY}T10:00",
+        NewMessage("nesw", "api", outside_id="ann"),
+        NewMessage("news", "api", outside_id="nobody"),
+        NewMessage("news", "api", outside_id="eve"),
+        NewMessage("news", "api", outside_id="ann", channel="fax"),
+        NewMessage("news", "api", outside_id="ann", expires_at=at(f"{DAY}T09:00")),
+        NewMessage("news", "api", outside_id="ann"),
+    )
+
+    assert [i is None for i in accepted.ids] == [True] * 5 + [False]
+    assert "did you mean news?" in accepted.errors[0]
+    assert "import the contact first" in accepted.errors[1]
+    assert "no address for email" in accepted.errors[2]
