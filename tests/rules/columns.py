@@ -117,7 +117,11 @@ def _consents(rows: Sequence[tuple[int, Mapping[str, Any]]]) -> Consents:
     said.sort()
     given = np.array([not s[2] for s in said], bool)
     return Consents(
-        _ints(s[0] for s in said), _ints(s[1] for s in said), given, _ints(s[3] for s in said), _ints(s[4] for s in said)
+        _ints(s[0] for s in said),
+        _ints(s[1] for s in said),
+        given,
+        _ints(s[3] for s in said),
+        _ints(s[4] for s in said),
     )
 
 
@@ -125,7 +129,9 @@ def _candidates(messages: Sequence[Mapping[str, Any]], contacts: Sequence[Mappin
     n = len(messages)
     whose = [contacts[m.get("contact", 0)] for m in messages]
     channels = [m.get("channel", "email") for m in messages]
-    to = [m.get("address", c.get("addresses", {}).get(ch, "")) for m, c, ch in zip(messages, whose, channels, strict=True)]
+    to = [
+        m.get("address", c.get("addresses", {}).get(ch, "")) for m, c, ch in zip(messages, whose, channels, strict=True)
+    ]
     none = np.zeros(n, np.int64)
     return Candidates(
         id=np.arange(n),

@@ -130,13 +130,13 @@ histories = st.lists(
 
 def accepts(history: list[tuple[int, str]], mine: str, most: int, window: int, reserve: dict[str, int], t: int) -> bool:
     inside = [c for h, c in history if t - window < min(NOW - h * HOUR, t)]
-    taken = sum(
-        max(inside.count(c), 0 if c == mine else reserve.get(c, 0)) for c in {*inside, *reserve}
-    )
+    taken = sum(max(inside.count(c), 0 if c == mine else reserve.get(c, 0)) for c in {*inside, *reserve})
     return taken < most
 
 
-@given(histories, st.integers(1, 5), st.sampled_from([24, 72, 168]), st.integers(0, 3), st.sampled_from(list(CATEGORIES)))
+@given(
+    histories, st.integers(1, 5), st.sampled_from([24, 72, 168]), st.integers(0, 3), st.sampled_from(list(CATEGORIES))
+)
 def test_the_answer_is_accepted_and_nothing_earlier_is(
     history: list[tuple[int, str]], most: int, hours: int, kept: int, mine: str
 ) -> None:

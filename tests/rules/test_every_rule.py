@@ -1,0 +1,125 @@
+"""What every rule keeps: its answer is accepted, nothing earlier is, its sentence fills, its example comes out as told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+import cadence
+from cadence.facts import DAY, HELD, HOUR, NEVER, Wish, instant, micros
+from cadence.rules import words
+from cadence.rules.registry import RULES
+from cadence.rules.sentence import sentence
+from tests.rules.columns import asked, at, evidence, rule, view
+
+NOW = at("2026-03-27T12:00")
+RULES_TRIED = {
+    "caps": {"max": 2, "per": "3d", "reserve": {"promotion": 1}},
+    "gap": {"wait": "1mo"},
+    "cool_down": {"after": ["purchase", "reply"], "wait": "3 local days"},
+    "quiet_hours": {"from": "20:00", "to": "08:00"},
+    "silence": {"base": "12h", "factor": 2, "max": "10d", "stop_after": 6},
+    "fatigue": {"half_life": "3d", "limit": 2.5, "weights": {"promotion": 1.5}, "relief": {"click": 1}},
+    "consent": {},
+    "own_wishes": {},
+    "holds": {},
+    "evasion": {},
+}
+WISHES = st.sampled_from([Wish(), Wish(less_often=(1, "7d")), Wish(hours=((540, 720),)), Wish(days=frozenset({0, 5}))])
+
+facts = st.one_of(
+    st.fixed_dictionaries({"touch": st.sampled_from(["newsletter", "promotion", "service"])}),
+    st.fixed_dictionaries({"event": st.sampled_from(["purchase", "reply", "click"])}),
+    st.fixed_dictionaries({"opt_in": st.sampled_from(["all", "newsletter"])}),
+    st.fixed_dictionaries({"opt_out": st.sampled_from(["all", "sms", "promotion"])}),
+    st.fixed_dictionaries({"hold": st.just("audit"), "until": st.integers(1, 90).map(lambda h: NOW + h * HOUR)}),
+)
+histories = st.lists(
+    st.tuples(st.integers(0, 120), facts).map(lambda f: {"at": NOW - f[0] * 6 * HOUR, **f[1]}), max_size=12
+)
+contacts = st.fixed_dictionaries(
+    {
+        "timezones": st.lists(
+            st.sampled_from(["Europe/Stockholm", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe"]),
+            min_size=1,
+            max_size=2,
+        ),
+        "wish": WISHES,
+        "addresses": st.just({"email": "a@example.com"}),
+    }
+)
+
+
+def test_all_rules_are_tried_here() -> None:
+    assert set(RULES_TRIED) == set(RULES)
+
+
+@pytest.mark.parametrize("kind", RULES)
+@given(histories, contacts, histories, st.integers(0, 200))
+def test_the_answer_is_accepted_and_nothing_before_it_is(
+    kind: str, history: list[dict[str, Any]], contact: dict[str, Any], others: list[dict[str, Any]], hour: int
+) -> None:
+    some = rule(kind, RULES_TRIED[kind])
+    seen = view(history, now=NOW, contact=contact, circle=[({"addresses": {"email": "A@example.com"}}, others)])
+    answer = asked(some, seen)
+    assert answer >= NOW
+    if answer < HELD:
+        assert asked(some, seen, answer) == answer
+    between = NOW + hour * HOUR
+    if between < answer and kind != "consent":
+        assert asked(some, seen, between) == answer
+
+
+@pytest.mark.parametrize("kind", RULES)
+@given(st.lists(st.tuples(histories, contacts), min_size=2, max_size=4), st.sampled_from(words.LOCALES))
+def test_a_batch_is_answered_as_each_of_its_messages_alone(
+    kind: str, people: list[tuple[list[dict[str, Any]], dict[str, Any]]], locale: str
+) -> None:
+    some = rule(kind, RULES_TRIED[kind])
+    (history, contact), *others = people
+    messages = [{"category": "newsletter", "contact": i} for i in range(len(people))]
+    seen = view(history, now=NOW, contact=contact, circle=[(c, h) for h, c in others], messages=messages)
+    rows = np.arange(len(people))
+    together = RULES[kind].welcome_at(some, seen, rows, np.full(len(rows), NOW, np.int64)).tolist()
+    assert together == [asked(some, seen, row=int(r)) for r in rows]
+    for row, answer in enumerate(together):
+        if answer > NOW:
+            said = sentence(evidence(some, seen, row=row), kind, locale, "Europe/Stockholm")
+            assert "{" not in said and "None" not in said and said.endswith(".")
+
+
+@pytest.mark.parametrize("kind", RULES)
+def test_the_example_comes_out_as_told(kind: str) -> None:
+    example = YAML(typ="safe", pure=True).load(RULES[kind].EXAMPLE)
+    policy = cadence.policy_of(example["policy"])
+    for case in example["cases"]:
+        told = {
+            "contact": example["contact"],
+            "history": [],
+            **{k: v for k, v in case.items() if k not in ("name", "expect")},
+        }
+        decision = policy.decide(**told)
+        for what, expected in case["expect"].items():
+            found = getattr(decision, what)
+            if what == "until" and expected is not None:
+                assert abs(micros(found) - at(expected)) < 1_000_000, (case["name"], found)
+            else:
+                assert found == expected, (case["name"], what)
+
+
+@pytest.mark.parametrize("kind", RULES)
+def test_reaches_are_told(kind: str) -> None:
+    some = rule(kind, RULES_TRIED[kind])
+    reach = RULES[kind].touch_reach(some)
+    assert reach is None or 0 <= reach <= 400 * DAY
+    assert all(back > 0 for back in RULES[kind].event_reach(some).values())
+
+
+def test_never_and_held_lie_after_every_instant() -> None:
+    assert instant(NOW).year == 2026
+    assert NOW < HELD < NEVER

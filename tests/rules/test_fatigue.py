@@ -1,0 +1,141 @@
+"""fatigue: pressure that touches add to, answers relieve and time halves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cadence.facts import DAY, HOUR, NEVER, SECOND, key
+from cadence.rules import fatigue
+from cadence.rules.rule import Category, Filters
+from tests.rules.columns import CATEGORIES, asked, at, evidence, rule, view
+
+NOW = at("2026-03-10T12:00")
+KEYS = {"half_life": "7d", "limit": 2.5, "weights": {"promotion": 1.5, "phone": 2}, "relief": {"click": 1, "reply": 3}}
+
+
+def touches(*days_ago: float, category: str = "newsletter", **more: Any) -> list[dict[str, Any]]:
+    return [{"at": NOW - int(d * DAY), "touch": category, **more} for d in days_ago]
+
+
+def test_one_half_life_halves_it() -> None:
+    answer = asked(rule("fatigue", KEYS), view(touches(0, 0, category="promotion")))
+    assert answer == pytest.approx(NOW + 7 * DAY, abs=SECOND / 100)
+
+
+def test_at_the_limit_it_is_welcome() -> None:
+    assert asked(rule("fatigue", KEYS), view(touches(7, 7, category="promotion"))) == NOW
+
+
+def test_the_larger_of_the_categorys_and_the_channels_weight_counts() -> None:
+    some = rule("fatigue", {**KEYS, "limit": 3.4})
+    assert asked(some, view(touches(0, category="promotion"), {"channel": "phone"})) > NOW
+    assert asked(some, view(touches(0, category="promotion"), {"category": "promotion"})) == NOW
+
+
+def test_what_has_no_weight_weighs_one() -> None:
+    assert asked(rule("fatigue", {**KEYS, "limit": 2}), view(touches(0))) == NOW
+
+
+def test_an_answer_takes_its_relief_off_at_once_and_never_below_nothing() -> None:
+    history = [*touches(3), {"at": NOW - 2 * DAY, "event": "reply"}, *touches(0, 0)]
+    assert asked(rule("fatigue", {**KEYS, "limit": 3}), view(history)) == NOW
+    assert asked(rule("fatigue", {**KEYS, "limit": 2.9}), view(history)) > NOW
+
+
+def test_relief_before_the_touch_is_no_relief_for_it() -> None:
+    history = [{"at": NOW - DAY, "event": "reply"}, *touches(0.5, 0.5)]
+    assert asked(rule("fatigue", KEYS), view(history)) > NOW
+
+
+def test_a_touch_at_the_instant_of_an_answer_comes_before_it() -> None:
+    assert asked(rule("fatigue", KEYS), view([*touches(1, 1), {"at": NOW - DAY, "event": "reply"}])) == NOW
+
+
+def test_a_touch_later_than_t_weighs_whole_until_then() -> None:
+    some, seen = rule("fatigue", {**KEYS, "limit": 2}), view(touches(-1, -1))
+    assert asked(some, seen) == pytest.approx(NOW + 8 * DAY, abs=SECOND)
+    assert asked(some, view(touches(-1))) == NOW
+
+
+def test_a_message_that_outweighs_the_limit_is_never_welcome() -> None:
+    assert asked(rule("fatigue", {**KEYS, "limit": 1.2}), view(message={"category": "promotion"})) == NEVER
+
+
+def test_the_evidence_names_the_touches_still_felt() -> None:
+    push = evidence(rule("fatigue", KEYS), view(touches(0, 1, 300)))
+    assert push.touches == (2, 3)
+    assert push.detail["pressure"] == pytest.approx(1.91, abs=0.01)
+
+
+def test_a_limit_must_exceed_the_weight_of_all_it_governs() -> None:
+    keys = fatigue.Keys.model_validate({**KEYS, "limit": 1.5, "weights": {"promotion": 1.5}})
+    assert [path for path, _ in fatigue.problems(keys, CATEGORIES)] == [("limit",)]
+    only = rule("fatigue", dict(keys), filters=Filters(categories=frozenset({key("newsletter")})))
+    assert fatigue.problems(keys, CATEGORIES, only) == []
+
+
+def test_a_weight_of_nothing_known_is_a_problem() -> None:
+    keys = fatigue.Keys.model_validate({**KEYS, "weights": {"promotions": 1}})
+    assert [path for path, _ in fatigue.problems(keys, CATEGORIES)] == [("weights", "promotions")]
+
+
+def test_old_names_of_a_category_weigh_the_same() -> None:
+    categories = {"promotion": Category("promotion", was=("offers",))}
+    history = touches(0, category="offers")
+    seen = view(history, {"category": "promotion"}, categories=categories, renamed={"offers": "promotion"})
+    assert asked(rule("fatigue", {**KEYS, "limit": 2.9}), seen) > NOW
+
+
+@pytest.mark.parametrize("keys", [{"limit": 0}, {"half_life": "1mo"}, {"relief": {"clic": 1}}, {"weights": {"a": -1}}])
+def test_what_makes_no_sense_is_an_error(keys: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="limit|half_life|relief|weights"):
+        fatigue.Keys.model_validate({**KEYS, **keys})
+
+
+# A slow reading of language.md: step by step through what happened.
+
+steps = st.lists(
+    st.tuples(st.integers(-4, 60), st.sampled_from(["newsletter", "promotion", "click", "reply"])), max_size=14
+)
+
+
+def pressure(history: list[tuple[int, str]], t: int) -> float:
+    changes = []
+    for hours, what in history:
+        if what in KEYS["relief"]:
+            if hours >= 0:
+                changes.append((NOW - hours * 6 * HOUR, 1, -float(KEYS["relief"][what])))
+        else:
+            changes.append((min(NOW - hours * 6 * HOUR, t), 0, float(KEYS["weights"].get(what, 1))))
+    level, since = 0.0, 0
+    for when, _, change in sorted(changes):
+        level = max(0.0, level * 0.5 ** ((when - since) / (7 * DAY)) + change)
+        since = when
+    return level * 0.5 ** ((t - since) / (7 * DAY))
+
+
+@given(steps, st.sampled_from([1.6, 2.5, 4.0]), st.sampled_from(["newsletter", "promotion"]))
+def test_the_answer_is_accepted_and_nothing_earlier_is(history: list[tuple[int, str]], limit: float, mine: str) -> None:
+    facts = [
+        {"at": NOW - h * 6 * HOUR, ("event" if w in KEYS["relief"] else "touch"): w}
+        for h, w in history
+        if h >= 0 or w not in KEYS["relief"]
+    ]
+    answer = asked(rule("fatigue", {**KEYS, "limit": limit}), view(facts, {"category": mine}))
+    weight = KEYS["weights"].get(mine, 1)
+    assert pressure(history, answer) + weight <= limit + 2e-9
+    tried = [NOW, *(at_ for h, _ in history if (at_ := NOW - h * 6 * HOUR) >= NOW), answer - SECOND]
+    assert all(pressure(history, t) + weight > limit for t in tried if NOW <= t < answer)
+
+
+@given(steps, st.sampled_from([1.6, 2.5]))
+def test_asked_again_at_its_answer_it_accepts(history: list[tuple[int, str]], limit: float) -> None:
+    facts = [{"at": NOW - abs(h) * 6 * HOUR, ("event" if w in KEYS["relief"] else "touch"): w} for h, w in history]
+    some, seen = rule("fatigue", {**KEYS, "limit": limit}), view(facts)
+    answer = asked(some, seen)
+    assert asked(some, seen, answer) == answer
+    assert answer == NOW or asked(some, seen, answer - 1) == answer

@@ -1,0 +1,102 @@
+"""own_wishes: a pause, a cap of their own, and hours and days in all of their zones."""
+
+from __future__ import annotations
+
+import pytest
+
+from cadence.facts import DAY, HOUR, NEVER, Wish, instant
+from cadence.rules.own_wishes import wish_reach
+from tests.rules.columns import asked, at, evidence, rule, view
+
+NOW = at("2026-03-10T12:00")
+MORNING = Wish(hours=((9 * 60, 12 * 60),))
+WISHES = rule("own_wishes")
+
+
+def test_without_a_wish_it_is_welcome() -> None:
+    assert asked(WISHES, view()) == NOW
+
+
+def test_a_pause_is_over_at_its_end() -> None:
+    seen = view(contact={"snooze": NOW + DAY})
+    assert [asked(WISHES, seen), asked(WISHES, seen, NOW + DAY)] == [NOW + DAY, NOW + DAY]
+
+
+def test_their_cap_counts_all_counted_touches() -> None:
+    history = [{"at": NOW - 20 * DAY, "touch": "promotion"}, {"at": NOW - DAY, "touch": "service"}]
+    assert asked(WISHES, view(history, contact={"wish": Wish(less_often=(1, "30d"))})) == NOW + 10 * DAY
+
+
+def test_their_cap_counts_their_own_touches_only() -> None:
+    contact = {"wish": Wish(less_often=(1, "30d")), "addresses": {"email": "a@example.com"}}
+    other = (
+        {"addresses": {"email": "a@example.com"}},
+        [{"at": NOW - DAY, "touch": "newsletter", "address": "a@example.com"}],
+    )
+    assert asked(WISHES, view(contact=contact, circle=[other])) == NOW
+
+
+def test_their_cap_may_have_any_window() -> None:
+    history = [{"at": NOW - DAY, "touch": "promotion"}]
+    answers = [
+        asked(WISHES, view(history, contact={"wish": Wish(less_often=(1, window))}))
+        for window in ("calendar month", "ever")
+    ]
+    assert answers == [at("2026-04-01T00:00"), NEVER]
+
+
+def test_hours_are_half_open() -> None:
+    seen = view(contact={"wish": MORNING, "timezone": "Europe/Stockholm"})
+    assert asked(WISHES, seen, "2026-03-10T09:00+01:00") == at("2026-03-10T09:00+01:00")
+    assert asked(WISHES, seen, "2026-03-10T12:00+01:00") == at("2026-03-11T09:00+01:00")
+
+
+def test_days_are_those_of_the_local_date() -> None:
+    seen = view(contact={"wish": Wish(days=frozenset({0})), "timezone": "Asia/Kathmandu"})
+    assert asked(WISHES, seen, "2026-03-10T12:00") == at("2026-03-16T00:00+05:45")
+
+
+def test_hours_must_suit_each_of_the_zones() -> None:
+    contact = {"wish": Wish(hours=((9 * 60, 17 * 60),)), "timezones": ["Europe/Stockholm", "America/New_York"]}
+    assert asked(WISHES, view(contact=contact), "2026-03-03T09:00+01:00") == at("2026-03-03T09:00-05:00")
+
+
+def test_hours_that_never_meet_are_never() -> None:
+    contact = {"wish": MORNING, "timezones": ["Asia/Tokyo", "UTC"]}
+    assert asked(WISHES, view(contact=contact)) == NEVER
+
+
+def test_hours_are_looked_for_after_the_pause() -> None:
+    seen = view(contact={"wish": MORNING, "snooze": "2026-03-12T13:00"})
+    assert instant(asked(WISHES, seen)).isoformat() == "2026-03-13T09:00:00+00:00"
+
+
+def test_wishes_of_several_contacts_do_not_mix() -> None:
+    contact = {"wish": MORNING}
+    others = [
+        ({"wish": Wish(less_often=(1, "7d"))}, [{"at": NOW - HOUR, "touch": "newsletter"}]),
+        ({"wish": MORNING}, []),
+    ]
+    seen = view(contact=contact, circle=others, messages=[{"category": "newsletter", "contact": i} for i in (0, 1, 2)])
+    morning = at("2026-03-11T09:00")
+    assert [asked(WISHES, seen, row=i) for i in (0, 1, 2)] == [morning, NOW - HOUR + 7 * DAY, morning]
+
+
+@pytest.mark.parametrize(
+    ("contact", "why"),
+    [
+        ({"snooze": NOW + DAY}, "snooze"),
+        ({"wish": Wish(less_often=(1, "7d"))}, "less_often"),
+        ({"wish": MORNING}, "hours"),
+        ({"wish": MORNING, "timezones": ["Asia/Tokyo", "UTC"]}, "never"),
+    ],
+)
+def test_the_evidence_says_which_wish(contact: dict[str, object], why: str) -> None:
+    history = [{"at": NOW - HOUR, "touch": "newsletter"}]
+    assert evidence(WISHES, view(history, contact=contact)).detail["why"] == why
+
+
+def test_how_far_back_wishes_look_is_known() -> None:
+    assert wish_reach([Wish(), Wish(less_often=(1, "7d")), Wish(less_often=(2, "30d"))]) == 30 * DAY
+    assert wish_reach([Wish(less_often=(1, "ever"))]) is None
+    assert wish_reach([MORNING]) == 0

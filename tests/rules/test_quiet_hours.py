@@ -1,0 +1,121 @@
+"""quiet_hours: nights, weekends and holidays in the contact's own time, in each of the possible zones."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cadence.facts import HOUR, MINUTE, NEVER, instant
+from cadence.rules import quiet_hours
+from tests.rules.columns import asked, at, evidence, rule, view
+
+NIGHT = {"from": "20:00", "to": "08:00"}
+STOCKHOLM = {"timezone": "Europe/Stockholm", "country": "SE"}
+
+
+def test_at_from_it_is_quiet_and_at_to_it_is_not() -> None:
+    night, seen = rule("quiet_hours", NIGHT), view(contact=STOCKHOLM)
+    assert asked(night, seen, "2026-03-10T20:00+01:00") == at("2026-03-11T08:00+01:00")
+    assert asked(night, seen, "2026-03-10T08:00+01:00") == at("2026-03-10T08:00+01:00")
+
+
+def test_a_night_of_spring_ends_by_the_new_clock() -> None:
+    answer = asked(rule("quiet_hours", NIGHT), view(contact=STOCKHOLM), "2026-03-28T23:00+01:00")
+    assert answer == at("2026-03-29T08:00+02:00")
+
+
+def test_two_quiet_days_are_one_stretch() -> None:
+    weekend = rule("quiet_hours", {"days": ["sat", "sun"]})
+    assert asked(weekend, view(contact=STOCKHOLM), "2026-03-07T12:00+01:00") == at("2026-03-09T00:00+01:00")
+
+
+def test_days_means_the_date_on_which_it_begins() -> None:
+    some, seen = rule("quiet_hours", {**NIGHT, "days": ["sat"]}), view(contact=STOCKHOLM)
+    assert asked(some, seen, "2026-03-08T02:00+01:00") == at("2026-03-08T08:00+01:00")
+    assert asked(some, seen, "2026-03-07T02:00+01:00") == at("2026-03-07T02:00+01:00")
+
+
+def test_a_holiday_is_quiet_where_the_contact_lives() -> None:
+    some = rule("quiet_hours", {"holidays": True})
+    christmas = "2026-12-25T12:00+01:00"
+    assert asked(some, view(contact=STOCKHOLM), christmas) == at("2026-12-27T00:00+01:00")
+    assert asked(some, view(contact={**STOCKHOLM, "country": "JP"}), christmas) == at(christmas)
+
+
+def test_days_and_holidays_must_both_hold() -> None:
+    some = rule("quiet_hours", {"days": ["sat"], "holidays": True})
+    seen = view(contact=STOCKHOLM)
+    assert asked(some, seen, "2026-12-25T12:00+01:00") == at("2026-12-25T12:00+01:00")
+    assert asked(some, seen, "2026-12-26T12:00+01:00") == at("2026-12-27T00:00+01:00")
+
+
+def test_with_several_possible_zones_quiet_in_any_counts() -> None:
+    seen = view(contact={"timezones": ["America/New_York", "America/Los_Angeles"]})
+    assert asked(rule("quiet_hours", NIGHT), seen, "2026-01-10T19:00-05:00") == at("2026-01-10T19:00-05:00")
+    assert asked(rule("quiet_hours", NIGHT), seen, "2026-01-10T21:00-05:00") == at("2026-01-11T08:00-08:00")
+
+
+def test_where_the_nights_of_two_zones_leave_no_gap_it_looks_beyond_five_years() -> None:
+    seen = view(contact={"timezones": ["Etc/GMT-12", "UTC"]})
+    t = at("2026-01-10T12:00")
+    assert asked(rule("quiet_hours", NIGHT), seen, t) > t + 5 * 365 * 24 * HOUR
+
+
+def test_the_evidence_names_the_zone_where_it_is_quiet() -> None:
+    seen = view(contact={"timezones": ["America/New_York", "America/Los_Angeles"]})
+    push = evidence(rule("quiet_hours", NIGHT), seen, "2026-01-11T09:00-05:00")
+    assert (push.detail["where"], push.detail["from"]) == ("America/Los_Angeles", "20:00")
+
+
+@pytest.mark.parametrize(
+    "keys", [{"from": "08:00", "to": "08:00"}, {"from": "8", "to": "09:00"}, {"from": "08:00"}, {"days": ["sa"]}]
+)
+def test_what_makes_no_sense_is_an_error(keys: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="from|to|day"):
+        quiet_hours.Keys.model_validate(keys)
+
+
+def test_quiet_at_all_times_is_a_problem() -> None:
+    assert quiet_hours.problems(quiet_hours.Keys.model_validate({"all_day": True}), {})
+    assert asked(rule("quiet_hours", {"all_day": True}), view()) == NEVER
+
+
+def is_quiet(t: datetime, zone: ZoneInfo, starts: int, ends: int, days: list[int]) -> bool:
+    """Minute by minute arithmetic on the wall; right away from changes of the clock."""
+    local = t.astimezone(zone)
+    minute = local.hour * 60 + local.minute
+    if starts < ends:
+        return starts <= minute < ends and local.weekday() in days
+    return (minute >= starts and local.weekday() in days) or (
+        minute < ends and (local - timedelta(days=1)).weekday() in days
+    )
+
+
+HALVES = st.integers(0, 47).map(lambda h: h * 30)
+ZONES = st.sampled_from(["Asia/Kathmandu", "Asia/Tokyo", "America/Phoenix", "UTC"])
+
+
+@given(
+    HALVES, HALVES, st.sets(st.integers(0, 6), min_size=1, max_size=6), st.lists(ZONES, min_size=1, max_size=2), HALVES
+)
+def test_the_answer_is_the_first_quarter_of_an_hour_that_is_quiet_nowhere(
+    starts: int, ends: int, days: set[int], zones: list[str], minute: int
+) -> None:
+    if starts == ends:
+        return
+    names = [("mon", "tue", "wed", "thu", "fri", "sat", "sun")[d] for d in sorted(days)]
+    keys = {"from": f"{starts // 60:02}:{starts % 60:02}", "to": f"{ends // 60:02}:{ends % 60:02}", "days": names}
+    t = at("2026-06-10T00:00") + minute * MINUTE
+    answer = asked(rule("quiet_hours", keys), view(contact={"timezones": zones}), t)
+    tried = instant(t)
+    while any(is_quiet(tried, ZoneInfo(z), starts, ends, sorted(days)) for z in zones):
+        tried += timedelta(minutes=15)
+        if tried > datetime(2026, 8, 1, tzinfo=UTC):
+            assert answer > at("2026-08-01T00:00")
+            return
+    assert answer == at(tried)

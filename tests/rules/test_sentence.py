@@ -1,0 +1,86 @@
+"""Sentences: every answer of every rule is said in every language, with nothing left unfilled."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from cadence.facts import HELD, NEVER, Push
+from cadence.rules import words
+from cadence.rules.registry import RULES
+from cadence.rules.sentence import instant_text, sentence, span_text
+from tests.rules.columns import at, evidence, rule, view
+
+AT = at("2026-03-09T11:00")
+
+
+def fields(template: str) -> list[str]:
+    return sorted(re.findall(r"\{(\w+)\}", template))
+
+
+@pytest.mark.parametrize("kind", RULES)
+def test_each_rule_says_the_same_things_in_all_languages(kind: str) -> None:
+    said = RULES[kind].SENTENCES
+    shapes = [{why: fields(text) for why, text in said[locale].items()} for locale in words.LOCALES]
+    assert all(shape == shapes[0] for shape in shapes)
+
+
+@pytest.mark.parametrize("locale", words.LOCALES)
+@pytest.mark.parametrize(
+    "table", ["WEEKDAYS", "MONTHS", "DATES", "PLURAL", "UNITS", "PERIODS", "CHANNELS", "EVENTS", "HOLDS"]
+)
+def test_each_table_of_words_has_each_language(table: str, locale: str) -> None:
+    assert locale in getattr(words, table)
+
+
+@pytest.mark.parametrize(
+    ("locale", "text"),
+    [
+        ("en", "Mon 9 March 2026 12:00"),
+        ("sv-SE", "mån 9 mars 2026 12:00"),
+        ("no", "man 9. mars 2026 12:00"),
+        ("uk", "пн 9 березня 2026 12:00"),
+        ("fi", "Mon 9 March 2026 12:00"),
+    ],
+)
+def test_an_instant_is_told_in_the_contacts_zone(locale: str, text: str) -> None:
+    assert instant_text(AT, locale, "Europe/Stockholm") == text
+
+
+def test_no_sentence_names_a_minute_too_early() -> None:
+    assert instant_text(AT + 1, "en", "Europe/Stockholm") == "Mon 9 March 2026 12:01"
+
+
+@pytest.mark.parametrize(
+    ("text", "locale", "said"),
+    [
+        ("7d", "en", "7 days"),
+        ("1h", "sv", "1 timme"),
+        ("2w", "nb", "2 uker"),
+        ("24h", "uk", "24 години"),
+        ("11d", "uk", "11 днів"),
+        ("7 local days", "en", "7 local days"),
+        ("1 local day", "uk", "1 місцевий день"),
+        ("calendar month", "sv", "en kalendermånad"),
+    ],
+)
+def test_spans_are_said_in_words(text: str, locale: str, said: str) -> None:
+    assert span_text(text, locale) == said
+
+
+def test_a_cap_says_how_many_are_allowed_and_when_the_next_is_welcome() -> None:
+    seen = view([{"at": AT, "touch": "newsletter"}])
+    push = evidence(rule("caps", {"max": 1, "per": "7d"}), seen)
+    assert sentence(push, "caps", "en", "Europe/Stockholm") == (
+        "Messages in 7 days: 1, and this policy allows 1. The next one is welcome from Mon 16 March 2026 12:00, "
+        "when the one of Mon 9 March 2026 12:00 no longer counts."
+    )
+
+
+@pytest.mark.parametrize(
+    ("welcome_at", "said"),
+    [(AT, "Welcome from Mon 9 March 2026 11:00."), (HELD, "Not yet welcome"), (NEVER, "will not become welcome")],
+)
+def test_a_kind_without_sentences_is_told_plainly(welcome_at: int, said: str) -> None:
+    assert said in sentence(Push("lookahead", "lookahead", welcome_at), "lookahead", "en", "UTC")
