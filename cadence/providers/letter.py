@@ -26,9 +26,9 @@ class Letter:
     brackets. `at` is the instant of the hand-over's decision, int64 microseconds since 1970 UTC, and becomes the
     Date. `list_unsubscribe` holds bare URIs (`mailto:...`, `https://...`), `list_unsubscribe_post` says that the
     https one takes RFC 8058's one-click POST. `headers` are further (name, value) pairs. At least one of `html`
-    and `text` is given. `mime` is the whole mail as bytes, lines ended by CRLF; `to_wire` and `sender_wire` are the
-    addresses as they go over the wire (domain in ASCII), and `needs_utf8` says that one of them or of the headers
-    has a mailbox name outside ASCII, so that the way there must speak SMTPUTF8 (RFC 6531).
+    and `text` is given. `mime` is the whole mail as bytes, lines ended by CRLF; `to_wire`, `sender_wire` and
+    `reply_to_wire` are the addresses as they go over the wire (domain in ASCII), and `needs_utf8` says that one of
+    them has a mailbox name outside ASCII, so that the way there must speak SMTPUTF8 (RFC 6531).
     """
 
     message_id: int
@@ -50,5 +50,6 @@ class Letter:
     locale: str | None = None
     to_wire: str = field(default="", repr=False)
     sender_wire: str = ""
+    reply_to_wire: str = ""
     needs_utf8: bool = False
     mime: bytes = field(default=b"", repr=False)

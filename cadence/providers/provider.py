@@ -94,7 +94,10 @@ class Provider(Protocol):
         """
 
     def settle(self, message_ids: Sequence[int]) -> dict[int, bool]:
-        """Say of each message in doubt whether the provider has it. Raises `CannotSend` where it lacks SETTLE."""
+        """Say of messages in doubt whether the provider has them; one that can't be told just now is left out.
+
+        Raises `CannotSend` where it lacks SETTLE.
+        """
 
     def close(self) -> None:
         """Let go of connections. Sending after that raises `CannotSend`."""

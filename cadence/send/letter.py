@@ -77,6 +77,7 @@ def compose(
         locale=envelope.locale,
         to_wire=to_wire,
         sender_wire=sender_wire,
+        reply_to_wire=reply_wire,
         needs_utf8=not (to_wire + sender_wire + reply_wire).isascii(),
     )
     return replace(letter, mime=mime_of(letter))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from jinja2 import BaseLoader, Environment, StrictUndefined, Template, TemplateError, TemplateNotFound, Undefined
+from jinja2 import BaseLoader, Environment, StrictUndefined, Template, TemplateError, TemplateNotFound
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from cadence.send.plain import plain_text
@@ -26,7 +26,9 @@ class Missing(StrictUndefined):
     """A variable that isn't there: an error wherever it is used, but `{% if first_name %}` may ask for it."""
 
     __slots__ = ()
-    __bool__ = Undefined.__bool__
+
+    def __bool__(self) -> bool:  # type: ignore[override]  # strict as it is elsewhere, its stubs say it never returns
+        return False
 
 
 class TemplateRefused(ValueError):

@@ -177,7 +177,8 @@ def _guarded(tree: nodes.Template) -> frozenset[tuple[str, int]]:
             found.add((inner.name, inner.lineno))
         elif isinstance(inner, nodes.Getattr) and isinstance(inner.node, nodes.Name):
             found.add((f"{inner.node.name}.{inner.attr}", inner.lineno))
-    for asked in tree.find_all((nodes.If, nodes.CondExpr)):
+    asking: list[nodes.If | nodes.CondExpr] = [*tree.find_all(nodes.If), *tree.find_all(nodes.CondExpr)]
+    for asked in asking:
         wondered = {name for name, _ in _mentioned(asked.test)}
         found |= {(name, line) for name, line in _mentioned(asked) if name in wondered}
     return frozenset(found)

@@ -51,11 +51,11 @@ class Maildir:
         return hand_over(letters, self.capabilities.max_batch, self._deliver)
 
     def settle(self, message_ids: Sequence[int]) -> dict[int, bool]:
-        """Which of the messages lie in the maildir. Raises `CannotSend` if it can't be read: then nothing is known."""
+        """Which of the messages lie in the maildir; none of them is answered for while it can't be read."""
         try:
             return self._found(message_ids)
-        except OSError as error:
-            raise CannotSend(f"the maildir {self._path} can't be read: {_reason(error)}") from None
+        except OSError:
+            return {}
 
     def close(self) -> None:
         """Nothing is held open; sending is over all the same."""
@@ -114,21 +114,27 @@ class Maildir:
             yield Receipt(letter.message_id, outcome, f"{letter.message_id}{_SUFFIX}", detail)
 
     def _found(self, message_ids: Sequence[int]) -> dict[int, bool]:
-        """Which messages are in `new`, or in `cur` under whatever flags a reader gave them."""
+        """Which messages are in `new`, or in `cur` under whatever flags a reader gave them.
+
+        Raises `OSError` where one of the two can't be looked into: an absent folder is no proof of an absent mail.
+        """
         wanted = {f"{message_id}{_SUFFIX}": message_id for message_id in message_ids}
-        found = {message_id: (self._path / "new" / name).exists() for name, message_id in wanted.items()}
-        if all(found.values()) or not (self._path / "cur").is_dir():
-            return found
+        found = {message_id: self._is_new(name) for name, message_id in wanted.items()}
         with os.scandir(self._path / "cur") as entries:
             for entry in entries:
                 message_id = wanted.get(entry.name.partition(":")[0])
                 if message_id is not None:
                     found[message_id] = True
-        # a reader may have moved a mail from new to cur between the two looks: so look at new once more
-        return {
-            message_id: there or (self._path / "new" / f"{message_id}{_SUFFIX}").exists()
-            for message_id, there in found.items()
-        }
+        # a reader may have moved a mail back from cur to new between the two looks
+        return {message_id: found[message_id] or self._is_new(name) for name, message_id in wanted.items()}
+
+    def _is_new(self, name: str) -> bool:
+        try:
+            (self._path / "new" / name).lstat()
+        except FileNotFoundError:
+            (self._path / "new").stat()
+            return False
+        return True
 
 
 def _sync(folder: Path) -> None:

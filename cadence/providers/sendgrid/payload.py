@@ -33,7 +33,7 @@ def body_of(letter: Letter) -> dict[str, Any]:
     mail.from_email = _who(From, letter.sender_wire, letter.sender)
     mail.add_to(_who(To, letter.to_wire, letter.to))
     if letter.reply_to is not None:
-        mail.reply_to = _who(ReplyTo, letter.reply_to.address, letter.reply_to)
+        mail.reply_to = _who(ReplyTo, letter.reply_to_wire, letter.reply_to)
     mail.subject = letter.subject
     if letter.text is not None:
         mail.add_content(Content("text/plain", letter.text))

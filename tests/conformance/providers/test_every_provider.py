@@ -202,10 +202,11 @@ def test_who_can_settle_tells_which_it_has(opened: Any, letter: Make) -> None:
     assert provider.settle([1, 2, 3]) == {1: True, 2: True, 3: False}
 
 
-def test_who_cannot_settle_says_so(opened: Any) -> None:
+def test_who_cannot_settle_says_so(opened: Any, letter: Make) -> None:
     provider = opened("accept")
     if Ability.SETTLE in provider.capabilities.cannot:
         with pytest.raises(CannotSend):
             provider.settle([1])
     else:
+        provider.send([letter(1)])
         assert provider.settle([]) == {}

@@ -18,6 +18,7 @@ KNOWN = frozenset(
         *("mail_settings", "tracking_settings"),
     ]
 )
+ORDER = {"text/plain": 0, "text/x-amp-html": 1, "text/html": 2}
 RESERVED = frozenset(
     [
         *("x-sg-id", "x-sg-eid", "received", "dkim-signature", "content-type", "content-transfer-encoding"),
@@ -50,8 +51,8 @@ def problems_of(body: Any) -> list[dict[str, str | None]]:
     if not content and not body.get("template_id"):
         found.append(("content", "the content is required"))
     kinds = [part.get("type") for part in content]
-    if sorted(kinds, key=lambda kind: {"text/plain": 0, "text/html": 1}.get(kind, 2)) != kinds:
-        found.append(("content", "must be text/plain, text/html, others"))
+    if sorted(kinds, key=lambda kind: ORDER.get(kind, 3)) != kinds:
+        found.append(("content", "must be text/plain, text/x-amp-html, text/html, others"))
     found += [
         ("content", "the value must be a string at least one character") for part in content if not part.get("value")
     ]
