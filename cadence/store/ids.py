@@ -88,3 +88,8 @@ def spread_of(ids: Ints, width: int) -> Ints:
     if width <= 0:
         return np.zeros(len(ids), np.int64)
     return shards_of(np.asarray(ids, np.int64) ^ np.int64(0x5BD1E995), width)
+
+
+def made_before(id_: int, milliseconds: int) -> int:
+    """An id that is smaller than all made later than so many milliseconds before this one, as clocks of processes agree."""
+    return max(0, id_ - (milliseconds << (_TAG_BITS + _COUNTER_BITS)))

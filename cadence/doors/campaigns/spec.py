@@ -209,6 +209,10 @@ class Spec(Part):
     def _has_audience(self) -> Spec:
         if self.audience is None and self.schedule.trigger is None:
             raise ValueError("needs the key 'audience'; audience: {where: {}} is everyone")
+        if self.at_most.per_run is not None and self.schedule.trigger is not None:
+            raise ValueError("at_most: per_run goes with cron or at; what an event triggers has no runs, give per_day")
+        if self.audience is not None and self.audience.file is not None and self.schedule.trigger is not None:
+            raise ValueError("audience: file goes with cron or at, not with trigger")
         return self
 
     @property

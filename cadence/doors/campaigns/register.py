@@ -1,0 +1,137 @@
+"""Campaigns' files and what the store has of them: which are new, which changed, which run. And states changed by hand.
+
+The state in a file is taken when the campaign is new, and when that line changes; otherwise the one on record stands.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from cadence.doors.campaigns.campaign import Campaign
+from cadence.doors.campaigns.spec import State
+from cadence.store import campaigns as stored
+from cadence.store.ask import ask_campaign
+from cadence.store.campaigns import Run
+from cadence.store.engine import Store
+
+
+class CampaignRefused(ValueError):
+    """A state can't be changed so; says why and what can be done."""
+
+
+def register(conn: Connection, campaigns: Sequence[Campaign], now: int) -> list[Campaign]:
+    """Takes campaigns as their files say into the store, and returns those that run."""
+    known = stored.campaigns_of(conn)
+    running: list[Campaign] = []
+    for campaign in campaigns:
+        before = known.get(campaign.name)
+        if before is None:
+            stored.add_campaign(conn, campaign.name, campaign.hash, campaign.written, campaign.first_state, now)
+            state: str = campaign.first_state
+        else:
+            state = before.state
+            if before.hash != campaign.hash:
+                state = _changed(conn, campaign, json.loads(before.content), state, now)
+        if state == "running":
+            running.append(campaign)
+    return running
+
+
+def _changed(conn: Connection, campaign: Campaign, before: dict[str, Any], state: str, now: int) -> str:
+    """Takes what changed in a campaign's file; returns its state from now on."""
+    said = json.loads(campaign.written)
+    stored.save_campaign(conn, campaign.name, campaign.hash, campaign.written)
+    if said.get("schedule") != before.get("schedule"):
+        stored.forget_next(conn, campaign.name)
+    if said.get("still_if") != before.get("still_if"):
+        ask_campaign(conn, campaign.name, now, "campaign changed")
+    if said.get("state") != before.get("state") and campaign.first_state != state:
+        _set(conn, campaign.name, campaign.first_state, now, "file", "its file says so")
+        return campaign.first_state
+    return state
+
+
+def pause(store: Store, name: str, now: int, by: str, reason: str | None = None) -> str:
+    """Its messages wait, and no run begins. Returns the state before. Raises `CampaignRefused` where that can't be."""
+    return _by_hand(store, name, "paused", ("running", "draft"), now, by, reason)
+
+
+def resume(store: Store, name: str, now: int, by: str, reason: str | None = None) -> str:
+    """It runs (again): what waits is asked, and its schedule goes on from now; what came due meanwhile isn't caught
+    up."""
+    return _by_hand(store, name, "running", ("paused", "draft"), now, by, reason)
+
+
+def end(store: Store, name: str, now: int, by: str, reason: str | None = None) -> str:
+    """Its waiting messages end as withdrawn, and it never runs again."""
+    return _by_hand(store, name, "ended", ("running", "paused", "draft"), now, by, reason)
+
+
+def _by_hand(
+    store: Store, name: str, state: State, sources: Sequence[str], now: int, by: str, reason: str | None
+) -> str:
+    with store.write() as conn:
+        known = stored.campaigns_of(conn)
+        if name not in known:
+            from cadence.policy.finding import nearest
+
+            near = nearest(name, known)
+            raise CampaignRefused(f"there is no campaign {name!r}" + (f"; did you mean {near!r}?" if near else ""))
+        before = known[name].state
+        if before not in sources:
+            raise CampaignRefused(f"campaign {name!r} is {before}; to be {state} it has to be {' or '.join(sources)}")
+        _set(conn, name, state, now, by, reason)
+    return before
+
+
+def _set(conn: Connection, name: str, state: State, now: int, by: str, reason: str | None) -> None:
+    stored.change_state(conn, name, state, now, by, reason)
+    if state == "running":
+        stored.forget_next(conn, name)
+    ask_campaign(conn, name, now, f"campaign {state}")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One campaign as a list shows it."""
+
+    name: str
+    state: str
+    state_at: int
+    category: str
+    schedule: str
+    """As its file says it."""
+    next_due: int | None
+    """The earliest of its zones; None where it doesn't run or is never due again."""
+    runs: tuple[Run, ...]
+    """The latest ones, newest first."""
+    planned: int
+    """Messages of those."""
+
+
+def listed(store: Store, most_runs: int = 20) -> list[Listed]:
+    """All campaigns ever seen, by name, with their state, next due instant and latest runs."""
+    with store.read() as conn:
+        return [_listed(conn, one, most_runs) for _, one in sorted(stored.campaigns_of(conn).items())]
+
+
+def _listed(conn: Connection, one: stored.Stored, most_runs: int) -> Listed:
+    said = json.loads(one.content)
+    due = [at for zone, at in stored.next_due(conn, one.name).items() if zone and at is not None]
+    runs = stored.runs_of(conn, one.name, most_runs)
+    schedule = ", ".join(f"{k} {v}" for k, v in said.get("schedule", {}).items())
+    return Listed(
+        name=one.name,
+        state=one.state,
+        state_at=one.state_at,
+        category=str(said.get("category", "")),
+        schedule=schedule,
+        next_due=min(due, default=None) if one.state == "running" else None,
+        runs=tuple(runs),
+        planned=sum(run.planned for run in runs),
+    )

@@ -1,0 +1,132 @@
+"""Campaigns that an event triggers: a message to whom it happened, due when the wait is over.
+
+It is queued as soon as the event is known, and known by campaign and event, so that an event looked at twice triggers
+once. Events whose wait was over before the campaign ran, or so long ago that the message would have expired, trigger
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy.engine import Connection
+
+from cadence.calendar import add, local_day, subtract, zone_index
+from cadence.doors.campaigns.audience import chosen, zone_of
+from cadence.doors.campaigns.campaign import Campaign
+from cadence.doors.campaigns.wording import SOURCE, key_after, message_after
+from cadence.facts import DAY, NEVER, EventKind
+from cadence.policy.policy import Policy
+from cadence.queue.accept import accept
+from cadence.store import campaigns as stored
+from cadence.store.audience import Happening, happened, newest_event
+from cadence.store.engine import Store
+from cadence.store.ids import made_before
+from cadence.store.known import look_up
+
+SLOT = "trigger"
+OPEN = "open"
+"""The state of the one run that such a campaign has."""
+AT_ONCE = 5_000
+"""Events looked at in one call."""
+OVERLAP_MS = 120_000
+"""How far back events are looked at again: one that took its number before another may be written after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far such a campaign has looked, and how many it queued on its latest day (for `at_most`)."""
+
+    after: int
+    """Events with ids up to this have been looked at."""
+    day: int
+    """Days since 1970, in the policy's zone."""
+    queued: int
+
+    @classmethod
+    def read(cls, cursor: str | None) -> Place:
+        """Out of a run's cursor."""
+        after, day, queued = (int(part) for part in cursor.split(":")) if cursor else (0, 0, 0)
+        return cls(after, day, queued)
+
+    def written(self) -> str:
+        """As a run's cursor."""
+        return f"{self.after}:{self.day}:{self.queued}"
+
+
+def queue_triggered(store: Store, policy: Policy, campaign: Campaign, now: int) -> int:
+    """Queues the messages for events recorded since the last call; returns how many."""
+    kind = EventKind[str(campaign.spec.schedule.trigger).upper()]
+    with store.read() as conn:
+        run = next((r for r in stored.runs_of(conn, campaign.name) if r.slot == SLOT), None)
+        place = Place.read(run.cursor if run is not None else None)
+        newest = newest_event(conn)
+        found = happened(conn, kind, _since(conn, policy, campaign, now), place.after, AT_ONCE)
+        new = _unknown(conn, campaign, found)
+    upto = found[-1].event if len(found) == AT_ONCE else made_before(newest, OVERLAP_MS)
+    if run is not None and not new and upto <= place.after:
+        return 0
+    with store.write() as conn:
+        if run is None:
+            stored.add_run(conn, campaign.name, (), now, SLOT, OPEN, now)
+            run = next(r for r in stored.runs_of(conn, campaign.name) if r.slot == SLOT)
+        today = _today(policy, now)
+        before = place.queued if place.day == today else 0
+        accepted = _queue(conn, policy, campaign, run.id, new, before, now)
+        place = Place(max(upto, place.after), today, before + accepted)
+        stored.advance_run(conn, run.id, place.written(), run.planned + accepted, run.skipped, None)
+    return accepted
+
+
+def _today(policy: Policy, now: int) -> int:
+    return int(local_day(now, zone_index(policy.defaults.timezone)))
+
+
+def _since(conn: Connection, policy: Policy, campaign: Campaign, now: int) -> int:
+    """The earliest instant of an event whose message could still go: a day on the safe side, each is looked at by
+    itself."""
+    zone = zone_index(policy.defaults.timezone)
+    lasting = campaign.spec.expires or policy.defaults.expires
+    started = stored.campaigns_of(conn)[campaign.name].state_at
+    earliest = max(int(subtract(now, lasting, zone)), started)
+    wait = campaign.spec.schedule.wait
+    return (earliest if wait is None else int(subtract(earliest, wait, zone))) - DAY
+
+
+def _unknown(conn: Connection, campaign: Campaign, found: Sequence[Happening]) -> list[Happening]:
+    """Those that haven't triggered a message yet."""
+    keys = {f"{SOURCE}:{key_after(campaign, h)}": h for h in found}
+    known = look_up(conn, "caller_key", list(keys))
+    return [happening for key, happening in keys.items() if key not in known]
+
+
+def _queue(
+    conn: Connection, policy: Policy, campaign: Campaign, run: int, found: Sequence[Happening], queued: int, now: int
+) -> int:
+    started = stored.campaigns_of(conn)[campaign.name].state_at
+    room = campaign.spec.at_most.per_day
+    members = list({h.member.id: h.member for h in found}.values())
+    going = {m.id for m in chosen(conn, policy, campaign.audience, (), members, now)}
+    messages = []
+    for happening in found:
+        due_at, expires_at = _times(policy, campaign, happening)
+        if happening.member.id in going and due_at >= started and expires_at > now:
+            messages.append(message_after(campaign, run, happening, due_at, expires_at))
+    if room is not None:
+        messages = messages[: max(0, room - queued)]
+    done = accept(conn, policy, messages, now)
+    return len(messages) - len(done.repeated) - len(done.errors)
+
+
+def _times(policy: Policy, campaign: Campaign, happening: Happening) -> tuple[int, int]:
+    """When the message for an event is due, and when it expires; by the calendar of the contact's zone."""
+    zone = zone_index(zone_of(happening.member, policy.defaults))
+    wait = campaign.spec.schedule.wait
+    due_at = happening.at if wait is None else int(add(happening.at, wait, zone))
+    lasting = campaign.spec.expires
+    category = policy.categories.get(campaign.category)
+    if lasting is None and category is not None and category.transactional:
+        return due_at, NEVER
+    return due_at, int(np.asarray(add(due_at, lasting or policy.defaults.expires, zone)))
