@@ -8,13 +8,10 @@ from collections import Counter
 from datetime import date, timedelta
 from pathlib import Path
 
-import pytest
-
 from cadence.doors.sample import last_purchase, run_begins, shifted
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "config" / "sample"
-MASTER = ROOT / "../shared/data/cdnow_master.txt.gz"
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -28,12 +25,10 @@ def test_the_sample_holds_2357_customers_and_6919_purchases() -> None:
     assert {r["contact"] for r in purchases} == {r["id"] for r in rows(SAMPLE / "contacts.csv")}
 
 
-def test_its_purchases_are_those_of_the_full_data_set() -> None:
-    if not MASTER.exists():
-        pytest.skip("needs ../shared/data/cdnow_master.txt.gz to compare with")
+def test_its_purchases_are_those_of_the_full_data_set(shared: Path) -> None:
     ours = Counter((r["contact"], r["at"].replace("-", ""), float(r["amount"])) for r in rows(SAMPLE / "purchases.csv"))
     customers = {customer for customer, _, _ in ours}
-    master = gzip.decompress(MASTER.read_bytes()).decode("ascii")
+    master = gzip.decompress((shared / "data" / "cdnow_master.txt.gz").read_bytes()).decode("ascii")
     lines = [line.split() for line in master.splitlines()[1:] if line.strip()]
     assert Counter((c, at, float(dollars)) for c, at, _, dollars in lines if c in customers) == ours
 

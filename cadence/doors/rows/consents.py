@@ -29,8 +29,8 @@ def read(row: Row, seen: dict[int, int]) -> ConsentRow | None:
             channel = named
         elif named not in (None, "all") and (named == "profiling" or known_category(row, kind.word, str(named))):
             category = named
-    elif kind is not None and not row.flag(kind.word):
-        row.wrong(kind.word, "must be true, or empty")
+    elif kind is not None and row.flag(kind.word) is False:
+        row.wrong(kind.word, "is false, which says nothing; write true, or leave it empty")
     if kind is not None and kind is not EventKind.OPT_IN and not row.has("at"):
         row.wrong("at", "is empty; a stop needs the instant at which it was said")
     given, by = row.text("id"), row.text("by")

@@ -114,10 +114,10 @@ def _kind(row: Row, column: str) -> EventKind | None:
         word = row.word(column, tuple(_WORDS[column]))
         return None if word is None else _WORDS[column][word]
     if column in _FLAGS:
-        if not row.flag(column):
-            row.wrong(column, "must be true, or empty")
-            return None
-        return _FLAGS[column]
+        said = row.flag(column)
+        if said is False:
+            row.wrong(column, "is false, which says nothing; write true, or leave it empty")
+        return _FLAGS[column] if said else None
     return _NAMED[column] if row.text(column) is not None else None
 
 
