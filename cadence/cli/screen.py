@@ -1,0 +1,105 @@
+"""What commands share in how they speak: the screen, times in the reader's zone, JSON, and errors in words.
+
+Nothing here knows what is shown.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from cadence.calendar import zone_index
+from cadence.facts import HELD, NEVER, NONE, instant
+
+FINE, NO, WRONG = 0, 1, 2
+"""Exit codes: fine; a check said no; wrong use or input."""
+
+
+def screen() -> Console:
+    """Standard output: colours only on a terminal, as wide as it is, or 140 columns into a file."""
+    return Console(width=None if sys.stdout.isatty() else 140, highlight=False, soft_wrap=False)
+
+
+def errors() -> Console:
+    """Standard error."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def print_json(what: Any) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(what, ensure_ascii=False, indent=2, default=str) + "\n")
+
+
+def wrong(message: str) -> int:
+    """Tell what was wrong with the use or the input; the exit code for it."""
+    errors().print(f"[bold red]error:[/] {escape(message)}")
+    return WRONG
+
+
+def tell_wrong(problem: Exception) -> int:
+    """Any error that reached the top: in words where a user can do something about it, else raised on."""
+    from pydantic import ValidationError
+
+    from cadence.policy.load import PolicyError
+    from cadence.store.engine import StoreError
+
+    if isinstance(problem, PolicyError | StoreError | ValueError | OSError) and not isinstance(problem, ValidationError):
+        return wrong(str(problem))
+    if isinstance(problem, ValidationError):
+        lines = [f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']} (found {e['input']!r})" for e in problem.errors()]
+        return wrong("the settings are wrong: " + "; ".join(lines))
+    raise problem
+
+
+def reader_zone(name: str | None = None) -> ZoneInfo:
+    """The zone times are shown in: the one asked for, else TZ, else the machine's, else UTC. ValueError for one that is none."""
+    if name:
+        zone_index(name)
+        return ZoneInfo(name)
+    for known in (os.environ.get("TZ", ""), _machine_zone()):
+        try:
+            return ZoneInfo(known.lstrip(":"))
+        except (ValueError, OSError, KeyError):
+            continue
+    return ZoneInfo("UTC")
+
+
+def _machine_zone() -> str:
+    try:
+        return str(Path("/etc/localtime").resolve()).split("zoneinfo/")[1]
+    except (IndexError, OSError):
+        return ""
+
+
+def when(at: int | datetime | None, zone: ZoneInfo, *, seconds: bool = False) -> str:
+    """An instant as people read it: Mon 2026-03-09 12:00."""
+    if at is None or at == NONE:
+        return "-"
+    if at == NEVER:
+        return "never"
+    if at == HELD:
+        return "not yet known"
+    moment = (at if isinstance(at, datetime) else instant(at)).astimezone(zone)
+    return moment.strftime("%a %Y-%m-%d %H:%M:%S" if seconds else "%a %Y-%m-%d %H:%M")
+
+
+def table(title: str | None, columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> Table:
+    """A plain table; numbers stand to the right."""
+    listed = [list(r) for r in rows]
+    made = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold", title_style="bold")
+    for place, name in enumerate(columns):
+        numbers = bool(listed) and all(isinstance(r[place], int | float) for r in listed)
+        made.add_column(name, justify="right" if numbers else "left", overflow="fold")
+    for row in listed:
+        made.add_row(*("" if cell is None else f"{cell:,}" if isinstance(cell, int) else escape(str(cell)) for cell in row))
+    return made

@@ -1,0 +1,66 @@
+"""`cadence test`: run policy tests, and tell of each that fails what was expected, what came, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress
+
+from cadence.cli.screen import FINE, NO, WRONG, errors, print_json, screen
+from cadence.workbench.junit import junit_xml
+from cadence.workbench.runner import CaseResult, Report, run
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def test(
+    files: Annotated[list[Path], typer.Argument(help="Files of cases, or folders of them.")],
+    keyword: Annotated[str, typer.Option("-k", help="Only cases whose name has this in it.")] = "",
+    junit: Annotated[Path | None, typer.Option(help="Write JUnit XML here.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> int:
+    """Run policy tests. Exit 0: all as expected; 1: some were not; 2: a file or case can't be read."""
+    if json:
+        report = run(files, keyword)
+    else:
+        with Progress(console=errors(), transient=True, disable=not errors().is_terminal) as bar:
+            task = bar.add_task("cases", total=None)
+            report = run(files, keyword, lambda _: bar.advance(task))
+    if junit is not None:
+        junit.write_text(junit_xml(report), "utf-8")
+    if json:
+        print_json(report.to_json())
+    else:
+        _tell(screen(), report)
+    return FINE if report.ok else NO if report.readable else WRONG
+
+
+def _tell(out: Console, report: Report) -> None:
+    for finding in report.findings:
+        out.print(escape(str(finding)))
+    for result in report.results:
+        if result.outcome != "passed":
+            _failure(out, result)
+    passed, failed, broken = (report.count(o) for o in ("passed", "failed", "broken"))
+    left_out = f", {report.left_out} left out" if report.left_out else ""
+    shade = "green" if report.ok else "red"
+    words = f"{passed} passed, {failed} failed, {broken} can't be read{left_out}, in {report.seconds:.2f} s"
+    out.print(f"[bold {shade}]{words}[/]")
+
+
+def _failure(out: Console, result: CaseResult) -> None:
+    out.print(f"[bold red]{result.outcome}[/] {escape(result.file)}:{result.line}:{result.column} {escape(result.name)}")
+    for finding in result.findings:
+        out.print(f"    {escape(str(finding))}")
+    for difference in result.differences:
+        out.print(f"    {escape(str(difference))}")
+    for why in result.why:
+        out.print(f"    why: {escape(why)}")
+
+
+test_command = typer.main.get_command(app)
