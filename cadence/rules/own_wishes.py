@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cadence.calendar import Window, open_windows
+from cadence.calendar import Window, next_change, open_windows
 from cadence.facts import DAY, HELD, NEVER, EventKind, Ints, Push, Wish, expand
 from cadence.rules.caps import freed, in_window
 from cadence.rules.rule import Category, Rule
@@ -27,6 +27,8 @@ INHERITS = False
 
 _SEARCHED = 400 * DAY
 """Hours that don't meet in all of a contact's zones within a year and its changes of clocks never do."""
+_WEEK = 8 * DAY
+"""A week, and a day to be sure that all of it was seen."""
 
 
 def default_name(keys: Any) -> str:
@@ -108,20 +110,28 @@ def _in_hours(view: View, rows: Ints, t: Ints) -> Ints:
 
 
 def _meeting(wish: Wish, view: View, rows: Ints, t: Ints) -> Ints:
-    """The same for candidates whose contacts have one and the same wish."""
+    """The same for candidates whose contacts have one and the same wish.
+
+    Zones take turns in moving on to their next opening, until all agree. Between two changes of clocks every week is
+    like the one before, so that after one without a meeting it is enough to go on from the next change."""
     zones, contact = view.people.zones, view.candidates.contact[rows]
     begin, end = zones.start[:-1][contact], zones.start[1:][contact]
-    at = t.copy()
+    at, since, change = t.copy(), t.copy(), t.copy()
     left = np.arange(len(rows), dtype=np.int64)
     while len(left):
         index, start = expand(begin[left], end[left])
-        which = np.repeat(left, np.diff(start))
-        later = at.copy()
-        np.maximum.at(later, which, open_windows(wish.hours, wish.days, at[which], zones.values[index]))
-        left = left[later[left] > at[left]]
-        at = later
+        which, zone = np.repeat(left, np.diff(start)), zones.values[index]
+        before = at[left]
+        np.maximum.at(at, which, open_windows(wish.hours, wish.days, at[which], zone))
+        left = left[(at[left] > before) & (at[left] < HELD) & (end[left] - begin[left] > 1)]
+        changed = left[at[left] >= change[left]]
+        since[changed], change[changed] = at[changed], NEVER
+        again = np.isin(which, changed)
+        np.minimum.at(change, which[again], next_change(at[which[again]], zone[again]))
+        alike = left[at[left] - since[left] > _WEEK]
+        at[alike] = change[alike]
         at[left[at[left] - t[left] > _SEARCHED]] = NEVER
-        left = left[(at[left] < HELD) & (end[left] - begin[left] > 1)]
+        left = left[at[left] < HELD]
     return at
 
 

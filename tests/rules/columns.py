@@ -1,5 +1,6 @@
-"""A View out of mappings as policy tests write them, for one contact (and the others of its circle), with nothing loaded or
-parsed that the rules don't ask about."""
+"""A View out of mappings as policy tests write them, for one contact and the others of its circle.
+
+Only what the rules ask about is there; nothing is loaded or parsed."""
 
 from __future__ import annotations
 
@@ -129,9 +130,8 @@ def _candidates(messages: Sequence[Mapping[str, Any]], contacts: Sequence[Mappin
     n = len(messages)
     whose = [contacts[m.get("contact", 0)] for m in messages]
     channels = [m.get("channel", "email") for m in messages]
-    to = [
-        m.get("address", c.get("addresses", {}).get(ch, "")) for m, c, ch in zip(messages, whose, channels, strict=True)
-    ]
+    own = [c.get("addresses", {}).get(channel, "") for c, channel in zip(whose, channels, strict=True)]
+    to = [m.get("address", address) for m, address in zip(messages, own, strict=True)]
     none = np.zeros(n, np.int64)
     return Candidates(
         id=np.arange(n),

@@ -117,7 +117,7 @@ def test_reserves_must_leave_a_slot_and_name_known_categories() -> None:
 
 @pytest.mark.parametrize("keys", [{"max": 0, "per": "7d"}, {"max": True, "per": "7d"}, {"max": 1, "per": "1mo"}])
 def test_an_empty_limit_or_a_window_without_a_length_is_an_error(keys: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="max|per"):
+    with pytest.raises(ValueError, match=r"max|per"):
         caps.Keys.model_validate(keys)
 
 

@@ -14,7 +14,12 @@ from cadence.rules.rule import Category, Filters
 from tests.rules.columns import CATEGORIES, asked, at, evidence, rule, view
 
 NOW = at("2026-03-10T12:00")
-KEYS = {"half_life": "7d", "limit": 2.5, "weights": {"promotion": 1.5, "phone": 2}, "relief": {"click": 1, "reply": 3}}
+KEYS: dict[str, Any] = {
+    "half_life": "7d",
+    "limit": 2.5,
+    "weights": {"promotion": 1.5, "phone": 2},
+    "relief": {"click": 1, "reply": 3},
+}
 
 
 def touches(*days_ago: float, category: str = "newsletter", **more: Any) -> list[dict[str, Any]]:
@@ -92,7 +97,7 @@ def test_old_names_of_a_category_weigh_the_same() -> None:
 
 @pytest.mark.parametrize("keys", [{"limit": 0}, {"half_life": "1mo"}, {"relief": {"clic": 1}}, {"weights": {"a": -1}}])
 def test_what_makes_no_sense_is_an_error(keys: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="limit|half_life|relief|weights"):
+    with pytest.raises(ValueError, match=r"limit|half_life|relief|weights"):
         fatigue.Keys.model_validate({**KEYS, **keys})
 
 
@@ -115,7 +120,7 @@ def pressure(history: list[tuple[int, str]], t: int) -> float:
     for when, _, change in sorted(changes):
         level = max(0.0, level * 0.5 ** ((when - since) / (7 * DAY)) + change)
         since = when
-    return level * 0.5 ** ((t - since) / (7 * DAY))
+    return float(level * 0.5 ** ((t - since) / (7 * DAY)))
 
 
 @given(steps, st.sampled_from([1.6, 2.5, 4.0]), st.sampled_from(["newsletter", "promotion"]))

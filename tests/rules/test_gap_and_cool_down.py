@@ -71,7 +71,7 @@ def test_the_evidence_names_the_event() -> None:
 
 @pytest.mark.parametrize("keys", [{"after": "purchas", "wait": "7d"}, {"after": [], "wait": "7d"}, {"after": "reply"}])
 def test_what_makes_no_sense_is_an_error(keys: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="after|wait"):
+    with pytest.raises(ValueError, match=r"after|wait"):
         cool_down.Keys.model_validate(keys)
 
 

@@ -61,6 +61,12 @@ def test_hours_must_suit_each_of_the_zones() -> None:
     assert asked(WISHES, view(contact=contact), "2026-03-03T09:00+01:00") == at("2026-03-03T09:00-05:00")
 
 
+def test_hours_that_meet_only_while_one_zone_has_changed_its_clocks_are_found() -> None:
+    hours = ((8 * 60, 8 * 60 + 30), (12 * 60, 12 * 60 + 30))
+    contact = {"wish": Wish(hours=hours), "timezones": ["Europe/London", "America/New_York"]}
+    assert asked(WISHES, view(contact=contact), "2026-04-10T12:00") == at("2026-10-25T12:00+00:00")
+
+
 def test_hours_that_never_meet_are_never() -> None:
     contact = {"wish": MORNING, "timezones": ["Asia/Tokyo", "UTC"]}
     assert asked(WISHES, view(contact=contact)) == NEVER

@@ -76,7 +76,7 @@ def test_the_evidence_names_the_zone_where_it_is_quiet() -> None:
     "keys", [{"from": "08:00", "to": "08:00"}, {"from": "8", "to": "09:00"}, {"from": "08:00"}, {"days": ["sa"]}]
 )
 def test_what_makes_no_sense_is_an_error(keys: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="from|to|day"):
+    with pytest.raises(ValueError, match=r"from|to|day"):
         quiet_hours.Keys.model_validate(keys)
 
 

@@ -58,7 +58,7 @@ def test_the_evidence_names_the_touches_without_an_answer() -> None:
 
 @pytest.mark.parametrize("keys", [{}, {"base": "1mo"}, {"base": "2d", "factor": 0.5}, {"stop_after": 0}])
 def test_what_makes_no_sense_is_an_error(keys: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="silence|base|factor|stop_after"):
+    with pytest.raises(ValueError, match=r"silence|base|factor|stop_after"):
         silence.Keys.model_validate(keys)
 
 
