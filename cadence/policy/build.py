@@ -126,7 +126,7 @@ _AS_WRITTEN = frozenset({"reserve"})
 
 
 def _defaults(reading: Reading) -> Defaults:
-    node = Node(reading.written.place, dict(reading.written.defaults))
+    node = _section(reading.written, "defaults")
     made, found = validate(DefaultsSection, node, name="defaults")
     reading.findings.extend(found)
     if made is None:
@@ -134,8 +134,12 @@ def _defaults(reading: Reading) -> Defaults:
     return Defaults(**{name: getattr(made, name) for name in DefaultsSection.model_fields})
 
 
+def _section(written: Gathered, name: str) -> Node:
+    return Node(written.places.get(name, written.place), dict(written.mappings()[name]))
+
+
 def _arbitration(reading: Reading) -> Arbitration:
-    node = Node(reading.written.place, dict(reading.written.arbitration))
+    node = _section(reading.written, "arbitration")
     made, found = validate(ArbitrationSection, node, name="arbitration")
     reading.findings.extend(found)
     return Arbitration(tuple(made.order), made.lookahead) if made else Arbitration()

@@ -80,6 +80,8 @@ class Gathered:
     replaced: list[Replaced] = field(default_factory=list)
     clashes: list[tuple[str, Entry, Entry]] = field(default_factory=list)
     """What two included files say differently: the section, and both."""
+    places: dict[str, Place] = field(default_factory=dict)
+    """Where the sections that are mappings begin, those of the file itself before those of its includes."""
 
     def mappings(self) -> Mapping[str, dict[str, Entry]]:
         """The sections that are mappings by name."""
@@ -102,7 +104,11 @@ def gather_path(path: Path, findings: list[Finding]) -> Gathered:
     gathering = _Gathering(findings)
     if not path.is_dir():
         return gathering.layer([path])
-    files = sorted(p for p in path.iterdir() if p.suffix in (".yaml", ".yml") and p.is_file())
+    try:
+        files = sorted(p for p in path.iterdir() if p.suffix in (".yaml", ".yml") and p.is_file())
+    except OSError as broken:
+        findings.append(error(Place(str(path)), f"the folder can't be read: {broken.strerror or broken}"))
+        return Gathered()
     if not files:
         findings.append(
             error(Place(str(path)), "the folder holds no policy: it has no file that ends in .yaml or .yml")
@@ -176,7 +182,11 @@ class _Gathering:
             return None
         for folder in (base_dir, SHIPPED, SHIPPED / "packs"):
             file = Path(os.path.normpath(folder / name))
-            if file.is_file():
+            try:
+                found = file.is_file()
+            except OSError:  # a name that no file system takes
+                found = False
+            if found:
                 return Path(os.path.relpath(file)) if folder != base_dir and Path.cwd() in file.parents else file
         return None
 
@@ -196,7 +206,9 @@ class _Gathering:
         _, found = validate(Document, node)
         self.findings.extend(found)
         for section, into in out.mappings().items():
-            into.update(holder.entries if (holder := node.get(section)) else {})
+            if holder := node.get(section):
+                into.update(holder.entries)
+                out.places[section] = holder.place
         if rails := node.get("guard_rails"):
             out.rails.extend(self._rules(rails, "guard_rails"))
         if segments := node.get("segments"):
@@ -262,6 +274,7 @@ class _Gathering:
                     elif name in into and into[name].node.plain() != entry.node.plain():
                         out.clashes.append((section, into[name], entry))
                     into.setdefault(name, entry)
+            out.places = {**part.places, **out.places}
             out.rails.extend(part.rails)
             out.segments.extend(part.segments)
             out.replaced.extend(part.replaced)
@@ -274,7 +287,8 @@ class _Gathering:
             if entry.key not in own.mappings()[section]:
                 message = f"{section}.{entry.key} is said differently in {other.place}; say here which goes"
                 self.findings.append(error(entry.place, message))
-        out = Gathered(own.place, replaced=[*included.replaced, *own.replaced])
+        replaced = [*included.replaced, *own.replaced]
+        out = Gathered(own.place, replaced=replaced, places={**included.places, **own.places})
         for section, into in out.mappings().items():
             into.update(included.mappings()[section])
             for name, entry in own.mappings()[section].items():
