@@ -188,6 +188,7 @@ DATE = "Tue, 24 Nov 2026 10:00:00 GMT"
         ({"retry-after": "99999999999"}, LONGEST_WAIT),
         ({"retry-after": "soon", "date": DATE}, None),
         ({"retry-after": "-5"}, None),
+        ({"retry-after": "²"}, None),
         ({}, None),
     ],
 )

@@ -4,6 +4,7 @@ Statuses: twilio.com/docs/sendgrid, "Errors" of the v3 API. What a lost connecti
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -13,6 +14,7 @@ from cadence.providers.provider import Outcome
 LONGEST_WAIT = 86_400.0
 """Seconds; whoever names a later time to come back is asked again after this."""
 
+_NUMBER = re.compile(r"[0-9]{1,15}")
 _ABOUT_US = frozenset({401, 403, 404, 405, 406, 407, 408, 425, 429, 451})
 """Key, permission, address of the API, rate, residency: no letter would fare better just now."""
 
@@ -54,10 +56,10 @@ def words_of(body: bytes) -> str:
 def _wait(headers: Mapping[str, str]) -> float | None:
     """Seconds to wait, by Retry-After (RFC 9110, 10.2.3) or X-RateLimit-Reset, read against the answer's Date."""
     after, reset = headers.get("retry-after", "").strip(), headers.get("x-ratelimit-reset", "").strip()
-    if after.isdigit():
+    if _NUMBER.fullmatch(after):
         return min(float(after), LONGEST_WAIT)
     date = _instant(headers.get("date", ""))
-    until = _instant(after) if after else float(reset) if reset.isdigit() else None
+    until = _instant(after) if after else float(reset) if _NUMBER.fullmatch(reset) else None
     if until is None or date is None:
         return None
     return min(max(until - date, 0.0), LONGEST_WAIT)

@@ -21,12 +21,16 @@ _STAGES: tuple[Stage, ...] = ("MAIL", "RCPT", "DATA")
 
 
 class Lost(Exception):
-    """The connection is gone. `in_doubt`: the end of the mail had been sent, or may have been."""
+    """The connection is gone. `in_doubt`: the end of the mail had been sent, or may have been.
 
-    def __init__(self, detail: str, *, in_doubt: bool, code: str | None = None) -> None:
+    `in_content`: it broke while the mail's content was being written, for which that content may be the reason.
+    """
+
+    def __init__(self, detail: str, *, in_doubt: bool, code: str | None = None, in_content: bool = False) -> None:
         super().__init__(detail)
         self.detail = detail
         self.in_doubt = in_doubt
+        self.in_content = in_content
         self.code = code
 
 
@@ -190,7 +194,8 @@ class Connection:
 
         The dot goes in a write of its own: while it hasn't been written, the server can't have taken the mail.
         """
-        self._write((b"." if mime.startswith(b".") else b"") + mime.replace(b"\r\n.", b"\r\n.."), in_doubt=False)
+        stuffed = (b"." if mime.startswith(b".") else b"") + mime.replace(b"\r\n.", b"\r\n..")
+        self._write(stuffed, in_doubt=False, in_content=True)
         self._write(b".\r\n", in_doubt=True)
         return self._reply(in_doubt=True)
 
@@ -207,7 +212,7 @@ class Connection:
                 raise
         return replies
 
-    def _write(self, data: bytes, *, in_doubt: bool) -> None:
+    def _write(self, data: bytes, *, in_doubt: bool, in_content: bool = False) -> None:
         if self._line.sock is None:
             raise Lost("the connection was closed", in_doubt=False)
         try:
@@ -215,7 +220,8 @@ class Connection:
             self._line.sock.sendall(data)
         except OSError as error:
             self._line.close()
-            raise Lost(f"the connection broke while writing: {_words(error)}", in_doubt=in_doubt) from None
+            detail = f"the connection broke while writing: {_words(error)}"
+            raise Lost(detail, in_doubt=in_doubt, in_content=in_content) from None
 
     def _reply(self, *, in_doubt: bool) -> Reply:
         try:

@@ -81,8 +81,16 @@ class Smtp:
             if lost is not None:
                 self._drop()
                 if not answered:
-                    yield from retry_rest(list(left), self._lost_words(lost), code=lost.code)
+                    yield from self._rest(left, lost)
                     return
+
+    def _rest(self, left: deque[Letter], lost: Lost) -> Iterator[Receipt]:
+        """Later for all that is left. A letter whose content may be to blame is told apart, lest it holds up the rest
+        again and again."""
+        detail = self._lost_words(lost)
+        if left and lost.in_content:
+            yield Receipt(left.popleft().message_id, Outcome.RETRY, None, detail)
+        yield from retry_rest(list(left), detail, code=lost.code)
 
     def _one(self, connection: Connection, letter: Letter) -> tuple[Receipt | None, Lost | None]:
         """The letter's receipt, and the connection's loss; no receipt where nothing of the mail can have been taken."""

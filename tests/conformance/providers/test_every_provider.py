@@ -12,6 +12,7 @@ from cadence.providers.letter import Letter, Mailbox
 from cadence.providers.provider import Ability, CannotSend, Outcome, Provider, Receipt
 from cadence.providers.registry import PROVIDERS
 
+pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")  # aiosmtpd, on loopback
 Make = Callable[..., Letter]
 HARD_TO_SPELL = 'Blåbärs-Ærø, "Øystein" \\ Пелюшка 東京 🦀'
 SHORT = 'Ærø "Ö" \\, Пе 東京 🦀'

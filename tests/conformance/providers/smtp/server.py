@@ -178,6 +178,7 @@ class _Talk:
 
     def _mail(self) -> None:
         if self._server.next_action("body"):
+            self._line()  # so that the client is past our reply, and writing
             self._act("body")
         mail = b""
         while (line := self._line()) != b".":
