@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 
 from cadence.addresses import address_of
 from cadence.calendar import Duration, Window, parse_days, parse_hours, zone_index, zones_of_country
+from cadence.facts import CHANNELS
 from cadence.policy.moments import Moment, moment_of
 from cadence.policy.sections import Channel
 
@@ -191,6 +192,10 @@ class ToldEvent(Told):
             raise ValueError(f"a {given[0]} needs an id, so that what ends it is known")
         if self.promise == "made" and self.due is None:
             raise ValueError("a promise that is made needs its due, for example due: 2026-03-05")
+        if (self.opt_in or self.opt_out) in CHANNELS and self.channel is not None:
+            raise ValueError(
+                "channel narrows a category or all; a stop or consent that names a channel can't have another"
+            )
         if self.amount is not None and self.engagement != "purchase":
             raise ValueError("amount and currency go with engagement: purchase only")
         return self
