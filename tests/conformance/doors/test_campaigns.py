@@ -1,0 +1,254 @@
+"""Campaigns from their YAML to waiting messages, on both databases: when, to whom, once, and what a late daemon does."""
+
+# mypy: disable-error-code=no-untyped-def
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+from cadence.doors.campaigns import plan as planning
+from cadence.doors.campaigns.register import CampaignRefused, end, listed, pause, resume
+from cadence.facts import HOUR, instant, micros
+
+CONTACTS = """id,email,timezone
+se,se@example.com,Europe/Stockholm
+np,np@example.com,Asia/Kathmandu
+us,us@example.com,America/New_York
+none,none@example.com,
+"""
+WEEKLY = """
+name: weekly
+category: newsletter
+audience: {where: {}}
+schedule: {cron: "0 10 * * TUE", zone: contact}
+template: {subject: "Hello {{ first_name | default('you') }}", text: "Text"}
+expires: 3d
+"""
+
+
+def at(text: str) -> int:
+    return micros(datetime.fromisoformat(text))
+
+
+def test_ten_o_clock_is_ten_o_clock_in_each_contacts_own_zone(shop) -> None:
+    shop.takes("contacts", CONTACTS)
+    campaigns = shop.campaigns(WEEKLY)
+    planned = shop.plans(campaigns)
+    times = []
+    while planned.next_due < at("2026-03-04T00:00Z"):
+        times.append(instant(planned.next_due).strftime("%m-%dT%H:%MZ"))
+        planned = shop.plans(campaigns, planned.next_due)
+    assert times == ["03-03T04:15Z", "03-03T09:00Z", "03-03T15:00Z"]
+    assert shop.queued() == [
+        ("weekly", "none", "03-03T09:00Z"),
+        ("weekly", "np", "03-03T04:15Z"),
+        ("weekly", "se", "03-03T09:00Z"),
+        ("weekly", "us", "03-03T15:00Z"),
+    ]
+
+
+def test_planning_again_adds_nothing(shop) -> None:
+    shop.takes("contacts", CONTACTS)
+    campaigns = shop.campaigns(WEEKLY)
+    shop.plans(campaigns)
+    shop.plans(campaigns, "2026-03-03T16:00Z")
+    assert shop.plans(campaigns).accepted == 0
+    assert len(shop.queued()) == 4
+
+
+def test_who_moves_to_another_zone_gets_the_same_occurrence_once(shop) -> None:
+    shop.takes("contacts", CONTACTS)
+    campaigns = shop.campaigns(WEEKLY)
+    shop.plans(campaigns)
+    shop.plans(campaigns, "2026-03-03T05:00Z")
+    shop.takes("contacts", "id,timezone\nnp,America/New_York\n")
+    shop.plans(campaigns, "2026-03-03T16:00Z")
+    assert [q for q in shop.queued() if q[1] == "np"] == [("weekly", "np", "03-03T04:15Z")]
+
+
+def test_a_fixed_zone_is_one_run_for_everyone(shop) -> None:
+    shop.takes("contacts", CONTACTS)
+    campaigns = shop.campaigns(WEEKLY.replace("zone: contact", "zone: Asia/Kathmandu"))
+    shop.plans(campaigns)
+    assert shop.plans(campaigns, "2026-03-03T04:15Z").accepted == 4
+
+
+def test_a_single_time_comes_once_and_never_again(shop) -> None:
+    shop.takes("contacts", CONTACTS)
+    campaigns = shop.campaigns(WEEKLY.replace('cron: "0 10 * * TUE"', 'at: "2026-03-29T02:30"'))
+    assert instant(shop.plans(campaigns).next_due).isoformat() == "2026-03-28T20:45:00+00:00"
+    shop.plans(campaigns, "2026-03-29T12:00Z")
+    assert ("weekly", "se", "03-29T01:00Z") in shop.queued()
+    assert shop.plans(campaigns, "2026-04-29T12:00Z").next_due is None
+    assert len(shop.queued()) == 4
+
+
+def test_a_daemon_that_was_off_catches_up_the_latest_occurrence_and_records_the_others_as_skipped(shop) -> None:
+    shop.takes("contacts", CONTACTS)
+    campaigns = shop.campaigns(WEEKLY.replace("zone: contact", "zone: UTC"))
+    shop.plans(campaigns)
+    late = shop.plans(campaigns, "2026-03-18T00:00Z")
+    assert (late.runs, late.missed, late.accepted) == (1, 2, 4)
+    assert {q[2] for q in shop.queued()} == {"03-17T10:00Z"}
+    (expires,) = {r[0] for r in shop.rows("SELECT expires_at FROM message")}
+    assert expires == at("2026-03-20T10:00Z")
+
+
+def test_a_mail_for_eight_that_expires_at_ten_does_not_go_when_the_daemon_comes_back_at_noon(shop) -> None:
+    shop.takes("contacts", CONTACTS)
+    content = WEEKLY.replace('cron: "0 10 * * TUE", zone: contact', 'cron: "0 8 * * *", zone: UTC').replace("3d", "2h")
+    campaigns = shop.campaigns(content)
+    shop.plans(campaigns, "2026-03-03T07:00Z")
+    noon = shop.plans(campaigns, "2026-03-03T12:00Z")
+    assert (noon.runs, noon.missed, shop.queued()) == (0, 1, [])
+    assert shop.rows("SELECT state FROM campaign_run") == [("skipped",)]
+
+
+def test_the_audience_is_asked_by_conditions_and_segments_as_of_the_run(shop) -> None:
+    shop.takes("contacts", CONTACTS)
+    bought = "".join(f"se,2026-02-0{i},purchase\n" for i in (1, 2, 3)) + "us,2026-02-01,purchase\n"
+    shop.takes("events", "contact,at,engagement\n" + bought)
+    by_orders = WEEKLY.replace("{where: {}}", "{where: {orders: {at_least: 1}}}")
+    by_segment = WEEKLY.replace("{where: {}}", "{where: {segment: regulars}}").replace("name: weekly", "name: dear")
+    campaigns = shop.campaigns(by_orders, by_segment)
+    shop.plans(campaigns)
+    shop.plans(campaigns, "2026-03-03T16:00Z")
+    assert [q[:2] for q in shop.queued()] == [("dear", "se"), ("weekly", "se"), ("weekly", "us")]
+
+
+def test_an_audience_can_be_a_list(shop) -> None:
+    shop.takes("contacts", CONTACTS)
+    (shop.folder / "campaigns").mkdir()
+    (shop.folder / "campaigns" / "list.csv").write_text("id\nus\nse\nus\nnobody\n")
+    campaigns = shop.campaigns(WEEKLY.replace("{where: {}}", "{file: list.csv}"))
+    shop.plans(campaigns)
+    shop.plans(campaigns, "2026-03-03T16:00Z")
+    assert [q[1] for q in shop.queued()] == ["se", "us"]
+
+
+def test_at_most_per_run_counts_all_zones_together(shop) -> None:
+    shop.takes("contacts", CONTACTS)
+    campaigns = shop.campaigns(WEEKLY + "at_most: {per_run: 2}\n")
+    shop.plans(campaigns)
+    for hour in range(0, 48, 1):
+        shop.plans(campaigns, at("2026-03-03T00:00Z") + hour * HOUR)
+    assert len(shop.queued()) == 2
+
+
+def test_at_most_per_day_is_counted_on_the_date_of_the_policys_zone(shop) -> None:
+    shop.takes("contacts", CONTACTS)
+    hourly = WEEKLY.replace('"0 10 * * TUE", zone: contact', '"0 * * * *", zone: UTC')
+    campaigns = shop.campaigns(hourly + "at_most: {per_day: 5}\n")
+    for hour in range(24):
+        shop.plans(campaigns, at("2026-03-03T00:00+01:00") + hour * HOUR)
+    assert len(shop.queued()) == 5
+    shop.plans(campaigns, "2026-03-04T00:00+01:00")
+    assert len(shop.queued()) == 9
+
+
+def test_a_crash_in_the_middle_of_an_audience_goes_on_where_it_was(shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = "".join(f"c{i},c{i}@example.com,Europe/Stockholm\n" for i in range(25))
+    shop.takes("contacts", "id,email,timezone\n" + lines)
+    campaigns = shop.campaigns(WEEKLY)
+    shop.plans(campaigns)
+    monkeypatch.setattr(planning, "PAGE", 4)
+    monkeypatch.setattr(planning, "MOST_PAGES", 3)
+    first = shop.plans(campaigns, "2026-03-03T09:00Z")
+    assert first.next_due == shop.now
+    assert 0 < first.accepted < 25
+    for _ in range(10):
+        shop.plans(campaigns)
+    assert len(shop.queued()) == 25
+    assert shop.rows("SELECT state, planned FROM campaign_run") == [("done", 25)]
+
+
+def test_a_trigger_queues_for_when_its_wait_is_over_and_each_event_once(shop) -> None:
+    shop.takes("contacts", CONTACTS)
+    content = WEEKLY.replace('{cron: "0 10 * * TUE", zone: contact}', "{trigger: purchase, wait: 3d}")
+    campaigns = shop.campaigns(content.replace("audience: {where: {}}\n", ""))
+    shop.plans(campaigns)
+    shop.takes("events", "contact,at,engagement\nse,2026-03-01T12:00Z,purchase\nse,2026-01-01,purchase\n")
+    assert shop.plans(campaigns).accepted == 1
+    assert shop.plans(campaigns, "2026-03-02T10:00Z").accepted == 0
+    assert shop.queued() == [("weekly", "se", "03-04T12:00Z")]
+    assert shop.rows("SELECT trigger_kind, trigger_at, created_at FROM message") == [
+        ("purchase", at("2026-03-01T12:00Z"), at("2026-03-01T12:00Z"))
+    ]
+
+
+def test_of_events_whose_message_would_have_gone_before_the_campaign_ran_none_triggers(shop) -> None:
+    shop.takes("contacts", CONTACTS)
+    shop.takes("events", "contact,at,engagement\nse,2026-02-26T12:00Z,purchase\nnp,2026-02-28T12:00Z,purchase\n")
+    content = WEEKLY.replace('{cron: "0 10 * * TUE", zone: contact}', "{trigger: purchase, wait: 3d}")
+    shop.plans(shop.campaigns(content))
+    assert shop.queued() == [("weekly", "np", "03-03T12:00Z")]
+
+
+def test_a_message_carries_what_its_campaign_says(shop) -> None:
+    shop.takes("contacts", "id,email\na,a@example.com\n")
+    more = "thread: t\ntopic: p\ntags: [x, y]\nvalue: 2.5\nabout: h\npriority: 40\nstop_on: [purchase]\n"
+    campaigns = shop.campaigns(WEEKLY + more)
+    shop.plans(campaigns)
+    shop.plans(campaigns, "2026-03-03T16:00Z")
+    said = "thread, topic, tags, value, about, priority, stop_on, collapse, content, channel, source"
+    (row,) = shop.rows(f"SELECT {said} FROM message")
+    assert row == (
+        "t", "p", '["x", "y"]', 2.5, "h", 40.0, '["purchase"]', "campaign:weekly", campaigns[0].content, "email", "campaign"
+    )  # fmt: skip
+
+
+def test_a_paused_campaign_begins_nothing_and_resumed_it_goes_on_from_then(shop) -> None:
+    shop.takes("contacts", CONTACTS)
+    campaigns = shop.campaigns(WEEKLY)
+    shop.plans(campaigns)
+    assert pause(shop.store, "weekly", shop.now, "anna", "a mistake in it") == "running"
+    assert shop.plans(campaigns, "2026-03-03T16:00Z").next_due is None
+    resume(shop.store, "weekly", shop.now, "anna")
+    planned = shop.plans(campaigns)
+    assert (planned.accepted, instant(planned.next_due).isoformat()) == (0, "2026-03-10T04:15:00+00:00")
+    assert [r[0] for r in shop.rows("SELECT reason FROM change ORDER BY at, id")] == ["a mistake in it", None]
+
+
+def test_the_state_in_the_file_is_taken_when_it_changes_and_not_before(shop) -> None:
+    shop.takes("contacts", CONTACTS)
+    shop.plans(shop.campaigns(WEEKLY))
+    end(shop.store, "weekly", shop.now, "anna")
+    shop.plans(shop.campaigns(WEEKLY + "value: 3\n"))
+    assert listed(shop.store)[0].state == "ended"
+    shop.plans(shop.campaigns(WEEKLY + "state: paused\n"))
+    assert listed(shop.store)[0].state == "paused"
+
+
+def test_a_changed_schedule_begins_anew_from_now(shop) -> None:
+    shop.takes("contacts", CONTACTS)
+    shop.plans(shop.campaigns(WEEKLY.replace("zone: contact", "zone: UTC")))
+    changed = shop.campaigns(WEEKLY.replace('TUE", zone: contact', 'THU", zone: UTC'))
+    assert instant(shop.plans(changed).next_due).isoformat() == "2026-03-05T10:00:00+00:00"
+
+
+def test_a_draft_plans_nothing(shop) -> None:
+    shop.takes("contacts", CONTACTS)
+    campaigns = shop.campaigns(WEEKLY + "state: draft\n")
+    assert shop.plans(campaigns, "2026-03-03T16:00Z").next_due is None
+    assert shop.queued() == []
+
+
+def test_states_that_cannot_follow_are_refused_with_what_can_be_done(shop) -> None:
+    shop.plans(shop.campaigns(WEEKLY))
+    with pytest.raises(CampaignRefused, match="did you mean 'weekly'"):
+        pause(shop.store, "weakly", shop.now, "anna")
+    end(shop.store, "weekly", shop.now, "anna")
+    with pytest.raises(CampaignRefused, match="is ended; to be running it has to be paused or draft"):
+        resume(shop.store, "weekly", shop.now, "anna")
+
+
+def test_the_list_tells_states_due_instants_and_what_was_planned(shop) -> None:
+    shop.takes("contacts", CONTACTS)
+    campaigns = shop.campaigns(WEEKLY)
+    shop.plans(campaigns)
+    shop.plans(campaigns, "2026-03-03T16:00Z")
+    (one,) = listed(shop.store)
+    assert (one.name, one.state, one.planned, len(one.runs)) == ("weekly", "running", 4, 3)
+    assert instant(one.next_due).isoformat() == "2026-03-10T04:15:00+00:00"

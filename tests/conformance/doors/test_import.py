@@ -1,0 +1,96 @@
+"""Importing files: the good rows are in, the bad ones named, the second time changes nothing, and a stop stays a stop."""
+
+# mypy: disable-error-code=no-untyped-def
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from cadence.doors import files
+from cadence.doors.files import FileRefused, import_file
+from cadence.store import Store
+
+CONTACTS = "id,email,timezone,consents.email\n1,a@example.com,Europe/Stockholm,newsletter\n2,b@example.com,,\n"
+PURCHASES = (
+    "contact,at,engagement,amount\n1,2026-02-01,purchase,10\n1,2026-02-01,purchase,10\n2,2026-02-02,purchase,5\n"
+)
+
+
+def test_bad_rows_are_named_by_line_and_column_and_the_good_ones_are_in(shop) -> None:
+    report = shop.takes("contacts", CONTACTS + "3,nobody,,\n4,d@example.com,Europe/Stokholm,\n5,e@example.com,,\n")
+    assert (report.rows, report.accepted, report.bad) == (5, 3, 2)
+    assert [(b.line, b.column) for b in report.bad_rows] == [(4, "email"), (5, "timezone")]
+    with Path(report.rejects or "").open(encoding="utf-8", newline="") as file:
+        assert [(r["line"], r["column"], r["found"]) for r in csv.DictReader(file)] == [
+            ("4", "email", "nobody"),
+            ("5", "timezone", "Europe/Stokholm"),
+        ]
+
+
+def test_without_bad_rows_there_is_no_file_of_rejects(shop) -> None:
+    assert shop.takes("contacts", CONTACTS).rejects is None
+    assert not list(shop.folder.glob("*.rejects.csv"))
+
+
+def test_the_same_files_imported_twice_change_nothing(shop) -> None:
+    shop.takes("contacts", CONTACTS)
+    assert shop.takes("events", PURCHASES).accepted == 3
+    before = shop.rows("SELECT outside_id, orders, spend FROM contact ORDER BY outside_id")
+    again = shop.takes("contacts", CONTACTS), shop.takes("events", PURCHASES, "other.csv")
+    assert [(r.accepted, r.unchanged) for r in again] == [(0, 2), (0, 3)]
+    assert before == [("1", 2, 20.0), ("2", 1, 5.0)]
+    assert shop.rows("SELECT outside_id, orders, spend FROM contact ORDER BY outside_id") == before
+
+
+def test_a_fact_of_a_contact_that_is_not_known_is_a_bad_row(shop) -> None:
+    shop.takes("contacts", CONTACTS)
+    report = shop.takes("events", PURCHASES + "99,2026-02-02,purchase,5\n")
+    assert (report.accepted, report.bad) == (3, 1)
+    assert str(report.bad_rows[0]) == (
+        "line 5: column contact: is no contact that is known; import contacts first (found '99')"
+    )
+
+
+def test_a_re_import_never_lifts_a_stop_and_says_which_rows_it_kept(shop) -> None:
+    shop.takes("contacts", CONTACTS)
+    shop.takes("consents", "contact,at,opt_out\n1,2026-02-10,all\n")
+    again = shop.takes("contacts", CONTACTS)
+    assert (again.kept_stopped, again.kept_lines) == (1, [2])
+
+
+def test_rows_are_given_in_batches_and_progress_is_told(shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "BATCH", 2)
+    told: list[tuple[int, int]] = []
+    lines = "".join(f"{i},p{i}@example.com\n" for i in range(5))
+    report = shop.takes("contacts", "id,email\n" + lines, progress=lambda done, size: told.append((done, size)))
+    size = len("id,email\n" + lines)
+    assert report.accepted == 5
+    assert len(told) == 3
+    assert told[-1] == (size, size)
+
+
+def test_a_file_in_another_encoding_imports_nothing_at_all(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "old.csv"
+    path.write_bytes(b"id,email,first_name\n1,a@example.com,Anna\n2,b@example.com,\xc5sa\n")
+    with pytest.raises(FileRefused, match="line 3"):
+        import_file(store, "contacts", path, now=0)
+    with store.read() as conn:
+        assert conn.exec_driver_sql("SELECT count(*) FROM contact").scalar_one() == 0
+
+
+def test_a_file_of_rejects_that_cannot_be_written_stops_nothing(shop) -> None:
+    (shop.folder / "file.csv.rejects.csv").mkdir()
+    report = shop.takes("contacts", CONTACTS + "3,nobody,,\n")
+    assert (report.accepted, report.bad, report.rejects) == (2, 1, None)
+    assert "can't be written" in str(report.rejects_failed)
+
+
+def test_touches_come_in_with_their_campaign_and_category(shop) -> None:
+    shop.takes("contacts", CONTACTS)
+    line = "1,2026-02-01T10:00+01:00,promotion,old,m1\n"
+    report = shop.takes("touches", "contact,at,touch,campaign,id\n" + line + line)
+    assert (report.accepted, report.unchanged) == (1, 1)
+    assert shop.rows("SELECT category, campaign, source_id FROM touch") == [("promotion", "old", "m1")]
