@@ -268,7 +268,8 @@ def _holds(conn: Connection, sql: str, params: Mapping[str, Any], place: Places,
     rows = fetch_columns(
         conn,
         f"SELECT h.contact, h.kind, h.about, h.until FROM {sql} CROSS JOIN hold h "
-        "WHERE h.shard = w.shard AND h.circle = w.circle AND h.ended_at IS NULL AND (h.until IS NULL OR h.until > :now) "
+        "WHERE h.shard = w.shard AND h.circle = w.circle AND h.ended_at IS NULL AND (h.until IS NULL OR "
+        "h.until > :now) "
         f"AND (h.from_at < :now OR (h.from_at = :now AND h.kind <> '{HoldKind.PROMISE.value}'))",
         4,
         now=now,
@@ -279,10 +280,11 @@ def _holds(conn: Connection, sql: str, params: Mapping[str, Any], place: Places,
     return Holds(contact[order], keys(rows[1])[order], keys(rows[2])[order], ints(rows[3], HELD)[order])
 
 
-_TOUCH = (
+TOUCH = (
     "t.id, t.contact, t.at, t.number, t.channel, t.category, t.campaign, "
     "t.thread, t.topic, t.content, t.mailbox, t.triggered, t.tags"
 )
+"""The columns of a touch that `touches_of` takes, in order."""
 
 
 def _touches(
@@ -292,7 +294,8 @@ def _touches(
         return touches_of(place, *[()] * 13)
     rows = fetch_columns(
         conn,
-        f"SELECT {_TOUCH} FROM {sql} CROSS JOIN touch t WHERE t.shard = w.shard AND t.circle = w.circle AND t.at > :since "
+        f"SELECT {TOUCH} FROM {sql} CROSS JOIN touch t WHERE t.shard = w.shard AND t.circle = w.circle AND "
+        "t.at > :since "
         "AND t.withdrawn_at IS NULL",
         13,
         since=NONE if reach is None else now - reach,
@@ -302,7 +305,7 @@ def _touches(
 
 
 def touches_of(place: Places, *rows: Sequence[Any]) -> Touches:
-    """Fetched touches (`_TOUCH`) as columns, sorted by contact, then at, then number."""
+    """Fetched touches (`TOUCH`) as columns, sorted by contact, then at, then number."""
     contact, at = place.of(rows[1]), ints(rows[2], None)
     order = np.lexsort((ints(rows[3], None), at, contact))
     tags = Ragged.of([[key(t) for t in json.loads(text)] if text else () for text in rows[12]])

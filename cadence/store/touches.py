@@ -16,7 +16,7 @@ from cadence.addresses import mailbox_of
 from cadence.facts import EventKind, Ints, TouchOutcome
 from cadence.store.applying import latest_of
 from cadence.store.ask import ask_circles
-from cadence.store.bulk import fetch, insert_rows, update_rows, wanted
+from cadence.store.bulk import fetch, insert_rows, wanted
 from cadence.store.events import record_events
 from cadence.store.fresh import sort_out
 from cadence.store.ids import new_ids
@@ -167,30 +167,3 @@ def _record_answers(
         for i in answered
     ]
     record_events(conn, rows, now, source, [(int(known.shard[i]), int(known.contact[i])) for i in answered])
-
-
-def withdraw(conn: Connection, shards: Ints, touches: Ints, now: int, because: str) -> int:
-    """Takes touches back, on the record: what was never sent leaves its slot free again. Each takes its circle's next
-    number. The shards must be locked. Returns how many stood until now."""
-    if not len(touches):
-        return 0
-    sql, params = wanted(conn, "w", {"shard": shards, "id": touches})
-    rows = fetch(
-        conn,
-        f"SELECT t.shard, t.id, t.circle FROM {sql} CROSS JOIN touch t "
-        "WHERE t.shard = w.shard AND t.id = w.id AND t.withdrawn_at IS NULL ORDER BY w.row",
-        **params,
-    )
-    if not rows:
-        return 0
-    shard, ids, circle = (np.array(c, np.int64) for c in zip(*rows, strict=True))
-    return update_rows(
-        conn,
-        touch,
-        {"shard": shard, "id": ids},
-        {
-            "withdrawn_at": np.full(len(ids), now, np.int64),
-            "withdrawn_number": take_numbers(conn, shard, circle),
-            "withdrawn_because": [because] * len(ids),
-        },
-    )

@@ -1,0 +1,82 @@
+"""Finding the contact that somebody means: by outside id, by our own id, by an address in any spelling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy.engine import Connection
+
+from cadence.addresses import address_of, mailbox_of
+from cadence.facts import CHANNELS
+from cadence.store.bulk import fetch, wanted
+from cadence.store.ids import SHARDS
+from cadence.store.known import by_id, look_up
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A contact and where its rows are."""
+
+    shard: int
+    id: int
+    circle: int
+    outside_id: str | None
+
+
+def find_contacts(conn: Connection, told: str) -> list[Found]:
+    """The contacts that `told` may mean: those with this outside id, else the one with this id of ours, else all who
+    have it as an address. Empty where nobody is meant."""
+    places = [(s, c) for s, c, _ in look_up(conn, "outside", [told]).get(told, ())]
+    if not places and told.isascii() and told.isdigit() and len(told) < 19:
+        known = by_id(conn, np.array([int(told)], np.int64))
+        places = list(known.pairs())
+    if not places:
+        mailboxes = [m for m in dict.fromkeys(_mailbox(channel, told) for channel in CHANNELS) if m]
+        shared = look_up(conn, "mailbox", mailboxes)
+        places = [(s, c) for m in mailboxes for s, c, _ in shared.get(m, ())]
+    return _found(conn, list(dict.fromkeys(places)))
+
+
+def _mailbox(channel: str, told: str) -> str | None:
+    try:
+        return mailbox_of(channel, address_of(channel, told))
+    except ValueError:
+        return None
+
+
+def _found(conn: Connection, places: list[tuple[int, int]]) -> list[Found]:
+    if not places:
+        return []
+    sql, params = wanted(conn, "w", {"shard": [p[0] for p in places], "id": [p[1] for p in places]})
+    rows = fetch(
+        conn,
+        f"SELECT c.shard, c.id, c.circle, c.outside_id FROM {sql} CROSS JOIN contact c "  # noqa: S608
+        "WHERE c.shard = w.shard AND c.id = w.id ORDER BY w.row",
+        **params,
+    )
+    return [Found(*row) for row in rows]
+
+
+def find_message(conn: Connection, message: int) -> tuple[int, int, str] | None:
+    """The (shard, contact, state) of a message, by its id alone: looks into each shard. None where there is none."""
+    sql, params = wanted(conn, "w", {"shard": list(range(SHARDS))})
+    rows = fetch(
+        conn,
+        f"SELECT m.shard, m.contact, m.state FROM {sql} CROSS JOIN message m "  # noqa: S608
+        "WHERE m.shard = w.shard AND m.id = :message",
+        message=message,
+        **params,
+    )
+    return None if not rows else (int(rows[0][0]), int(rows[0][1]), str(rows[0][2]))
+
+
+def members_of(conn: Connection, circle: tuple[int, int]) -> list[Found]:
+    """All contacts of a circle given as (shard, id)."""
+    rows = fetch(
+        conn,
+        "SELECT shard, id, circle, outside_id FROM contact WHERE shard = :shard AND circle = :circle ORDER BY id",
+        shard=circle[0],
+        circle=circle[1],
+    )
+    return [Found(*row) for row in rows]

@@ -1,0 +1,93 @@
+"""Removing what is no longer kept, a bounded batch at a time, so that tables stay bounded and no writer waits long.
+
+Consents, stops, complaints, holds, wishes, promises, tickets, incidents and changes by hand are never removed. Totals
+of contacts outlive the events that they were made of."""
+
+# Statements are put together from names in tables.py alone; every value is a parameter.
+# ruff: noqa: S608
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from cadence.facts import DAY, ENGAGEMENT, EventKind
+from cadence.store.bulk import fetch, wanted
+from cadence.store.engine import Store, lock_shards
+from cadence.store.ids import SHARDS
+from cadence.store.tables import FINAL_STATES
+
+KEPT: Mapping[str, int] = {"decision": 400 * DAY, "message": 400 * DAY, "touch": 1_100 * DAY, "event": 1_100 * DAY}
+"""How long rows of each table are kept by default, in microseconds."""
+
+_PASSING = (
+    *ENGAGEMENT,
+    EventKind.REFUSAL,
+    EventKind.OPEN,
+    EventKind.BOUNCE_HARD,
+    EventKind.BOUNCE_SOFT,
+    EventKind.SCREENED,
+    EventKind.TICKET_ANSWERED,
+)
+"""Events that only were; all others say how something stands."""
+_LIVE = "('waiting', 'decided', 'sending', 'in_doubt')"
+_OLD: Mapping[str, str] = {
+    "decision": "t.at < :before AND NOT EXISTS "
+    f"(SELECT 1 FROM message m WHERE m.shard = t.shard AND m.id = t.message AND m.state IN {_LIVE})",
+    "message": f"t.state IN ({', '.join(repr(s) for s in FINAL_STATES)}) AND coalesce(t.outcome_at, t.created_at) < :before",
+    "touch": "t.at < :before",
+    "event": f"t.at < :before AND t.applied AND t.kind IN ({', '.join(str(int(k)) for k in _PASSING)})",
+}
+
+
+def prune(
+    store: Store,
+    now: int,
+    kept: Mapping[str, int] | None = None,
+    touch_reach: int | None = 0,
+    batch: int = 5_000,
+    most: int = 200_000,
+) -> dict[str, int]:
+    """Removes rows older than they are kept, and returns how many of each table. kept: microseconds by table, over the
+    defaults. touch_reach: the longest window of the policy, below which no touch or event is removed; None: it looks
+    back for ever, and none is. At most `most` rows of each table in one call, in transactions of `batch`."""
+    keep = {**KEPT, **(kept or {})}
+    done = dict.fromkeys(keep, 0)
+    for table, age in keep.items():
+        if table in ("touch", "event"):
+            if touch_reach is None:
+                continue
+            age = max(age, touch_reach)
+        for shard in range(SHARDS):
+            while done[table] < most:
+                with store.write() as conn:
+                    gone = _remove(conn, table, shard, now - age, batch)
+                done[table] += gone
+                if gone < batch:
+                    break
+    return done
+
+
+def _remove(conn: Connection, table: str, shard: int, before: int, batch: int) -> int:
+    """One batch of one shard. What the directory knew of messages goes with them."""
+    ids = fetch(
+        conn,
+        f"SELECT t.id FROM {table} t WHERE t.shard = :shard AND {_OLD[table]} LIMIT :batch",
+        shard=shard,
+        before=before,
+        batch=batch,
+    )
+    if not ids:
+        return 0
+    lock_shards(conn, [shard])
+    sql, params = wanted(conn, "w", {"id": np.array([i[0] for i in ids], np.int64)})
+    conn.execute(
+        sa.text(f"DELETE FROM {table} WHERE shard = :shard AND id IN (SELECT id FROM {sql})"),
+        {"shard": shard, **params},
+    )
+    if table == "message":
+        conn.execute(sa.text(f"DELETE FROM directory WHERE message IN (SELECT id FROM {sql})"), params)
+    return len(ids)

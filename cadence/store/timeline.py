@@ -1,0 +1,111 @@
+"""Everything that is on record of one contact, in order: touches, decisions, messages, events, consents, changes by
+hand.
+
+For people who look; a decision never reads it."""
+
+# Statements are put together from names in tables.py alone; every value is a parameter.
+# ruff: noqa: S608
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from cadence.facts import EventKind, Verdict
+from cadence.store import tables
+from cadence.store.bulk import fetch, wanted
+from cadence.store.ids import SHARDS
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing on record. what: touch, decision, message, event, consent or change; columns: the row as it is, with
+    JSON read and kinds as words, without what is empty."""
+
+    at: int | None
+    what: str
+    id: int
+    recorded_at: int
+    columns: Mapping[str, Any]
+
+
+_SHOWN: Mapping[str, tuple[sa.Table, str, str]] = {
+    "touch": (tables.touch, "at", "recorded_at"),
+    "event": (tables.event, "at", "recorded_at"),
+    "consent": (tables.consent, "at", "recorded_at"),
+    "decision": (tables.decision, "at", "at"),
+    "message": (tables.message, "created_at", "recorded_at"),
+    "change": (tables.change, "at", "at"),
+}
+"""What is shown: its table, the column of when it happened, and of when it was recorded."""
+_JSON = ("detail", "evidence", "watched", "tags", "variables", "stop_on")
+
+
+def timeline(conn: Connection, contact: int, most: int = 1_000) -> list[Entry]:
+    """What is on record of a contact, by its id, oldest first; of each kind the latest `most`. Merges may have left its
+    decisions in other shards, so each is looked into. Undated consents stand first."""
+    entries: list[Entry] = []
+    for what, (table, at, recorded_at) in _SHOWN.items():
+        sql, params = wanted(conn, "w", {"shard": list(range(SHARDS))})
+        names = [c.name for c in table.columns]
+        columns = ", ".join(f"t.{conn.dialect.identifier_preparer.quote(n)}" for n in names)
+        rows = fetch(
+            conn,
+            f"SELECT {columns} FROM {sql} CROSS JOIN {table.name} t WHERE t.shard = w.shard AND t.contact = :contact "
+            f"ORDER BY t.{recorded_at} DESC, t.id DESC LIMIT :most",
+            contact=contact,
+            most=most,
+            **params,
+        )
+        entries += [_entry(what, names, row, at, recorded_at) for row in rows]
+    order = {what: i for i, what in enumerate(_SHOWN)}
+    return sorted(entries, key=lambda e: (e.at is not None, e.at or 0, order[e.what], e.id))
+
+
+def _entry(what: str, names: Sequence[str], row: Sequence[Any], at: str, recorded_at: str) -> Entry:
+    told = dict(zip(names, row, strict=True))
+    shown = {name: _read(what, name, value) for name, value in told.items() if value is not None}
+    return Entry(told[at], what, told["id"], told[recorded_at], shown)
+
+
+def _read(what: str, name: str, value: Any) -> Any:
+    if name in _JSON:
+        return json.loads(value)
+    if name == "kind" and what in ("event", "consent"):
+        return EventKind(value).word
+    if name == "verdict":
+        return Verdict(value).word
+    return value
+
+
+def contact_of(conn: Connection, place: tuple[int, int]) -> dict[str, Any]:
+    """The row of a contact given as (shard, id), with JSON read, its addresses, and the holds that aren't ended. Raises
+    LookupError where there is none."""
+    row = (
+        conn.execute(
+            sa.select(tables.contact).where(tables.contact.c.shard == place[0], tables.contact.c.id == place[1])
+        )
+        .mappings()
+        .first()
+    )
+    if row is None:
+        raise LookupError(f"there is no contact {place[1]} in shard {place[0]}")
+    shown = dict(row)
+    for name in ("zones", "hours", "days"):
+        shown[name] = json.loads(shown[name]) if shown[name] else []
+    shown["attributes"] = json.loads(shown["attributes"]) if shown["attributes"] else {}
+    of = {table: (table.c.shard == place[0], table.c.contact == place[1]) for table in (tables.address, tables.hold)}
+    addresses = (
+        sa.select(tables.address).where(*of[tables.address]).order_by(tables.address.c.channel, tables.address.c.at)
+    )
+    holds = (
+        sa.select(tables.hold).where(*of[tables.hold], tables.hold.c.ended_at.is_(None)).order_by(tables.hold.c.from_at)
+    )
+    shown["addresses"] = [dict(r) for r in conn.execute(addresses).mappings()]
+    shown["holds"] = [dict(r) for r in conn.execute(holds).mappings()]
+    return shown
