@@ -16,7 +16,7 @@ from cadence.queue.states import State
 from cadence.queue.work import Work
 from cadence.store import outbox
 from cadence.store import round as rows_of
-from cadence.store.bulk import Values
+from cadence.store.bulk import Values, plain
 from cadence.store.round import Messages
 
 
@@ -78,7 +78,8 @@ def may_have_reached(messages: Messages, row: int) -> bool:
 
 def move(conn: Connection, messages: Messages, rows: Sequence[int], columns: Mapping[str, Values]) -> None:
     """Update these rows of messages, each only while it is still in the state it was loaded in."""
+    listed = {name: plain(values) for name, values in columns.items()}
     for state in sorted({messages["state"][r] for r in rows}):
         mine = [i for i, r in enumerate(rows) if messages["state"][r] == state]
-        part = {name: [values[i] for i in mine] for name, values in columns.items()}
+        part = {name: [values[i] for i in mine] for name, values in listed.items()}
         rows_of.move(conn, [(messages["shard"][rows[i]], messages["id"][rows[i]]) for i in mine], state, part)

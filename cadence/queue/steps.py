@@ -21,8 +21,17 @@ STEPS: tuple[str, ...] = (
 )
 """The points, in the order of a message's way."""
 
-_step, _, _nth = os.environ.get("CADENCE_CRASH_AT", "").partition(":")
-_left = int(_nth or 1)
+_step, _left = "", 0
+
+
+def arm(told: str) -> None:
+    """Die at a step: its name, or `name:n` for the n-th time; nothing for an empty text. Raises ValueError for a name that is
+    none."""
+    global _step, _left
+    step, _, nth = told.partition(":")
+    if step and step not in STEPS:
+        raise ValueError(f"{step!r} is no step to crash at; there are {', '.join(STEPS)}")
+    _step, _left = step, int(nth or 1)
 
 
 def reached(step: str) -> None:
@@ -33,3 +42,6 @@ def reached(step: str) -> None:
     _left -= 1
     if _left == 0:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+arm(os.environ.get("CADENCE_CRASH_AT", ""))

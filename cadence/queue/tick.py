@@ -78,7 +78,7 @@ def decide_and_write(conn: Connection, work: Work, loaded: Loaded) -> Counter[st
     ending = endings(loaded, work.now)
     gone = {*ending.ended, *ending.resting}
     done = end(conn, work, loaded, ending.ended)
-    rest(conn, loaded, ending.resting)
+    rest(conn, work, loaded, ending.resting)
     done["claimed"] += len(loaded.messages)
     rows = np.array([r for r in range(len(loaded.messages)) if r not in gone], np.int64)
     due = np.array([(at := loaded.messages["due_at"][r]) is not None and at <= work.now for r in rows.tolist()], bool)

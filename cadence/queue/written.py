@@ -84,7 +84,7 @@ def end(conn: Connection, work: Work, loaded: Loaded, ended: dict[int, Ending]) 
     return Counter(e.state.value for e in ended.values())
 
 
-def rest(conn: Connection, loaded: Loaded, resting: dict[int, str]) -> None:
+def rest(conn: Connection, work: Work, loaded: Loaded, resting: dict[int, str]) -> None:
     """Let messages of a campaign that rests wait until it is asked for, or they expire."""
     if resting:
         rows = list(resting)
@@ -92,6 +92,7 @@ def rest(conn: Connection, loaded: Loaded, resting: dict[int, str]) -> None:
             "due_at": loaded.messages.ints("expires_at", NONE)[rows],
             "until": [None] * len(rows),
             "rule": [None] * len(rows),
+            "asked_at": np.full(len(rows), work.now, np.int64),
             "ask_because": [f"campaign {state}" for state in resting.values()],
         }
         rows_of.move(conn, _keys(loaded, rows), State.WAITING, columns)

@@ -1,7 +1,7 @@
 """Making waiting messages due to be asked again: the one entry for whatever may change an answer.
 
-Nothing is decided here. Whoever calls holds the locks of the shards it names, in the transaction that changes what is
-known.
+Nothing is decided here, and a message that was never asked keeps the instant it was queued for: asking again is never
+asking early. Whoever calls holds the locks of the shards it names, in the transaction that changes what is known.
 """
 
 # Statements are put together from names in tables.py and our own numbers; every value is a parameter.
@@ -54,7 +54,9 @@ def circles_of(conn: Connection, contacts: Sequence[tuple[int, int]]) -> list[tu
 def ask_campaign(conn: Connection, name: str, now: int, because: str) -> int:
     """Makes all waiting messages of a campaign due now: it was paused, resumed, ended or changed. Locks every shard."""
     lock_shards(conn, conn.scalars(sa.select(shard.c.shard)).all())
-    mine = message.update().where(message.c.campaign == name, message.c.state == "waiting")
+    mine = message.update().where(
+        message.c.campaign == name, message.c.state == "waiting", message.c.asked_at.is_not(None)
+    )
     return conn.execute(mine.values(due_at=now, ask_because=because)).rowcount
 
 
@@ -73,7 +75,8 @@ def ask_shard(conn: Connection, one: int, policy: str, now: int, per_second: int
         "CASE WHEN due_at IS NULL OR due_at > :now + w.place / :per_second * :second "
         "THEN :now + w.place / :per_second * :second ELSE due_at END "
         "FROM (SELECT id, row_number() OVER (ORDER BY created_at, id) - 1 AS place FROM message "
-        "WHERE shard = :shard AND state = 'waiting') AS w WHERE message.shard = :shard AND message.id = w.id"
+        "WHERE shard = :shard AND state = 'waiting' AND asked_at IS NOT NULL) AS w "
+        "WHERE message.shard = :shard AND message.id = w.id"
     )
     params = {"now": now, "per_second": max(per_second, 1), "second": SECOND, "shard": one}
     done = conn.execute(sa.text(paced), params).rowcount
@@ -86,7 +89,8 @@ def _due_now(conn: Connection, column: str, pairs: Sequence[tuple[int, int]], no
     source, params = wanted(conn, "w", {"shard": [p[0] for p in pairs], "id": [p[1] for p in pairs]})
     sql = (
         f"SELECT m.shard, m.id FROM {source} CROSS JOIN message m "
-        f"WHERE m.shard = w.shard AND m.{column} = w.id AND m.state = 'waiting'"
+        f"WHERE m.shard = w.shard AND m.{column} = w.id AND m.state = 'waiting' "
+        "AND m.asked_at IS NOT NULL"
     )
     found = fetch(conn, sql, **params)
     if not found:

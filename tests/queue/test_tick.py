@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 from cadence.facts import EventKind, Verdict
+from cadence.queue import deciding
 from cadence.queue.accept import NewMessage
+from cadence.queue.tick import tick
+from cadence.store import tables
 from tests.queue.world import World, at, policy_of
 
 DAY = "2026-03-03"  # a Tuesday
@@ -70,8 +75,6 @@ def test_evidence_names_the_touches_of_the_same_round_by_their_ids(world: World)
 
     waiting = next(i for i in ids if world.state(i) == "waiting")
     touched = {t["id"] for t in world.touches()}
-    import json
-
     (push,) = json.loads(world.decisions(waiting)[0]["evidence"])
     assert set(push["touches"]) <= touched
     assert push["touches"]
@@ -132,11 +135,9 @@ def test_the_oldest_of_a_collapse_key_stays_where_the_campaign_says_so(world: Wo
 
 
 def test_a_purchase_after_it_was_made_stops_a_message(world: World) -> None:
-    shard, id_, _ = world.contact("ann")
+    world.contact("ann")
     stopped = world.message(f"{DAY}T22:00", "ann", stop_on=("purchase",))
     with world.store.write() as conn:
-        from cadence.store import tables
-
         conn.execute(tables.contact.update().values(last_purchase=at(f"{DAY}T23:00")))
 
     world.tick("2026-03-04T08:00")
@@ -243,11 +244,7 @@ def test_a_daemon_decides_nothing_in_shards_that_another_took(world: World) -> N
     id_ = world.message(f"{DAY}T10:00", "ann")
     work = world.work(f"{DAY}T10:00")
     with world.store.write() as conn:
-        from cadence.store import tables
-
         conn.execute(tables.shard.update().values(holder="another"))
-    from cadence.queue.tick import tick
-
     assert not tick(work)
     assert world.state(id_) == "waiting"
 
@@ -256,8 +253,6 @@ def test_a_batch_that_throws_holds_only_the_circle_that_makes_it_throw(world: Wo
     world.contact("ann")
     world.contact("bob")
     broken, fine = world.message(f"{DAY}T10:00", "ann"), world.message(f"{DAY}T10:00", "bob")
-    from cadence.queue import deciding
-
     ann = world.contacts["ann"][1]
     decide = deciding.decide
 

@@ -1,4 +1,4 @@
-"""A small world to try the queue in: a real database, a real maildir, contacts by name, and a clock that is told the time."""
+"""A small world to try the queue in: a real database, a real maildir, contacts by name, and a clock told the time."""
 
 from __future__ import annotations
 

@@ -1,0 +1,190 @@
+"""The daemon as timetables on the virtual clock: at this instant that comes in, at that one it has gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cadence.clock import VirtualClock
+from cadence.daemon import Daemon, Jobs, Options
+from cadence.facts import EventKind, instant
+from cadence.queue.outlets import Outlet
+from cadence.queue.reload import PolicyFiles
+from cadence.store import Store, policies, status
+from tests.queue.world import World, at
+
+POLICY = """
+version: 1
+defaults: {timezone: Europe/Stockholm}
+categories: {news: {consent: opt_in}, receipt: {transactional: true}}
+guard_rails:
+  caps: {max: 2, per: 7d}
+  quiet_hours: {name: night, from: "20:00", to: "08:00"}
+segments: [{name: everyone}]
+"""
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """An empty database, a maildir, and a policy in a file."""
+    (tmp_path / "policy.yaml").write_text(POLICY, "utf-8")
+    store = Store.open(f"sqlite:///{tmp_path / 'cadence.db'}")
+    store.migrate()
+    yield World(store, tmp_path / "mail", PolicyFiles(tmp_path / "policy.yaml").read())
+    store.close()
+
+
+def daemon(world: World, start: str, until: str | None = None, jobs: Jobs | None = None, **options: object) -> Daemon:
+    """A daemon on a virtual clock over that world."""
+    files = PolicyFiles(world.mail.parent / "policy.yaml")
+    end = None if until is None else at(until)
+    ways = {"email": Outlet(world.provider)}
+    return Daemon(
+        world.store,
+        VirtualClock(at(start)),
+        files,
+        ways,
+        jobs or Jobs(world.letters),
+        Options(until=end, **options),  # type: ignore[arg-type]
+    )
+
+
+def sent_at(world: World) -> list[str]:
+    """When each standing touch was, in UTC."""
+    return sorted(instant(t["at"]).isoformat() for t in world.touches())
+
+
+def test_what_comes_in_at_night_has_gone_at_eight_in_the_morning(world: World) -> None:
+    world.contact("ann")
+    world.message("2026-03-03T22:00", "ann")
+
+    daemon(world, "2026-03-03T22:00", "2026-03-04T12:00").run(signals=False)
+
+    assert sent_at(world) == ["2026-03-04T07:00:00+00:00"]
+    assert world.delivered() == 1
+
+
+def test_five_messages_go_two_a_week(world: World) -> None:
+    world.contact("ann")
+    for _ in range(5):
+        world.message("2026-03-03T10:00", "ann", expires_at=at("2026-05-03T10:00"))
+
+    daemon(world, "2026-03-03T10:00", "2026-04-03T12:00").run(signals=False)
+
+    assert sent_at(world) == [
+        "2026-03-03T09:00:00+00:00", "2026-03-03T09:00:00+00:00",
+        "2026-03-10T09:00:00+00:00", "2026-03-10T09:00:00+00:00",
+        "2026-03-17T09:00:00+00:00",
+    ]  # fmt: skip
+
+
+def test_without_an_end_it_ends_when_nothing_is_left_to_do(world: World) -> None:
+    world.contact("ann")
+    id_ = world.message("2026-03-03T22:00", "ann")
+    one = daemon(world, "2026-03-03T22:00")
+
+    one.run(signals=False)
+
+    assert (world.state(id_), one.clock.now()) == ("sent", at("2026-03-04T08:00"))
+
+
+def test_once_runs_what_is_due_and_stops(world: World) -> None:
+    world.contact("ann")
+    now, later = (
+        world.message("2026-03-03T10:00", "ann"),
+        world.message("2026-03-03T10:00", "ann", due_at=at("2026-03-04T10:00")),
+    )
+
+    daemon(world, "2026-03-03T10:00", once=True).run(signals=False)
+
+    assert (world.state(now), world.state(later)) == ("sent", "waiting")
+
+
+def test_it_goes_on_where_the_record_ends(world: World) -> None:
+    daemon(world, "2026-03-03T10:00", "2026-03-10T10:00").run(signals=False)
+    later = daemon(world, "2026-03-01T10:00", once=True)
+
+    later.run(signals=False)
+
+    assert later.clock.now() >= at("2026-03-03T10:00")
+
+
+def test_a_planner_is_asked_when_it_said_it_would_be_due(world: World) -> None:
+    world.contact("ann")
+    asked: list[int] = []
+
+    def plan(policy: object, now: int) -> int | None:
+        asked.append(now)
+        return at("2026-03-05T10:00") if now < at("2026-03-05T10:00") else None
+
+    jobs = Jobs(world.letters, plan=plan)
+    daemon(world, "2026-03-03T10:00", "2026-03-06T10:00", jobs).run(signals=False)
+
+    assert asked[0] == at("2026-03-03T10:00")
+    assert at("2026-03-05T10:00") in asked
+
+
+def test_a_good_new_policy_is_stored_and_asks_all_that_waits(world: World) -> None:
+    world.contact("ann")
+    world.message("2026-03-03T22:00", "ann")
+    file = world.mail.parent / "policy.yaml"
+    changed = False
+
+    def plan(policy: object, now: int) -> int | None:
+        nonlocal changed
+        if now >= at("2026-03-03T23:00") and not changed:
+            changed = True
+            file.write_text(POLICY.replace('"20:00"', '"23:30"'), "utf-8")
+        return max(now + 60_000_000, at("2026-03-03T23:00")) if now < at("2026-03-03T23:02") else None
+
+    daemon(world, "2026-03-03T22:00", "2026-03-04T12:00", Jobs(world.letters, plan=plan)).run(signals=False)
+
+    assert sent_at(world) == ["2026-03-03T22:01:00+00:00"]
+    with world.store.read() as conn:
+        assert len(policies.uses(conn)) == 2
+
+
+def test_a_broken_policy_never_replaces_a_good_one(world: World) -> None:
+    world.contact("ann")
+    id_ = world.message("2026-03-03T22:00", "ann")
+    one = daemon(world, "2026-03-03T22:00", "2026-03-04T12:00")
+    read = one.files.read
+
+    def read_then_break() -> object:
+        policy = read()
+        one.files.path.write_text("version: 1\nsegmnts: [", "utf-8")
+        return policy
+
+    one.files.read = read_then_break  # type: ignore[method-assign, assignment]
+    one.run(signals=False)
+
+    assert (world.state(id_), one.problems["policy refused"]) == ("sent", 1)
+
+
+def test_a_stop_that_comes_while_it_waits_is_heeded(world: World) -> None:
+    world.contact("ann")
+    id_ = world.message("2026-03-03T22:00", "ann")
+    daemon(world, "2026-03-03T22:00", "2026-03-03T22:30").run(signals=False)
+    world.say("ann", EventKind.OPT_OUT, "2026-03-03T22:30")
+
+    daemon(world, "2026-03-03T22:30", "2026-03-04T12:00").run(signals=False)
+
+    assert (world.state(id_), world.delivered()) == ("suppressed", 0)
+
+
+def test_it_gives_its_shards_back_when_it_ends(world: World) -> None:
+    daemon(world, "2026-03-03T22:00", once=True).run(signals=False)
+
+    with world.store.read() as conn:
+        assert status.daemons(conn) == []
+
+
+def test_shadow_hands_nothing_over(world: World) -> None:
+    world.contact("ann")
+    world.message("2026-03-03T10:00", "ann")
+
+    daemon(world, "2026-03-03T10:00", "2026-03-04T10:00", shadow=True).run(signals=False)
+
+    assert (world.delivered(), world.touches()) == (0, [])

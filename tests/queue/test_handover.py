@@ -1,0 +1,282 @@
+"""The hand-over: once, late, looked at twice, and in doubt rather than sent twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import pytest
+
+from cadence.facts import MINUTE, EventKind
+from cadence.providers.letter import Letter
+from cadence.providers.provider import Ability, Capabilities, Outcome, Receipt
+from cadence.queue import leases
+from cadence.queue.handover import hand_over, prepare
+from cadence.queue.outlets import Outlet
+from cadence.queue.rates import Rate
+from cadence.store import tables
+from tests.queue.world import World, at
+
+DAY = "2026-03-03"
+NOON = f"{DAY}T12:00"
+
+
+class Desk:
+    """A provider that says what the test wants it to say, and remembers what it was handed."""
+
+    name, channel = "desk", "email"
+    capabilities = Capabilities(max_batch=10, cannot={Ability.SETTLE: "it is only a desk"})
+
+    def __init__(self, answer: Callable[[Letter], Receipt]) -> None:
+        self.answer, self.taken = answer, list[int]()
+
+    def send(self, letters: Sequence[Letter]) -> list[Receipt]:
+        self.taken += [letter.message_id for letter in letters]
+        return [self.answer(letter) for letter in letters]
+
+    def settle(self, message_ids: Sequence[int]) -> dict[int, bool]:
+        raise AssertionError("it can't")
+
+    def close(self) -> None:
+        pass
+
+
+def says(outcome: Outcome, **more: object) -> Desk:
+    """A provider that says the same of every letter."""
+    return Desk(lambda letter: Receipt(letter.message_id, outcome, **more))  # type: ignore[arg-type]
+
+
+def decided(world: World, category: str = "news", when: str = NOON) -> int:
+    """A message that is decided to go."""
+    if "ann" not in world.contacts:
+        world.contact("ann")
+    id_ = world.message(when, "ann", category)
+    world.tick(when)
+    assert world.state(id_) == "decided"
+    return id_
+
+
+def test_what_is_decided_lies_in_the_maildir_and_is_sent(world: World) -> None:
+    id_ = decided(world)
+
+    world.send(NOON)
+
+    assert (world.state(id_), world.delivered()) == ("sent", 1)
+    assert world.row(id_)["provider"] == "maildir"
+
+
+def test_nothing_is_handed_over_twice(world: World) -> None:
+    decided(world)
+    world.send(NOON)
+
+    world.send(NOON)
+
+    assert world.delivered() == 1
+
+
+def test_a_decision_lapses_after_five_minutes_and_is_made_anew(world: World) -> None:
+    id_ = decided(world)
+    assert not world.send(f"{DAY}T12:05:01")["sent"]
+    assert (world.state(id_), world.touches()) == ("waiting", [])
+
+    world.tick(f"{DAY}T12:05:01")
+    world.send(f"{DAY}T12:05:01")
+
+    assert world.state(id_) == "sent"
+    assert [t["at"] for t in world.touches()] == [at(f"{DAY}T12:05:01")]
+
+
+def test_a_decision_of_five_minutes_ago_still_goes(world: World) -> None:
+    id_ = decided(world)
+
+    world.send(f"{DAY}T12:05")
+
+    assert world.state(id_) == "sent"
+
+
+def test_a_stop_after_the_decision_is_seen_at_hand_over(world: World) -> None:
+    id_ = decided(world)
+    world.say("ann", EventKind.OPT_OUT, f"{DAY}T12:01")
+
+    world.send(f"{DAY}T12:01")
+    world.tick(f"{DAY}T12:01")
+
+    assert (world.state(id_), world.delivered(), world.touches()) == ("suppressed", 0, [])
+
+
+def test_a_campaign_paused_after_the_decision_holds_the_message_back(world: World) -> None:
+    world.contact("ann")
+    world.campaign("spring")
+    id_ = world.message(NOON, "ann", campaign="spring")
+    world.tick(NOON)
+    world.campaign("spring", "paused")
+
+    world.send(NOON)
+
+    assert (world.state(id_), world.delivered(), world.touches()) == ("waiting", 0, [])
+
+
+def test_a_refused_message_frees_its_slot(world: World) -> None:
+    world.provider = says(Outcome.REFUSED, detail="no such user", code="550")
+    id_ = decided(world)
+
+    world.send(NOON)
+
+    assert (world.state(id_), world.row(id_)["because"], world.touches()) == ("refused", "550 no such user", [])
+
+
+def test_marketing_in_doubt_counts_and_is_never_handed_over_again(world: World) -> None:
+    desk = world.provider = says(Outcome.IN_DOUBT, detail="dropped after DATA")
+    id_ = decided(world)
+
+    world.send(NOON)
+    world.rescue(f"{DAY}T13:00")
+    world.tick(f"{DAY}T13:00")
+    world.send(f"{DAY}T13:00")
+
+    assert (world.state(id_), len(world.touches()), desk.taken) == ("in_doubt", 1, [id_])
+
+
+def test_a_transactional_message_in_doubt_is_handed_over_again_as_one_touch(world: World) -> None:
+    desk = world.provider = says(Outcome.IN_DOUBT)
+    id_ = decided(world, "receipt")
+    world.send(NOON)
+    desk.answer = lambda letter: Receipt(letter.message_id, Outcome.ACCEPTED)
+
+    world.send(f"{DAY}T12:30")
+
+    assert (world.state(id_), len(world.touches(standing=False)), desk.taken) == ("sent", 1, [id_, id_])
+
+
+def test_try_again_within_the_five_minutes_keeps_the_decision(world: World) -> None:
+    desk = world.provider = says(Outcome.RETRY, retry_after=60.0)
+    id_ = decided(world)
+    world.send(NOON)
+    assert (world.state(id_), world.row(id_)["hand_over_at"]) == ("decided", at(NOON) + MINUTE)
+    desk.answer = lambda letter: Receipt(letter.message_id, Outcome.ACCEPTED)
+
+    world.send(f"{DAY}T12:01")
+
+    assert (world.state(id_), [t["at"] for t in world.touches()]) == ("sent", [at(NOON)])
+
+
+def test_try_again_later_than_that_is_decided_anew_then(world: World) -> None:
+    world.provider = says(Outcome.RETRY, retry_after=3600.0)
+    id_ = decided(world)
+
+    world.send(NOON)
+
+    assert (world.state(id_), world.touches()) == ("waiting", [])
+    assert world.row(id_)["due_at"] == at(f"{DAY}T13:00")
+
+
+def test_a_provider_in_trouble_is_left_alone_and_decides_nothing_meanwhile(world: World) -> None:
+    desk = world.provider = says(Outcome.RETRY, detail="connection refused", whole_provider=True)
+    world.contact("bob")
+    world.contact("cid")
+    ids = [decided(world)] + [world.message(NOON, n, "care") for n in ("ann", "bob", "bob", "cid", "cid")]
+    world.tick(NOON)
+    world.send(NOON)
+    late = world.message(f"{DAY}T12:00:10", "bob", "receipt")
+
+    world.tick(f"{DAY}T12:00:10")
+
+    assert world.state(late) == "waiting"
+    assert len(desk.taken) <= len(ids)
+
+
+def test_the_provider_is_tried_again_after_a_pause(world: World) -> None:
+    desk = world.provider = says(Outcome.RETRY, whole_provider=True, retry_after=30.0)
+    id_ = decided(world)
+    world.send(NOON)
+    desk.answer = lambda letter: Receipt(letter.message_id, Outcome.ACCEPTED)
+
+    world.send(f"{DAY}T12:01")
+
+    assert world.state(id_) == "sent"
+
+
+def test_a_provider_whose_code_throws_leaves_its_letters_in_doubt(world: World) -> None:
+    def boom(letter: Letter) -> Receipt:
+        raise RuntimeError("boom")
+
+    world.provider = Desk(boom)
+    id_ = decided(world)
+
+    world.send(NOON)
+
+    assert world.state(id_) == "in_doubt"
+
+
+def test_a_letter_that_cannot_be_written_is_refused_before_anything_goes_out(world: World) -> None:
+    world.contact("ann")
+    id_ = world.message(NOON, "ann", campaign="no template for this")
+    with world.store.write() as conn:
+        conn.execute(tables.message.update().values(variables=None))
+    world.tick(NOON)
+
+    world.send(NOON)
+
+    assert (world.state(id_), world.touches(), world.delivered()) == ("refused", [], 0)
+
+
+def test_no_more_is_decided_than_the_provider_can_take_now(world: World) -> None:
+    world.rate = Rate(per_second=1, burst=2)
+    names = [f"c{i}" for i in range(5)]
+    for name in names:
+        world.contact(name)
+        world.message(NOON, name)
+
+    world.tick(NOON)
+    world.send(NOON)
+
+    assert world.delivered() == 2
+    assert len(world.touches()) == 2
+
+
+@pytest.fixture
+def crashed(world: World) -> World:
+    """A daemon that died after it recorded `sending` and before it called the provider."""
+    for folder in ("new", "cur"):
+        (world.mail / folder).mkdir(parents=True)
+    decided(world)
+    batches, _ = prepare(world.work(NOON), world.letters)
+    assert batches
+    leases.leave(world.store, world.me)
+    world.me = "daemon-2"
+    return world
+
+
+def test_what_never_left_is_found_by_looking_and_decided_anew(crashed: World) -> None:
+    crashed.rescue(f"{DAY}T12:01")
+    crashed.tick(f"{DAY}T12:01")
+    crashed.send(f"{DAY}T12:01")
+
+    assert (crashed.delivered(), len(crashed.touches())) == (1, 1)
+
+
+def test_where_nobody_can_look_it_stays_in_doubt(crashed: World) -> None:
+    desk = crashed.provider = says(Outcome.ACCEPTED)
+
+    crashed.rescue(f"{DAY}T12:01")
+    crashed.tick(f"{DAY}T12:01")
+    crashed.send(f"{DAY}T12:01")
+
+    (message,) = crashed.rows(tables.message)
+    assert (message["state"], desk.taken, len(crashed.touches())) == ("in_doubt", [], 1)
+
+
+def test_what_a_living_daemon_is_handing_over_is_left_alone(crashed: World) -> None:
+    crashed.rescue(f"{DAY}T12:01", frozenset({"daemon-1"}))
+
+    (message,) = crashed.rows(tables.message)
+    assert message["state"] == "sending"
+
+
+def test_a_channel_without_a_provider_is_refused(world: World) -> None:
+    id_ = decided(world)
+    work = world.work(NOON)
+    hand_over(replace(work, outlets={"sms": Outlet(world.provider)}), world.letters)
+
+    assert world.state(id_) == "refused"
+    assert "no provider hands over email" in world.row(id_)["because"]
