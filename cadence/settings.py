@@ -48,6 +48,8 @@ class Settings(BaseModel):
     """Where a run writes what isn't in the database."""
     provider: str = "maildir"
     """Which provider hands e-mail over."""
+    send_per_second: float | None = Field(default=None, gt=0)
+    """How many mails a second the provider may be given; unset: as many as it takes."""
     sender: str = "Cadence <hello@cadence.example>"
     """From whom mail comes, unless a campaign says otherwise."""
     unsubscribe_domain: str = "cadence.example"

@@ -31,7 +31,9 @@ _SHADES = {"error": "bold red", "warning": "yellow"}
 
 @app.command()
 def check(
-    path: Annotated[Path | None, typer.Argument(help="A policy file, or a folder of them. Default: the policy in use.")] = None,
+    path: Annotated[
+        Path | None, typer.Argument(help="A policy file, or a folder of them. Default: the policy in use.")
+    ] = None,
     schema: Annotated[bool, typer.Option(help="Print the JSON Schema for editors.")] = False,
     week: Annotated[bool, typer.Option(help="Draw the quiet hours of a week, a strip per zone.")] = False,
     zone: Annotated[list[str] | None, typer.Option(help="With --week: these zones.")] = None,

@@ -53,7 +53,9 @@ def tell_wrong(problem: Exception) -> int:
     from cadence.policy.load import PolicyError
     from cadence.store.engine import StoreError
 
-    if isinstance(problem, PolicyError | StoreError | ValueError | OSError) and not isinstance(problem, ValidationError):
+    if isinstance(problem, PolicyError | StoreError | ValueError | OSError) and not isinstance(
+        problem, ValidationError
+    ):
         return wrong(str(problem))
     if isinstance(problem, ValidationError):
         lines = [f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']} (found {e['input']!r})" for e in problem.errors()]
@@ -101,5 +103,7 @@ def table(title: str | None, columns: Iterable[str], rows: Iterable[Iterable[Any
         numbers = bool(listed) and all(isinstance(r[place], int | float) for r in listed)
         made.add_column(name, justify="right" if numbers else "left", overflow="fold")
     for row in listed:
-        made.add_row(*("" if cell is None else f"{cell:,}" if isinstance(cell, int) else escape(str(cell)) for cell in row))
+        made.add_row(
+            *("" if cell is None else f"{cell:,}" if isinstance(cell, int) else escape(str(cell)) for cell in row)
+        )
     return made

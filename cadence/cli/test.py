@@ -54,7 +54,9 @@ def _tell(out: Console, report: Report) -> None:
 
 
 def _failure(out: Console, result: CaseResult) -> None:
-    out.print(f"[bold red]{result.outcome}[/] {escape(result.file)}:{result.line}:{result.column} {escape(result.name)}")
+    out.print(
+        f"[bold red]{result.outcome}[/] {escape(result.file)}:{result.line}:{result.column} {escape(result.name)}"
+    )
     for finding in result.findings:
         out.print(f"    {escape(str(finding))}")
     for difference in result.differences:

@@ -1,0 +1,188 @@
+"""An installation put together from its settings: database, clock, policy, campaigns, providers, way out, the daemon's jobs.
+
+Here, and only here, the parts meet; each knows nothing of the others. Nothing is decided.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parseaddr
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from cadence.clock import Clock, RealClock, system_micros
+from cadence.daemon import Daemon, Jobs, Options, Report, unsettled_jump
+from cadence.decide.needs import needs
+from cadence.doors.campaigns.campaign import Campaign
+from cadence.doors.campaigns.load import Loaded, load_campaigns
+from cadence.doors.campaigns.plan import plan
+from cadence.facts import DAY, SECOND
+from cadence.log import logger
+from cadence.policy.places import has_errors
+from cadence.policy.policy import Policy
+from cadence.providers.letter import Mailbox
+from cadence.providers.maildir.inbox import Inbox
+from cadence.providers.provider import Provider
+from cadence.providers.registry import PROVIDERS
+from cadence.queue.outlets import Outlet
+from cadence.queue.rates import Rate
+from cadence.queue.reload import PolicyFiles
+from cadence.receive.mailbox import read_mailbox
+from cadence.send.desk import TemplateDesk
+from cadence.send.letters import Letters, letters_of
+from cadence.send.wayout import WayOut, open_way_out
+from cadence.settings import Settings, read
+from cadence.store import Store, status
+from cadence.store.cards import attribute_names
+from cadence.store.engine import now_of
+from cadence.store.prune import prune
+
+_log = logger("installation")
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """One installation's parts, opened."""
+
+    settings: Settings
+    store: Store
+    way_out: WayOut
+
+    @classmethod
+    def open(cls, settings: Settings | None = None) -> Installation:
+        """Open the database (made and brought up to date if need be) and the way out."""
+        chosen = settings or read(Settings)
+        if chosen.database_url.startswith("sqlite:///"):
+            Path(chosen.database_url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        store = Store.open(chosen.database_url)
+        store.migrate()
+        way_out = open_way_out(f"unsubscribe@{chosen.unsubscribe_domain}", {0: signing_secret(chosen)})
+        return cls(chosen, store, way_out)
+
+    def campaigns(self, policy: Policy) -> Loaded:
+        """The campaigns in the folder of the settings, checked against a policy and what contacts have."""
+        if not self.settings.campaigns.is_dir():
+            return Loaded((), ())
+        with self.store.read() as conn:
+            attributes = attribute_names(conn)
+        return load_campaigns(self.settings.campaigns, policy, TemplateDesk(), attributes=attributes or None)
+
+    def letters(self, policy: Policy, campaigns: tuple[Campaign, ...]) -> Letters:
+        """What writes the letters of these campaigns."""
+        name, address = parseaddr(self.settings.sender)
+        defaults = policy.defaults
+        return letters_of(campaigns, Mailbox(address, name), self.way_out, defaults.locale, defaults.timezone)
+
+    def provider(self) -> Provider:
+        """The provider of e-mail, opened with its own settings. ValueError for a name that is none."""
+        name = self.settings.provider
+        if name not in PROVIDERS:
+            raise ValueError(f"CADENCE_PROVIDER: there is no provider {name!r}; there are {', '.join(PROVIDERS)}")
+        module = PROVIDERS[name]
+        given: dict[str, Any] = {}
+        if "path" in module.Settings.model_fields and not os.environ.get(f"CADENCE_{name.upper()}_PATH"):
+            given["path"] = self.settings.var / "maildir"
+        settings: BaseModel = read(module.Settings, name, **given)
+        return module.open(settings)
+
+    def daemon(self, clock: Clock, options: Options, watch: Callable[[Report], None] = lambda report: None) -> Daemon:
+        """The daemon of this installation."""
+        files = PolicyFiles(self.settings.policy)
+        desk = CampaignDesk(self, files.read())
+        provider = self.provider()
+        rate = self.settings.send_per_second
+        ways: Mapping[str, Outlet] = {
+            provider.channel: Outlet(provider, Rate(rate, max(1, int(rate))) if rate is not None else None)
+        }
+        inbox = Inbox(self.settings.var / "unsubscribe")
+        jobs = Jobs(
+            letters_for=desk.letters_for,
+            plan=desk.plan,
+            mailbox=lambda now: read_mailbox(self.store, inbox, self.way_out, now),
+            housekeeping=lambda now: prune(self.store, now, self._kept(), needs(desk.policy).touches),
+        )
+        return Daemon(self.store, clock, files, ways, jobs, options, watch)
+
+    def real_clock(self) -> RealClock:
+        """The database's clock where it has one, else the machine's."""
+
+        def read_clock() -> int:
+            with self.store.read() as conn:
+                return now_of(conn)
+
+        with self.store.read() as conn:
+            latest = status.latest_now(conn)
+        source = system_micros if self.store.dialect == "sqlite" else read_clock
+        return RealClock(source, latest, unsettled_jump(self.store), tell=lambda sentence: _log.warning(sentence))
+
+    def _kept(self) -> dict[str, int]:
+        return {name.removesuffix("s"): days * DAY for name, days in self.settings.retention.model_dump().items()}
+
+
+class CampaignDesk:
+    """The campaigns of the daemon: read when it starts and again when their files or the policy change.
+
+    Broken ones are told of and left out; the others go on."""
+
+    def __init__(self, installation: Installation, policy: Policy) -> None:
+        self._installation, self.policy = installation, policy
+        self._seen: object = None
+        self._campaigns: tuple[Campaign, ...] = ()
+        self._letters = installation.letters(policy, ())
+        self._read(policy)
+
+    def plan(self, policy: Policy, now: int) -> int | None:
+        """Queue what is due; when there is something to plan next."""
+        self._read(policy)
+        return plan(self._installation.store, policy, self._campaigns, now).next_due
+
+    def letters_for(self, conn: Any, messages: Any) -> Any:
+        """Letters for decided messages: see `queue.handover.LettersFor`."""
+        return self._letters(conn, messages)
+
+    def _read(self, policy: Policy) -> None:
+        folder = self._installation.settings.campaigns
+        files = sorted(p for p in folder.rglob("*") if p.is_file()) if folder.is_dir() else []
+        seen = (policy.hash, *((str(p), p.stat().st_mtime_ns, p.stat().st_size) for p in files))
+        if seen == self._seen:
+            return
+        self._seen = seen
+        loaded = self._installation.campaigns(policy)
+        if has_errors(loaded.findings):
+            told = [str(f) for f in loaded.findings if f.level == "error"]
+            _log.error("some campaigns are broken and are left out", errors=told)
+        self._campaigns, self.policy = loaded.campaigns, policy
+        self._letters = self._installation.letters(policy, loaded.campaigns)
+
+
+def signing_secret(settings: Settings) -> bytes:
+    """The secret that signs the way out: from the settings, else made once and kept in `var/` for its owner only."""
+    if settings.secret is not None:
+        return settings.secret.get_secret_value().encode()
+    path = settings.var / "secret"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made = path.with_name(f".secret.{os.getpid()}")
+        made.touch(mode=0o600)
+        made.write_text(secrets.token_hex(32))
+        with contextlib.suppress(FileExistsError):
+            os.link(made, path)
+        made.unlink()
+    return path.read_text("ascii").strip().encode()
+
+
+def options_of(settings: Settings, **changed: Any) -> Options:
+    """How the daemon runs, from the settings."""
+    return Options(
+        batch=settings.batch,
+        hand_over_within=int(settings.hand_over_within * SECOND),
+        lease=int(settings.lease_seconds * SECOND),
+        ask_again_rate=settings.ask_again_rate,
+        **changed,
+    )

@@ -1,0 +1,57 @@
+"""`cadence run`: the daemon, on the real clock until it is stopped, or on a virtual one through a stretch of time."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cadence import daemon as daemons
+from cadence import log
+from cadence.cli.installation import Installation, options_of
+from cadence.cli.screen import FINE, print_json, wrong
+from cadence.clock import Clock, VirtualClock, system_micros
+from cadence.policy.moments import moment_of
+from cadence.settings import Settings, read
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def run(
+    start: Annotated[
+        str | None, typer.Option("--from", help="Live through time from this instant, on a virtual clock.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--until", help="With --from: up to this instant.")] = None,
+    speed: Annotated[float | None, typer.Option(help="With --from: at most so many virtual seconds a second.")] = None,
+    once: Annotated[bool, typer.Option(help="Run what is due, and stop.")] = False,
+    shadow: Annotated[bool, typer.Option(help="Decide and record, and hand nothing over.")] = False,
+    agree_clock: Annotated[bool, typer.Option(help="Agree to the clock after it jumped.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="The totals as JSON at the end.")] = False,
+) -> int:
+    """Run the daemon. SIGTERM ends it after the batch under way; SIGHUP reads the policy again."""
+    settings = read(Settings)
+    log.configure(level=settings.log_level)
+    if start is None and (speed is not None or until is not None):
+        return wrong("--speed and --until go with --from")
+    installation = Installation.open(settings)
+    if agree_clock:
+        daemons.agree_clock(installation.store, system_micros())
+    clock: Clock = VirtualClock(_instant(start, "--from"), speed) if start else installation.real_clock()
+    end = _instant(until, "--until") if until else None
+    daemon = installation.daemon(clock, options_of(settings, once=once, shadow=shadow, until=end))
+    totals = daemon.run()
+    if json:
+        print_json(dict(totals))
+    return FINE
+
+
+def _instant(text: str, option: str) -> int:
+    """An instant given on the command line, a date being its first instant in UTC. ValueError for what is none."""
+    moment = moment_of(text)
+    if moment is None:
+        raise ValueError(f"{option}: found {text!r}; write an instant, for example 2026-03-06T12:00+01:00")
+    return moment.micros
+
+
+run_command = typer.main.get_command(app)

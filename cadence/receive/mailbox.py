@@ -1,0 +1,111 @@
+"""The mailbox of the way out: each mail that arrives there stops all marketing to whoever sent it.
+
+The token in the address says which contact and which message; without a token the sender's address does. A stop is written
+before the mail is put aside, so that a crash reads it again, and writing it twice is writing it once. Bounces are not read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from sqlalchemy.engine import Connection
+
+from cadence.addresses import address_of
+from cadence.facts import EventKind
+from cadence.log import logger
+from cadence.send.wayout import Stopper, WayOut
+from cadence.store import Store
+from cadence.store.consents import record_consents
+from cadence.store.find import find_contacts
+from cadence.store.rows import ConsentRow
+
+SOURCE = "unsubscribe mail"
+
+_log = logger("mailbox")
+
+
+class Mail(Protocol):
+    """One mail that lies in the mailbox, as far as it matters here."""
+
+    @property
+    def file(self) -> Path:
+        """Where it lies."""
+
+    @property
+    def received_at(self) -> int:
+        """When it was delivered, microseconds."""
+
+    @property
+    def addressed_to(self) -> tuple[str, ...]:
+        """Where it came to."""
+
+    @property
+    def sender(self) -> str | None:
+        """The address in From."""
+
+
+M = TypeVar("M", bound=Mail)
+
+
+class Mailbox(Protocol[M]):
+    """A mailbox that keeps its mails until they are done."""
+
+    def waiting(self, limit: int = ...) -> Iterator[M]:
+        """Mails not yet done, oldest first."""
+
+    def done(self, arrival: M) -> None:
+        """Put one aside."""
+
+
+def read_mailbox(store: Store, mailbox: Mailbox[M], way_out: WayOut, now: int, most: int = 1_000) -> int:
+    """Turn what lies in the mailbox into stops; returns how many mails were read.
+
+    A mail that names nobody we know is put aside with a warning, since nothing can follow from it. The stop lies at `now`:
+    a file's own time may come from another clock."""
+    read = 0
+    for mail in mailbox.waiting(most):
+        with store.write() as conn:
+            stopped = _stop(conn, mail, way_out, now)
+        if not stopped:
+            _log.warning(
+                "a mail to the way out names nobody we know; it is kept, and nothing follows", file=mail.file.name
+            )
+        mailbox.done(mail)
+        read += 1
+    return read
+
+
+def _stop(conn: Connection, mail: Mail, way_out: WayOut, now: int) -> bool:
+    """Write the stop that a mail asks for; whether anybody was meant."""
+    stopper = way_out.find(mail.addressed_to)
+    if stopper is None:
+        return _stop_sender(conn, mail, now)
+    return _write(conn, str(stopper.contact_id), mail, now, stopper)
+
+
+def _stop_sender(conn: Connection, mail: Mail, now: int) -> bool:
+    """Without a token: everyone who has the sender's address. It may be forged, but a stop too many harms nobody."""
+    try:
+        address = address_of("email", mail.sender or "")
+    except ValueError:
+        return False
+    return _write(conn, address, mail, now, None)
+
+
+def _write(conn: Connection, told: str, mail: Mail, now: int, stopper: Stopper | None) -> bool:
+    found = find_contacts(conn, told)
+    if stopper is not None:
+        found = [f for f in found if f.id == stopper.contact_id]
+    if not found:
+        return False
+    message = stopper.message_id if stopper else None
+    rows = [
+        ConsentRow(
+            f.outside_id or "", now, EventKind.OPT_OUT, source_id=mail.file.name, by="the contact", message=message
+        )
+        for f in found
+    ]
+    record_consents(conn, rows, now, SOURCE, places=[(f.shard, f.id) for f in found])
+    return True
