@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from cadence.calendar import Duration, WaitField, Window, add, window_frees_at
 from cadence.facts import EventKind, Ints, Push
-from cadence.rules.rule import Category, Rule, Stricter, event_words
+from cadence.rules.rule import Category, Rule, Stricter, event_words, listed
 from cadence.rules.rule import Keys as Base
 from cadence.rules.view import View
 
@@ -29,16 +29,12 @@ NO_END = (EventKind.SNOOZE, EventKind.LESS_OFTEN, EventKind.SCREENED)
 AFTER: tuple[EventKind, ...] = tuple(k for k in EventKind if k not in NO_END)
 
 
-def _listed(value: object) -> object:
-    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
-
-
 class Keys(Base):
     """After what, and how long."""
 
     after: Annotated[
         tuple[str, ...],
-        BeforeValidator(_listed),
+        BeforeValidator(listed),
         AfterValidator(event_words(AFTER)),
         Field(
             min_length=1,

@@ -39,6 +39,11 @@ Count = Annotated[int, Field(strict=True, ge=1)]
 """A whole number of at least 1. `true` and `"2"` are none."""
 
 
+def listed(value: object) -> object:
+    """One word where a list of words is meant, as a list of one."""
+    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+
+
 def event_words(kinds: Sequence[EventKind]) -> Callable[[Sequence[str]], tuple[str, ...]]:
     """A check that all words are events of these kinds. It raises ValueError naming the nearest right word."""
     allowed = [k.word for k in kinds]

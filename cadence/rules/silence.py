@@ -10,10 +10,10 @@ from decimal import ROUND_CEILING, Context, Decimal
 from typing import Annotated, Any, Self
 
 import numpy as np
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from cadence.facts import ENGAGEMENT, FIVE_YEARS, NEVER, EventKind, Ints, Push
-from cadence.rules.rule import Category, Count, ExactDuration, Rule, Stricter, event_words
+from cadence.rules.rule import Category, Count, ExactDuration, Rule, Stricter, event_words, listed
 from cadence.rules.rule import Keys as Base
 from cadence.rules.view import View
 
@@ -42,8 +42,15 @@ class Keys(Base):
     """After so many touches without an answer, never again (until they answer)."""
     answered_by: Annotated[
         tuple[str, ...],
+        BeforeValidator(listed),
         AfterValidator(event_words(ENGAGEMENT)),
-        Field(min_length=1, json_schema_extra={"items": {"type": "string", "enum": [k.word for k in ENGAGEMENT]}}),
+        Field(
+            min_length=1,
+            json_schema_extra={
+                "type": ["string", "array"],
+                "items": {"type": "string", "enum": [k.word for k in ENGAGEMENT]},
+            },
+        ),
     ] = tuple(k.word for k in ENGAGEMENT)
     """What ends a silence: all engagement, or some of it."""
 

@@ -161,7 +161,7 @@ def view(
     messages: Sequence[Mapping[str, Any]] = (),
     renamed: Mapping[str, str] | None = None,
 ) -> View:
-    """What rules see of these contacts: the first is written to, the others are of its circle. Candidate 0 is `message`."""
+    """What rules see of these contacts: the first is written to, the others are of its circle. `message` is row 0."""
     contacts = [contact or {}, *(c for c, _ in circle)]
     facts = [(0, f) for f in history] + [(i, f) for i, (_, h) in enumerate(circle, start=1) for f in h]
     words = {k.word: k for k in EventKind}
