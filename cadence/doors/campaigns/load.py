@@ -156,8 +156,7 @@ def _condition(
         return parse(where, path=path, segments=segments, categories=policy.categories), []
     except ConditionError as broken:
         return None, [
-            error(node.place_of(one.path), one.message, found=node.at(one.path).shown(), suggestion=one.suggestion)
-            for one in broken.errors
+            error(node.place_of(one.path, key=True), one.message, suggestion=one.suggestion) for one in broken.errors
         ]
 
 

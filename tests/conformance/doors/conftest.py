@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -86,6 +86,6 @@ class Shop:
 
 
 @pytest.fixture
-def shop(store: Store, tmp_path: Path) -> Iterator[Shop]:
+def shop(store: Store, tmp_path: Path) -> Shop:
     """A shop without customers."""
-    yield Shop(store, from_mapping(POLICY, tmp_path).required(), tmp_path)
+    return Shop(store, from_mapping(POLICY, tmp_path).required(), tmp_path)
