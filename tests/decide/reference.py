@@ -258,7 +258,7 @@ def welcome_by_silence(world: World, rule: dict[str, Any], t: datetime) -> bool:
     wait = exact(rule["base"]).total_seconds() * float(rule.get("factor", 1)) ** (k - 1)
     if "max" in rule:
         wait = min(wait, exact(rule["max"]).total_seconds())
-    return (t - min(unanswered[-1]["at"], t)).total_seconds() >= wait - 1e-6
+    return t - min(unanswered[-1]["at"], t) >= timedelta(seconds=wait)
 
 
 def weight(rule: dict[str, Any], category: str, channel: str) -> float:

@@ -117,7 +117,7 @@ def named(rules: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
 def policies(draw: st.DrawFn) -> dict[str, Any]:
     rails: dict[str, Any] = {}
     for kind, rules, most in (
-        ("caps", caps(), 3),
+        ("caps", caps(), 4),
         ("gap", gaps, 1),
         ("cool_down", cool_downs, 1),
         ("quiet_hours", quiet_hours(), 2),
@@ -138,9 +138,9 @@ def policies(draw: st.DrawFn) -> dict[str, Any]:
 @st.composite
 def facts(draw: st.DrawFn, now: datetime) -> dict[str, Any]:
     at = now - draw(st.integers(0, 80)) * STEP
-    kind = draw(st.integers(0, 13))
+    kind = draw(st.integers(-12, 13))
     if kind <= 6:
-        touch = {"at": at, "touch": draw(some([*CATEGORIES, "forgotten"])), "channel": draw(some(["email", "sms", "phone"]))}
+        touch = {"at": at, "touch": draw(some(["news", "news", *CATEGORIES, "forgotten"])), "channel": draw(some(["email", "email", "sms", "phone"]))}
         if draw(st.integers(0, 3)) == 0:
             touch["thread"] = draw(some(["a", "b"]))
         if touch["channel"] == "phone":
@@ -151,8 +151,9 @@ def facts(draw: st.DrawFn, now: datetime) -> dict[str, Any]:
     if kind == 9:
         return {"at": at, draw(some(["conversation", "inquiry", "refusal", "open"])): True}
     if kind == 10:
-        consent = {"at": at, draw(some(["opt_in", "opt_out"])): draw(some(["news", "offers", "email", "sms", "all"]))}
-        if draw(st.booleans()):
+        what = draw(some(["news", "offers", "email", "sms", "all"]))
+        consent = {"at": at, draw(some(["opt_in", "opt_out"])): what}
+        if what not in ("email", "sms") and draw(st.booleans()):
             consent["channel"] = draw(some(["email", "sms"]))
         return consent
     if kind == 11:
@@ -180,18 +181,18 @@ def worlds(draw: st.DrawFn, most_facts: int = 14) -> World:
         "consents": {"email": ["news", "offers"], "sms": ["news"]},
         "addresses": {"email": "a@example.com"},
     }
-    if draw(st.integers(0, 3)) == 0:
+    if draw(st.integers(0, 6)) == 0:
         contact["hours"] = draw(some([["09:00-12:00", "17:00-19:00"], ["00:00-24:00"], ["20:00-22:30"]]))
-    if draw(st.integers(0, 4)) == 0:
+    if draw(st.integers(0, 7)) == 0:
         contact["days"] = draw(some([["mon", "tue"], ["sun"], ["wed", "fri"]]))
     others = []
     if draw(st.integers(0, 2)) == 0:
         address = draw(some(["a@example.com", "b@example.com"]))
         other = {"addresses": {"email": address}, "consents": {}}
         others.append((other, draw(st.lists(facts(now), max_size=4))))
-    message: dict[str, Any] = {"category": draw(some(list(CATEGORIES))), "channel": draw(some(["email", "email", "sms"]))}
+    message: dict[str, Any] = {"category": draw(some(["news", "news", "news", "offers", *CATEGORIES])), "channel": draw(some(["email", "email", "email", "sms"]))}
     if draw(st.booleans()):
         message["thread"] = draw(some(["a", "b"]))
     message["expires"] = "4000d"
-    history = draw(st.lists(facts(now), max_size=most_facts))
+    history = draw(st.lists(facts(now), min_size=draw(st.sampled_from([0, 4, 8])), max_size=most_facts))
     return World(draw(policies()), contact, history, message, now, others)

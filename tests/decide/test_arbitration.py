@@ -1,0 +1,100 @@
+"""Several messages for one person: who goes first, what each leaves for the others, and who lets whom pass."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+import cadence
+from tests.decide.reference import World, refusing
+from tests.decide.test_welcome import relaxed
+from tests.decide.worlds import CATEGORIES, some, worlds
+
+POLICY: dict[str, Any] = {
+    "version": 1,
+    "defaults": {"timezone": "UTC"},
+    "categories": {
+        "promotion": {"consent": "none", "priority": 30},
+        "newsletter": {"consent": "none"},
+        "receipt": {"transactional": True},
+    },
+    "guard_rails": {"caps": {"name": "one a day", "max": 1, "per": "24h"}},
+    "segments": [{"name": "everyone"}],
+    "arbitration": {"order": ["priority", "value", "expiry", "age"], "lookahead": "24h"},
+}
+NOW = "2026-03-06T12:00:00Z"
+
+
+def decide(messages: list[dict[str, Any]], history: list[dict[str, Any]] | None = None, **policy: Any) -> dict[str, Any]:
+    asked = cadence.policy_of({**POLICY, **policy})
+    return asked.decide_several(contact={"timezone": "UTC"}, messages=messages, history=history or [], now=NOW)
+
+
+def test_the_more_important_goes_and_the_other_waits_for_its_touch_to_leave_the_window() -> None:
+    found = decide([{"id": "a", "category": "promotion"}, {"id": "b", "category": "newsletter"}])
+    assert (found["b"].verdict, found["a"].verdict) == ("send", "defer")
+    assert (found["a"].rule, str(found["a"].until)) == ("one a day", "2026-03-07 12:00:00+00:00")
+    assert [t["id"] for t in found["a"].evidence[0].touches] == ["b"]
+
+
+def test_among_equals_the_greater_value_then_the_nearer_expiry_then_the_older_then_the_id_goes_first() -> None:
+    base = {"category": "newsletter", "expires": "9d", "at": "2026-03-05T00:00:00Z"}
+    for better in ({"value": 2}, {"expires": "8d"}, {"at": "2026-03-04T00:00:00Z"}):
+        found = decide([{"id": "a", **base}, {"id": "b", **base, **better}])
+        assert found["b"].verdict == "send", better
+    assert decide([{"id": "b", **base}, {"id": "a", **base}])["a"].verdict == "send"
+
+
+def test_transactional_mail_neither_waits_nor_makes_others_wait() -> None:
+    found = decide([{"id": "r", "category": "receipt"}, {"id": "n", "category": "newsletter"}])
+    assert [d.verdict for d in found.values()] == ["send", "send"]
+
+
+LATER = {"name": "not before ten tomorrow", "categories": ["newsletter"], "all_day": True, "days": ["fri"]}
+
+
+def test_a_lesser_message_lets_a_greater_one_pass_that_is_welcome_within_the_lookahead() -> None:
+    rails = {**POLICY["guard_rails"], "quiet_hours": LATER}
+    found = decide([{"id": "p", "category": "promotion"}, {"id": "n", "category": "newsletter"}], guard_rails=rails)
+    assert (found["n"].verdict, str(found["n"].until)) == ("defer", "2026-03-07 00:00:00+00:00")
+    assert (found["p"].verdict, found["p"].rule, found["p"].until) == ("defer", "lookahead", found["n"].until)
+
+
+def test_one_that_would_expire_meanwhile_is_not_held_back() -> None:
+    rails = {**POLICY["guard_rails"], "quiet_hours": LATER}
+    messages = [{"id": "p", "category": "promotion", "expires": "12h"}, {"id": "n", "category": "newsletter"}]
+    assert decide(messages, guard_rails=rails)["p"].verdict == "send"
+
+
+def test_without_lookahead_nobody_lets_anybody_pass() -> None:
+    rails = {**POLICY["guard_rails"], "quiet_hours": LATER}
+    messages = [{"id": "p", "category": "promotion"}, {"id": "n", "category": "newsletter"}]
+    assert decide(messages, guard_rails=rails, arbitration={})["p"].verdict == "send"
+
+
+@relaxed
+@given(worlds(), st.lists(st.tuples(some(["news", "offers", *CATEGORIES]), some(["email", "sms"])), min_size=2, max_size=5))
+def test_every_touch_of_a_round_is_accepted_by_all_rules_given_those_before_it(
+    world: World, wanted: list[tuple[str, str]]
+) -> None:
+    messages = [
+        {"id": str(i), "category": c, "channel": ch, "expires": f"{400 + i}d"} for i, (c, ch) in enumerate(wanted)
+    ]
+    decisions = cadence.policy_of(world.policy).decide_several(
+        contact=world.contact,
+        messages=messages,
+        now=world.now,
+        history=world.history,
+        circle=[{"contact": c, "history": h} for c, h in world.others],
+    )
+    turn = sorted(messages, key=lambda m: (-CATEGORIES[m["category"]].get("priority", 50), int(m["id"])))
+    history = list(world.history)
+    for message in turn:
+        seen = replace(world, history=history, message=message)
+        refused = refusing(seen, world.now)
+        assert (decisions[message["id"]].verdict == "send") == (refused == []), (message, refused)
+        if not refused:
+            history.append({"at": world.now, "touch": message["category"], "channel": message["channel"]})
