@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -115,6 +116,14 @@ def test_what_arrives_is_the_letter_to_the_byte(post: Callable[..., Post], lette
     made = post()
     assert made.send(sent) == [ACCEPTED]
     assert made.heard.mails == [sent.mime]
+
+
+def test_no_mail_waits_for_an_acknowledgement(post: Callable[..., Post], letter: Make) -> None:
+    made = post(timeout=10)
+    begun = time.perf_counter()
+    made.send(*(letter(n) for n in range(100)))
+    # with Nagle's algorithm each takes 40 ms at the least, without it less than one
+    assert time.perf_counter() - begun < 2
 
 
 def test_one_connection_serves_batch_after_batch(post: Callable[..., Post], letter: Make) -> None:

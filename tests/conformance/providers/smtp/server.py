@@ -92,6 +92,7 @@ class ScriptedServer:
             except OSError:
                 return
             self.heard.connections += 1
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._open.append(connection)
             thread = threading.Thread(target=self._talk, args=(connection,), daemon=True)
             self._threads.append(thread)
