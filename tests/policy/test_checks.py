@@ -1,0 +1,179 @@
+"""What only shows side by side: segments nobody reaches or that would loosen, rules that can't bind, holidays."""
+
+from __future__ import annotations
+
+import pytest
+
+from cadence.calendar import tz_version
+from cadence.policy.load import from_mapping
+from cadence.rules.registry import RULES
+
+
+def said(text: str) -> list[str]:
+    return [str(f).removeprefix("p.yaml:") for f in from_mapping(text, file="p.yaml").findings]
+
+
+TAKEN = "the segment 'a' before it has no where and takes everyone"
+KINDS = ", ".join(kind for kind, module in RULES.items() if not module.ALWAYS_ON)
+
+
+@pytest.mark.parametrize(
+    ("segments", "expected"),
+    [
+        (
+            "{name: a}, {name: b, where: {orders: 1}}, {name: c}",
+            [
+                f"1:23: error: the segment 'b' is never reached: {TAKEN}",
+                f"1:54: error: the segment 'c' is never reached: {TAKEN}",
+            ],
+        ),
+        (
+            "{name: a, where: {orders: 1, spend: 2}}, {name: b, where: {spend: 2, orders: 1}}, {name: c}",
+            ["1:63: error: the segment 'b' is never reached: the segment 'a' before it has the same where"],
+        ),
+        (
+            "{name: a, where: {orders: 1}}",
+            [
+                "1:22: error: the segment 'a' is the last and has a condition, so that some contacts would be in no "
+                "segment; add one without where"
+            ],
+        ),
+        (
+            "{name: a, where: {orders: 1}}, {name: a}",
+            ["1:50: error: segments[1].name: two segments are called 'a', the first in line 1; found 'a'"],
+        ),
+        (
+            "{where: {orders: 1}}, {name: b}",
+            ["1:12: error: segments[0] needs the key 'name'; found only where"],
+        ),
+        (
+            "{name: a, where: {segment: b}}, {name: b}",
+            [
+                "1:30: error: segments[0].where: a segment can't ask for a segment; say what its contacts have in "
+                "common instead"
+            ],
+        ),
+        (
+            "{name: a, cadence: {gaps: {wait: 1d}}}",
+            [
+                "1:32: error: segments[0].cadence: there is no kind of rule called 'gaps'; found gaps; "
+                f"allowed: {KINDS}, keep_in_touch; did you mean gap?"
+            ],
+        ),
+        (
+            "{name: a, cadence: {keep_in_touch: {at_least_every: 1mo}}}",
+            [
+                "1:64: error: segments[0].cadence.keep_in_touch.at_least_every: '1mo' differs in length from month to "
+                "month; write it in days, like '30d'; found '1mo'"
+            ],
+        ),
+        (
+            "{name: a, cadence: {evasion: {shared_by: 9}}}",
+            [
+                "1:41: error: segments[0].cadence.evasion: 'evasion' is on for everyone; what there is to say of it "
+                "stands in guard_rails"
+            ],
+        ),
+    ],
+)
+def test_an_error_in_the_segments_has_its_place_and_words(segments: str, expected: list[str]) -> None:
+    assert said(f"segments: [{segments}]") == expected
+
+
+LOOSE = (
+    "can't stand in a segment, which can only tighten: it exempts from nothing, un-counts nothing, scales nothing up"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "called", "word"),
+    [
+        ("exempt: [caps]", "1:22", "segments[0]", "exempt"),
+        ("counted: false", "1:22", "segments[0]", "counted"),
+        ("categories: {x: {}}", "1:22", "segments[0]", "categories"),
+        ("cadence: {exempt: [caps]}", "1:32", "segments[0].cadence", "exempt"),
+        ("cadence: {multiply_by: 2}", "1:32", "segments[0].cadence", "multiply_by"),
+        ("cadence: {caps: {max: 2, per: 7d, multiply_by: 2}}", "1:56", "segments[0].cadence.caps", "multiply_by"),
+    ],
+)
+def test_a_segment_that_tries_to_loosen_is_an_error(text: str, place: str, called: str, word: str) -> None:
+    found = said(f"segments: [{{name: a, {text}}}]")
+    assert found == [f"{place}: error: {called}: '{word}' {LOOSE}; found {word}"]
+
+
+def test_a_name_given_twice_within_a_kind_is_an_error() -> None:
+    assert said("guard_rails:\n  caps:\n  - {name: a, max: 1, per: 7d}\n  - {name: a, max: 2, per: 8d}") == [
+        "4:12: error: guard_rails.caps[1].name: 'a' stands twice within caps, first in line 3; found 'a'"
+    ]
+
+
+def test_the_same_name_in_two_kinds_is_none() -> None:
+    assert said("guard_rails: {caps: {name: a, max: 1, per: 7d}, gap: {name: a, wait: 1d}}") == []
+
+
+def test_a_name_given_in_a_rail_and_in_a_segment_is_an_error() -> None:
+    rails = "guard_rails: {caps: {name: a, max: 3, per: 7d}}\n"
+    found = said(rails + "segments: [{name: s, cadence: {caps: {name: a, max: 2, per: 7d}}}]")
+    assert found == [
+        "2:45: error: segments[0].cadence.caps.name: 'a' stands twice within caps, first in line 1; found 'a'"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rail", "own", "never_binds"),
+    [
+        ("caps: {max: 3, per: 7d}", "caps: {max: 3, per: 7d}", True),
+        ("caps: {max: 3, per: 7d}", "caps: {max: 4, per: 6d}", True),
+        ("caps: {max: 3, per: 7d}", "caps: {max: 2, per: 7d}", False),
+        ("caps: {max: 3, per: 7d}", "caps: {max: 3, per: 30d}", False),
+        ("caps: {max: 3, per: 7d}", "caps: {max: 3, per: 7 local days}", False),
+        ("caps: {max: 3, per: 7d, channels: [sms]}", "caps: {max: 3, per: 7d}", False),
+        ("caps: {max: 3, per: 7d, only_watch: true}", "caps: {max: 3, per: 7d}", False),
+        ("gap: {wait: 2d}", "gap: {wait: 24h}", True),
+        ("gap: {wait: 2d}", "gap: {wait: 3d}", False),
+        ("silence: {base: 2d, stop_after: 8}", "silence: {stop_after: 9}", True),
+        ("silence: {base: 2d, stop_after: 8}", "silence: {stop_after: 4}", False),
+        ("fatigue: {half_life: 7d, limit: 4}", "fatigue: {limit: 5}", True),
+        ("fatigue: {half_life: 7d, limit: 4}", "fatigue: {limit: 3}", False),
+        ("quiet_hours: {from: '20:00', to: '08:00'}", "quiet_hours: {from: '20:00', to: '08:00'}", True),
+        ("quiet_hours: {from: '20:00', to: '08:00'}", "quiet_hours: {from: '21:00', to: '09:00'}", False),
+    ],
+)
+def test_a_segments_rule_that_can_never_bind_is_a_warning(rail: str, own: str, never_binds: bool) -> None:
+    found = said(f"guard_rails: {{{rail}}}\nsegments: [{{name: s, cadence: {{{own}}}}}]")
+    assert [line for line in found if "can never bind" in line] == found
+    assert bool(found) is never_binds
+
+
+def test_a_rule_for_marketing_on_transactional_categories_governs_nothing() -> None:
+    text = "categories: {service: {transactional: true}}\nguard_rails: {silence: {base: 2d, categories: [service]}}"
+    assert said(text) == [
+        "2:47: warning: guard_rails.silence governs nothing: 'silence' is for marketing, and these categories are "
+        "transactional; found service"
+    ]
+
+
+YEAR = tz_version()[:4]
+
+
+def test_holidays_that_nobody_knows_are_a_warning_with_what_is_known() -> None:
+    assert said("guard_rails: {quiet_hours: {holidays: true, where: {country: UA}}}") == [
+        f"1:29: warning: guard_rails.quiet_hours: no public holiday of UA is known in {YEAR}; allowed: for UA these "
+        "have days: workday"
+    ]
+
+
+def test_holidays_of_the_policys_own_country_are_looked_at() -> None:
+    assert "no public holiday of UA" in said("defaults: {country: UA}\nguard_rails: {quiet_hours: {holidays: true}}")[0]
+    assert said("defaults: {country: SE}\nguard_rails: {quiet_hours: {holidays: true}}") == []
+
+
+def test_a_country_that_another_rule_takes_care_of_is_no_worry() -> None:
+    text = """
+    defaults: {country: SE}
+    guard_rails:
+      quiet_hours:
+        - {name: a, holidays: true}
+        - {name: b, holidays: [workday], where: {country: UA}}
+    """
+    assert said(text) == []
