@@ -1,0 +1,151 @@
+"""Letters written at hand-over: in the reader's language, from what is known by then; one that can't be is named with why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cadence.facts import DAY
+from cadence.providers.letter import Mailbox
+from cadence.queue.handover import Outgoing
+from cadence.send.letters import Letters, letters_of
+from cadence.send.render import TemplateRefused
+from cadence.send.wayout import WayOut
+from cadence.store import Store
+from cadence.store.cards import Card, attribute_names, cards_of
+from cadence.store.contacts import upsert_contacts
+from cadence.store.known import by_outside_id
+from cadence.store.rows import ContactRow
+
+NOW = 20_000 * DAY
+
+
+@dataclass(frozen=True)
+class Words:
+    """A template in one language."""
+
+    subject: str
+    html: str | None = None
+    text: str | None = None
+    translations: Mapping[str, Words] = field(default_factory=dict)
+
+    def words_for(self, locale: str | None) -> Words:
+        return self.translations.get((locale or "").partition("-")[0], self)
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """As much of a campaign as letters need."""
+
+    name: str
+    template: Words
+    category: str = "newsletter"
+    names: Sequence[str] = ("letter", "old letter")
+    folder: Path = Path()
+    variables: Mapping[str, Any] = field(default_factory=lambda: {"code": "X1"})
+
+
+SV = Words("Hej {{ first_name }}", text="{{ code }} {{ timezone }} {{ unsubscribe }}")
+LETTER = Campaign("letter", Words("Hello {{ first_name }}", text="{{ code }} {{ colour }}", translations={"sv": SV}))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store.open(f"sqlite:///{tmp_path / 'x.db'}")
+    opened.migrate()
+    rows = [
+        ContactRow(
+            "sv", {"email": "a@example.com"}, ("Asia/Kathmandu",), locale="sv-FI", attributes={"first_name": "Åsa"}
+        ),
+        ContactRow("en", {"email": "b@example.com"}, locale="en", attributes={"first_name": "Bo"}),
+    ]
+    with opened.write() as conn:
+        upsert_contacts(conn, rows, NOW, "test")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def letters() -> Letters:
+    way_out = WayOut("stop@shop.example", {1: b"0123456789abcdef"})
+    return letters_of([LETTER], Mailbox("hello@shop.example", "The shop"), way_out, "sv", "Europe/Stockholm")
+
+
+def outgoing(store: Store, who: str, **more: Any) -> Outgoing:
+    with store.read() as conn:
+        found = by_outside_id(conn, [who])
+    plain: dict[str, Any] = {
+        "id": 7, "shard": int(found.shard[0]), "circle": 1, "contact": int(found.contact[0]), "address": "a@example.com",
+        "channel": "email", "category": "newsletter", "campaign": "letter", "run": None, "content": None, "thread": None,
+        "topic": None, "variables": {}, "marketing": True, "decided_at": NOW,
+    }  # fmt: skip
+    return Outgoing(**{**plain, **more})
+
+
+def written(store: Store, letters: Letters, *messages: Outgoing) -> Any:
+    with store.read() as conn:
+        return letters(conn, messages)
+
+
+def card(store: Store, who: str) -> Card:
+    message = outgoing(store, who)
+    with store.read() as conn:
+        return cards_of(conn, [(message.shard, message.contact)])[message.contact]
+
+
+def test_a_letter_is_in_the_readers_language_with_a_way_out_of_their_own(store: Store, letters: Letters) -> None:
+    letter = written(store, letters, outgoing(store, "sv")).letters[7]
+    assert (letter.subject, letter.to) == ("Hej Åsa", Mailbox("a@example.com", "Åsa"))
+    code, zone, unsubscribe = str(letter.text).split(" ")
+    assert (code, zone) == ("X1", "Asia/Kathmandu")
+    assert letter.list_unsubscribe == (unsubscribe,)
+
+
+def test_who_lacks_an_attribute_of_the_template_is_named_and_the_others_get_theirs(
+    store: Store, letters: Letters
+) -> None:
+    found = written(store, letters, outgoing(store, "en", id=8), outgoing(store, "sv"))
+    assert list(found.letters) == [7]
+    assert "colour" in found.failed[8]
+
+
+def test_a_message_of_an_old_name_is_written_by_the_campaign_of_the_new_one(store: Store, letters: Letters) -> None:
+    assert written(store, letters, outgoing(store, "sv", campaign="old letter")).letters[7].subject == "Hej Åsa"
+
+
+def test_a_message_without_a_template_is_named(store: Store, letters: Letters) -> None:
+    assert (
+        "isn't among the campaigns' files" in written(store, letters, outgoing(store, "sv", campaign="none")).failed[7]
+    )
+
+
+def test_a_callers_own_words_go_as_they_are(store: Store, letters: Letters) -> None:
+    words = {"letter": {"subject": "{{ kept }}", "text": "as is"}}
+    letter = written(store, letters, outgoing(store, "en", campaign=None, variables=words, marketing=False)).letters[7]
+    assert (letter.subject, letter.text, letter.list_unsubscribe) == ("{{ kept }}", "as is", ())
+
+
+def test_a_contact_that_is_gone_is_named(store: Store, letters: Letters) -> None:
+    assert written(store, letters, outgoing(store, "sv", contact=1)).failed[7] == "the contact is no longer there"
+
+
+def test_a_preview_is_what_they_would_read_and_says_what_is_missing(store: Store, letters: Letters) -> None:
+    assert letters.preview(LETTER, card(store, "sv"), "a@example.com").subject == "Hej Åsa"
+    with pytest.raises(TemplateRefused, match="colour"):
+        letters.preview(LETTER, card(store, "en"), "b@example.com")
+
+
+def test_a_test_letter_is_marked_and_its_way_out_stops_nobody(store: Store, letters: Letters) -> None:
+    letter = letters.test_letter(LETTER, card(store, "sv"), "me@shop.example", 99, NOW, marketing=True)
+    assert (letter.subject, letter.to.address) == ("[test] Hej Åsa", "me@shop.example")
+    assert letters.way_out is not None
+    assert letters.way_out.read(letter.list_unsubscribe[0].removeprefix("mailto:").partition("?")[0]).contact_id == 0
+
+
+def test_the_names_of_attributes_that_contacts_have_are_known(store: Store) -> None:
+    with store.read() as conn:
+        assert attribute_names(conn) == {"first_name"}
