@@ -56,7 +56,7 @@ def problems(
     if (kept := sum(keys.reserve.values())) >= keys.max:
         sentence = (
             f"the reserves sum to {kept} of max {keys.max}, which leaves no slot for the others; "
-            f"reserve at most {keys.max - 1}"
+            "reserve less, or give a larger max"
         )
         found.append((("reserve",), sentence))
     return found

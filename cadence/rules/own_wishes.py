@@ -87,13 +87,18 @@ def _by_wish(view: View, rows: Ints, what: Callable[[Wish, Ints], None]) -> None
     wishing = np.flatnonzero(which >= 0)
     if not len(wishing):
         return
-    distinct = {wish: i for i, wish in enumerate(dict.fromkeys(wishes))}
-    same = np.array([distinct[w] for w in wishes], np.int64)[which[wishing]]
+    same = view.remember("own_wishes.alike", lambda: _alike(wishes))[which[wishing]]
     order = np.argsort(same, kind="stable")
     bounds = np.flatnonzero(np.diff(same[order], prepend=-1, append=-1))
     for begin, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
         places = wishing[order[begin:end]]
         what(wishes[int(which[places[0]])], places)
+
+
+def _alike(wishes: Sequence[Wish]) -> Ints:
+    """A number for each wish, the same for equal ones."""
+    distinct = {wish: i for i, wish in enumerate(dict.fromkeys(wishes))}
+    return np.array([distinct[w] for w in wishes], np.int64)
 
 
 def _in_hours(view: View, rows: Ints, t: Ints) -> Ints:

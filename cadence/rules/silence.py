@@ -92,8 +92,7 @@ def event_reach(rule: Rule) -> Mapping[EventKind, int]:
 def _answer_at(rule: Rule, view: View, rows: Ints) -> Ints:
     """The latest answer of each candidate's contact, NONE without one."""
     kinds = tuple(EventKind[word.upper()] for word in rule.keys.answered_by)
-    latest = view.remember(("silence.answer", kinds), lambda: view.latest(kinds))
-    return latest[view.candidates.contact[rows]]
+    return view.latest(kinds)[view.candidates.contact[rows]]
 
 
 def _waits(keys: Any, most: int) -> Ints:

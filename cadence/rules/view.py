@@ -124,7 +124,10 @@ class View:
         return found
 
     def latest(self, kinds: Sequence[EventKind]) -> Ints:
-        """For each contact the latest event of any of these kinds up to now; NONE where there is none."""
+        """For each contact the latest event of any of these kinds up to now; NONE where there is none. Not to be changed."""
+        return self.remember(("latest", tuple(kinds)), lambda: self._latest(kinds))
+
+    def _latest(self, kinds: Sequence[EventKind]) -> Ints:
         out = np.full(len(self.people), NONE, np.int64)
         for kind in kinds:
             if (column := self.people.latest.get(kind)) is not None:
