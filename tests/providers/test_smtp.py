@@ -118,6 +118,21 @@ def test_what_arrives_is_the_letter_to_the_byte(post: Callable[..., Post], lette
     assert made.heard.mails == [sent.mime]
 
 
+def test_several_connections_share_a_batch(post: Callable[..., Post], letter: Make) -> None:
+    made = post({"rcpt person3@example.com": "550 5.1.1 no such user"}, connections=3)
+    assert made.send(*(letter(n) for n in range(1, 11))) == [ACCEPTED] * 2 + [REFUSED] + [ACCEPTED] * 7
+    assert made.heard.connections == 3
+    assert len(made.heard.mails) == 9
+
+
+def test_several_connections_put_one_in_doubt_when_the_server_hangs_from_the_start(
+    post: Callable[..., Post], letter: Make, smtp_server: ModuleType
+) -> None:
+    made = post({"end": smtp_server.HANG}, connections=3)
+    assert made.send(*(letter(n) for n in range(1, 11))) == [IN_DOUBT] + [RETRY] * 9
+    assert made.heard.connections == 1
+
+
 def test_no_mail_waits_for_an_acknowledgement(post: Callable[..., Post], letter: Make) -> None:
     made = post(timeout=10)
     begun = time.perf_counter()

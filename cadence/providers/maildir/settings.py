@@ -6,8 +6,9 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Settings(BaseModel):
-    """`path`: the maildir (its `tmp`, `new` and `cur` are made as needed)."""
+    """The settings of the provider maildir."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     path: Path = Path("var/maildir")
+    """The maildir; its `tmp`, `new` and `cur` are made as needed."""

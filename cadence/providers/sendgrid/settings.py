@@ -8,19 +8,20 @@ _HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Settings(BaseModel):
-    """`host` is the API's address (`https://api.eu.sendgrid.com` for accounts in the EU).
+    """The settings of the provider sendgrid."""
 
-    `connections` letters are on their way at once. `timeout` is for each step of a request, `call_timeout` for a
-    whole batch, in seconds: what isn't begun by then is tried later.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     api_key: SecretStr
+    """An API key that may send mail ("Mail Send")."""
     host: str = "https://api.sendgrid.com"
+    """The API's address; https://api.eu.sendgrid.com for accounts in the EU."""
     connections: int = Field(default=8, ge=1, le=64)
+    """So many letters are on their way at once."""
     timeout: float = Field(default=20.0, gt=0, le=600)
+    """Seconds to wait for each step of a request."""
     call_timeout: float = Field(default=120.0, gt=0, le=3600)
+    """Seconds that a batch may take; what isn't begun by then is tried later."""
 
     @field_validator("api_key")
     @classmethod

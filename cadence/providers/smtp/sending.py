@@ -8,6 +8,7 @@ import base64
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from cadence.providers.letter import Letter
 from cadence.providers.provider import (
@@ -26,7 +27,7 @@ from cadence.providers.smtp.verdict import verdict_of
 
 
 class Smtp:
-    """The opened provider."""
+    """The opened provider: one lane, or several side by side where the server is far away."""
 
     name = "smtp"
     channel = "email"
@@ -37,7 +38,8 @@ class Smtp:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._connection: Connection | None = None
+        self._lanes = [_Lane(settings) for _ in range(settings.connections)]
+        self._workers = ThreadPoolExecutor(settings.connections, thread_name_prefix="smtp")
         self._closed = False
 
     def send(self, letters: Sequence[Letter]) -> list[Receipt]:
@@ -53,12 +55,46 @@ class Smtp:
     def close(self) -> None:
         """Say goodbye to the server."""
         self._closed = True
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._workers.shutdown()
+        for lane in self._lanes:
+            lane.close()
 
     def _deliver(self, letters: Sequence[Letter]) -> Iterator[Receipt]:
         ends = time.monotonic() + self._settings.call_timeout
+        first, *others = self._lanes
+        if not others:
+            yield from first.deliver(letters, ends)
+            return
+        # one alone to begin with: where the server hangs, that one is in doubt and not one for each lane
+        (receipt,) = first.deliver(letters[:1], ends)
+        yield receipt
+        if receipt.whole_provider:
+            yield from retry_rest(letters[1:], receipt.detail, code=receipt.code)
+            return
+        parts = [letters[1 + place :: len(self._lanes)] for place in range(len(self._lanes))]
+        for receipts in self._workers.map(_delivered, self._lanes, parts, [ends] * len(parts)):
+            yield from receipts
+
+
+def _delivered(lane: "_Lane", letters: Sequence[Letter], ends: float) -> list[Receipt]:
+    """A lane's receipts, those before an error included; letters without one are in doubt (`hand_over`)."""
+    receipts: list[Receipt] = []
+    try:
+        receipts.extend(lane.deliver(letters, ends))
+    except Exception:  # noqa: BLE001 - what the other lanes have sent must not be forgotten
+        lane.close()
+    return receipts
+
+
+class _Lane:
+    """One connection at a time, and the letters that go over it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._connection: Connection | None = None
+
+    def deliver(self, letters: Sequence[Letter], ends: float) -> Iterator[Receipt]:
+        """One receipt for each letter. What isn't begun when the monotonic clock says `ends` is for later."""
         left = deque(letters)
         while left:
             try:
@@ -79,10 +115,16 @@ class Smtp:
                     left.popleft()
                     yield receipt
             if lost is not None:
-                self._drop()
+                self.close()
                 if not answered:
                     yield from self._rest(left, lost)
                     return
+
+    def close(self) -> None:
+        """Say goodbye, if there is a connection. The lane makes a new one when it is used again."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def _rest(self, left: deque[Letter], lost: Lost) -> Iterator[Receipt]:
         """Later for all that is left. A letter whose content may be to blame is told apart, lest it holds up the rest
@@ -114,15 +156,10 @@ class Smtp:
     def _connected(self) -> Connection:
         """The connection kept from last time if the server still answers on it, else a new one."""
         if self._connection is not None and not self._connection.still_there():
-            self._drop()
+            self.close()
         if self._connection is None:
             self._connection = Connection(self._settings)
         return self._connection
-
-    def _drop(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
 
     @property
     def _server(self) -> str:

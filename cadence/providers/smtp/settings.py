@@ -9,25 +9,33 @@ _HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Settings(BaseModel):
-    """`security`: starttls (never falls back to plain), tls (from the first byte), or none.
+    """The settings of the provider smtp."""
 
-    `bounce_address` is the envelope's sender, where bounces go (default: the letter's sender). `ca_file` trusts these
-    authorities instead of the system's. `timeout` is for each answer, `call_timeout` for a whole batch, in seconds:
-    what isn't begun by then is tried later.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     host: str = "localhost"
+    """The server: the company's relay, or a provider's submission host."""
     port: int = Field(default=587, ge=1, le=65535)
+    """587 for starttls, 465 for tls, 25 for none, as a rule."""
     security: Literal["starttls", "tls", "none"] = "starttls"
+    """starttls (never falls back to plain text), tls (from the first byte), or none."""
     user: str | None = None
+    """Whom to log in as; without it there is no login."""
     password: SecretStr | None = None
+    """Goes with the user; never over an unencrypted connection, but to this machine itself."""
     helo_name: str | None = None
+    """What we call ourselves to the server; default: this machine's full name."""
     bounce_address: str | None = None
+    """The envelope's sender, where bounces go; default: the letter's sender."""
     ca_file: Path | None = None
+    """Certificate authorities to trust in place of the system's (PEM)."""
+    connections: int = Field(default=1, ge=1, le=64)
+    """Used side by side. More than one is worth it where the server is far away; as many letters may be in doubt when
+    it breaks down in the middle of a batch."""
     timeout: float = Field(default=30.0, gt=0, le=600)
+    """Seconds to wait for each answer."""
     call_timeout: float = Field(default=120.0, gt=0, le=3600)
+    """Seconds that a batch may take; what isn't begun by then is tried later."""
 
     @model_validator(mode="after")
     def _login_is_whole_and_safe(self) -> "Settings":

@@ -53,6 +53,12 @@ def test_a_provider_has_its_folder_and_its_bench(name: str, project: Path) -> No
     assert (project / "tests/conformance/providers" / name / "bench.py").is_file()
 
 
+@pytest.mark.parametrize("name", sorted(PROVIDERS))
+def test_every_setting_says_what_it_is(name: str) -> None:
+    properties = PROVIDERS[name].Settings.model_json_schema()["properties"]
+    assert [key for key, said in properties.items() if not said.get("description")] == []
+
+
 def test_each_letter_is_taken_once_and_in_order(bench: Any, opened: Any, letter: Make) -> None:
     provider = opened("accept")
     receipts = provider.send([letter(n) for n in (3, 1, 2)])
