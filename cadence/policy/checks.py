@@ -11,16 +11,16 @@ from typing import Any
 
 from cadence.calendar import categories_known, holidays_of, tz_version
 from cadence.policy import unbuilt
-from cadence.policy.build import Reading, make_rule
 from cadence.policy.comparisons import texts
 from cadence.policy.conditions import leaves
 from cadence.policy.finding import Place, error, listed, nearest, warning
-from cadence.policy.gather import Replaced, WrittenRule
 from cadence.policy.nodes import Node
 from cadence.policy.places import validate
+from cadence.policy.ready import Reading, make_rule
 from cadence.policy.sections import CategorySection
 from cadence.policy.strictness import as_strict
 from cadence.policy.week import interval_of
+from cadence.policy.written import Replaced, WrittenRule
 from cadence.rules.registry import RULES
 
 _STRENGTH = {"none": 0, "relationship": 1, "opt_in": 2}

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cadence.policy.build import Reading, build
+from cadence.policy.build import build
 from cadence.policy.checks import check
 from cadence.policy.finding import Finding, Place, error, has_errors, in_order
-from cadence.policy.gather import Gathered, WrittenRule, WrittenSegment, gather_node, gather_path
+from cadence.policy.gather import gather_node, gather_path
 from cadence.policy.nodes import Entry, Node, of_plain, read_text
 from cadence.policy.policy import Policy
+from cadence.policy.ready import Reading
+from cadence.policy.written import Gathered, WrittenRule, WrittenSegment
 
 
 @dataclass(frozen=True, slots=True)
