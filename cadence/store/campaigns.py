@@ -95,6 +95,14 @@ def next_due(conn: Connection, name: str) -> dict[str, int | None]:
     return {r[0]: r[1] for r in rows}
 
 
+def all_next_due(conn: Connection) -> dict[str, dict[str, int | None]]:
+    """The same of all campaigns, by name."""
+    found: dict[str, dict[str, int | None]] = {}
+    for name, zone, at in conn.execute(sa.select(campaign_next)).all():
+        found.setdefault(name, {})[zone] = at
+    return found
+
+
 def save_next(conn: Connection, name: str, due: Mapping[str, int | None]) -> None:
     """When a campaign is due next in these zones."""
     if due:

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from cadence.doors.campaigns.campaign import Campaign, Desk
@@ -194,5 +195,15 @@ def _list(spec: Spec, node: Node, folder: Path) -> list[Finding]:
 
 def read_list(path: Path) -> Sequence[str]:
     """The contacts' own ids in an audience's file, each once. Raises `FileRefused` where it can't be read."""
+    try:
+        written = path.stat()
+    except OSError as error:
+        raise FileRefused(f"{path}: {error.strerror}") from None
+    return _listed_in(path, written.st_mtime_ns, written.st_size)
+
+
+@lru_cache(maxsize=8)
+def _listed_in(path: Path, mtime: int, size: int) -> tuple[str, ...]:
+    """Read once for all pages of a run; again when the file has changed."""
     ids = (str(line.cells.get("id", "")).strip() for line in open_rows(path, LIST_SHAPE).rows if line.broken is None)
-    return list(dict.fromkeys(one for one in ids if one))
+    return tuple(dict.fromkeys(one for one in ids if one))

@@ -25,14 +25,17 @@ from cadence.doors.campaigns.spec import CONTACT_ZONE
 from cadence.doors.campaigns.trigger import queue_triggered
 from cadence.doors.campaigns.wording import message_for
 from cadence.facts import HOUR, NEVER
+from cadence.log import logger
 from cadence.policy.policy import Policy
 from cadence.queue.accept import accept
 from cadence.store import audience as people
 from cadence.store import campaigns as stored
 from cadence.store.audience import Member
 from cadence.store.campaigns import Run
-from cadence.store.engine import Store
+from cadence.store.engine import Store, StoreError
 from cadence.store.ids import SHARDS
+
+_log = logger("campaigns")
 
 PAGE = 1_000
 """Circles (or lines of a list) whose contacts are read at a time."""
@@ -66,21 +69,48 @@ def plan(store: Store, policy: Policy, campaigns: Sequence[Campaign], now: int) 
 
     What was due while nothing ran is caught up once (the newest occurrence), unless its messages would have expired;
     the others are recorded as skipped."""
+    began, missed, due = 0, 0, awaited(store, campaigns, now)
+    if due is None:
+        began, missed, due = begin_all(store, policy, campaigns, now)
+    running = running_of(store, campaigns)
+    by_name = {name: campaign for campaign in running for name in campaign.names}
+    accepted, rest = read_audiences(store, policy, by_name, now)
+    accepted += sum(queue_triggered(store, policy, c, now) for c in running if c.spec.schedule.trigger is not None)
+    return Planned(began, missed, accepted, now if rest else min(due, default=None))
+
+
+def awaited(store: Store, campaigns: Sequence[Campaign], now: int) -> list[int] | None:
+    """When campaigns are due next, where nothing is to be done about any of them now; None where something is."""
+    with store.read() as conn:
+        known, due = stored.campaigns_of(conn), stored.all_next_due(conn)
+    found: list[int] = []
+    for campaign in campaigns:
+        one = known.get(campaign.name)
+        if one is None or one.hash != campaign.hash:
+            return None
+        if one.state != "running" or campaign.spec.schedule.trigger is not None:
+            continue
+        zones = due.get(campaign.name)
+        if not zones or any(at is not None and at <= now for at in zones.values()):
+            return None
+        found += [at for zone, at in zones.items() if zone != ZONES and at is not None]
+    return found
+
+
+def begin_all(store: Store, policy: Policy, campaigns: Sequence[Campaign], now: int) -> tuple[int, int, list[int]]:
+    """Takes campaigns into the store and begins what is due, in one transaction. Returns how many runs began, how many were
+    missed, and when campaigns are due next."""
     with store.write() as conn:
         running = register(conn, campaigns, now)
         begun = [begin(conn, policy, campaign, now) for campaign in running if campaign.spec.schedule.trigger is None]
-    by_name = {name: campaign for campaign in running for name in campaign.names}
-    accepted, rest = read_audiences(store, policy, by_name, now)
-    for campaign in running:
-        if campaign.spec.schedule.trigger is not None:
-            accepted += queue_triggered(store, policy, campaign, now)
-    due = [at for _, _, next_at in begun for at in next_at if at is not None]
-    return Planned(
-        runs=sum(b[0] for b in begun),
-        missed=sum(b[1] for b in begun),
-        accepted=accepted,
-        next_due=now if rest else min(due, default=None),
-    )
+    return sum(b[0] for b in begun), sum(b[1] for b in begun), [at for b in begun for at in b[2] if at is not None]
+
+
+def running_of(store: Store, campaigns: Sequence[Campaign]) -> list[Campaign]:
+    """Those of the campaigns that run, as the store has it."""
+    with store.read() as conn:
+        known = stored.campaigns_of(conn)
+    return [c for c in campaigns if c.name in known and known[c.name].state == "running"]
 
 
 def begin(conn: Connection, policy: Policy, campaign: Campaign, now: int) -> tuple[int, int, list[int | None]]:
@@ -201,8 +231,16 @@ def read_audiences(store: Store, policy: Policy, campaigns: Mapping[str, Campaig
             if pages == MOST_PAGES:
                 return accepted, True
             pages += 1
-            with store.write() as conn:
-                count, going = read_page(conn, policy, campaigns[run.campaign], run.id, now)
+            try:
+                with store.write() as conn:
+                    count, going = read_page(conn, policy, campaigns[run.campaign], run.id, now)
+            except StoreError:
+                raise
+            except Exception as error:  # noqa: BLE001 - one campaign that can't be read keeps no other from being planned
+                _log.error(
+                    "a campaign's audience can't be read", campaign=run.campaign, slot=run.slot, error=str(error)
+                )
+                break
             accepted += count
     return accepted, False
 

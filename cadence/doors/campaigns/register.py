@@ -6,7 +6,7 @@ The state in a file is taken when the campaign is new, and when that line change
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,8 +31,8 @@ def register(conn: Connection, campaigns: Sequence[Campaign], now: int) -> list[
     for campaign in campaigns:
         before = known.get(campaign.name)
         if before is None:
-            stored.add_campaign(conn, campaign.name, campaign.hash, campaign.written, campaign.first_state, now)
-            state: str = campaign.first_state
+            state = _renamed(conn, campaign, known) or campaign.first_state
+            stored.add_campaign(conn, campaign.name, campaign.hash, campaign.written, state, now)
         else:
             state = before.state
             if before.hash != campaign.hash:
@@ -40,6 +40,14 @@ def register(conn: Connection, campaigns: Sequence[Campaign], now: int) -> list[
         if state == "running":
             running.append(campaign)
     return running
+
+
+def _renamed(conn: Connection, campaign: Campaign, known: Mapping[str, stored.Stored]) -> str | None:
+    """The state that it had under its old name, which is planned no more; None where it is new."""
+    before = [known[name] for name in campaign.spec.was if name in known]
+    for one in before:
+        stored.forget_next(conn, one.name)
+    return before[-1].state if before else None
 
 
 def _changed(conn: Connection, campaign: Campaign, before: dict[str, Any], state: str, now: int) -> str:

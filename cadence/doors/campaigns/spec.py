@@ -6,6 +6,7 @@ The docstrings stand in the documentation and in the editor's schema.
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -79,6 +80,8 @@ class Schedule(Part):
     def _is_local_time(cls, value: str | None) -> str | None:
         if value is not None and not _WALL.fullmatch(value):
             raise ValueError('must be a local time like "2026-04-07T10:00"; its zone stands in zone')
+        if value is not None:
+            datetime.fromisoformat(value)
         return value
 
     @field_validator("zone")

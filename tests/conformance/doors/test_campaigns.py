@@ -252,3 +252,33 @@ def test_the_list_tells_states_due_instants_and_what_was_planned(shop) -> None:
     (one,) = listed(shop.store)
     assert (one.name, one.state, one.planned, len(one.runs)) == ("weekly", "running", 4, 3)
     assert instant(one.next_due).isoformat() == "2026-03-10T04:15:00+00:00"
+
+
+def test_a_list_that_has_gone_keeps_no_other_campaign_from_being_planned(shop) -> None:
+    shop.takes("contacts", CONTACTS)
+    (shop.folder / "campaigns").mkdir()
+    named = shop.folder / "campaigns" / "list.csv"
+    named.write_text("id\nus\n")
+    campaigns = shop.campaigns(WEEKLY.replace("{where: {}}", "{file: list.csv}"), WEEKLY.replace("weekly", "other"))
+    shop.plans(campaigns)
+    named.unlink()
+    shop.plans(campaigns, "2026-03-03T16:00Z")
+    assert {q[0] for q in shop.queued()} == {"other"}
+    named.write_text("id\nus\n")
+    shop.plans(campaigns)
+    assert {q[0] for q in shop.queued()} == {"other", "weekly"}
+
+
+def test_a_renamed_campaign_stays_paused(shop) -> None:
+    shop.plans(shop.campaigns(WEEKLY))
+    pause(shop.store, "weekly", shop.now, "anna")
+    shop.plans(shop.campaigns(WEEKLY.replace("name: weekly", "name: tuesday\nwas: [weekly]")))
+    assert {one.name: one.state for one in listed(shop.store)} == {"tuesday": "paused", "weekly": "paused"}
+
+
+def test_while_nothing_is_due_planning_writes_nothing(shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.takes("contacts", CONTACTS)
+    campaigns = shop.campaigns(WEEKLY)
+    awaited = shop.plans(campaigns).next_due
+    monkeypatch.setattr(type(shop.store), "write", lambda store: pytest.fail("wrote"))
+    assert shop.plans(campaigns, shop.now + HOUR // 2).next_due == awaited
