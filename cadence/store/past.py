@@ -20,7 +20,18 @@ from cadence.policy.policy import Defaults
 from cadence.store.applying import hold_events
 from cadence.store.bulk import fetch, fetch_columns, ints, wanted
 from cadence.store.holding import fold_holds
-from cadence.store.people import TOUCH, Loaded, Needs, Places, consents_of, events_of, history_of, keys, touches_of
+from cadence.store.people import (
+    TOUCH,
+    Loaded,
+    Needs,
+    Places,
+    consents_of,
+    events_of,
+    history_of,
+    keys,
+    touches_of,
+    within_reach,
+)
 from cadence.store.tables import LATEST
 
 
@@ -49,7 +60,7 @@ def history_at(
         consents=consents_of(place, *_consents(conn, sql, told)),
         holds=_holds(conn, loaded, at, by),
         touches=touches_of(place, *_touches(conn, sql, told, needs.touches)),
-        events=events_of(place, *_events(conn, sql, told, needs.events)),
+        events=within_reach(events_of(place, *_events(conn, sql, told, needs.events)), at, needs.events),
     )
     return replace(loaded, history=history)
 

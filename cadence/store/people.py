@@ -341,7 +341,15 @@ def _events(
         now=now,
         **params,
     )
-    return events_of(place, *rows)
+    return within_reach(events_of(place, *rows), now, kinds)
+
+
+def within_reach(events: Events, now: int, kinds: Mapping[EventKind, int]) -> Events:
+    """Those that happened as lately as is wanted of their kind."""
+    back = np.zeros(max(kinds, default=0) + 1, np.int64)
+    back[[int(k) for k in kinds]] = list(kinds.values())
+    kept = events.at > now - back[events.kind]
+    return Events(events.contact[kept], events.at[kept], events.kind[kept], events.channel[kept], events.amount[kept])
 
 
 def events_of(place: Places, *rows: Sequence[Any]) -> Events:

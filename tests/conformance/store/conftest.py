@@ -1,7 +1,5 @@
 """What the store's tests share: short ways to tell it facts, and to look at what it then holds."""
 
-# ruff: noqa: S608
-
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence

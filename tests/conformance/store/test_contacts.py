@@ -1,7 +1,5 @@
 """Contacts: who is who, who shares a circle with whom, and what an import may not do."""
 
-# ruff: noqa: S608
-
 from __future__ import annotations
 
 from collections.abc import Callable

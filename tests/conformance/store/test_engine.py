@@ -1,7 +1,5 @@
 """Opening, migrating, locking and bulk statements give the same on every database."""
 
-# ruff: noqa: S608
-
 from __future__ import annotations
 
 import threading
