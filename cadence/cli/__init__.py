@@ -1,7 +1,7 @@
 """The command line: `cadence`. One file per family of commands; this page lists them and says how errors are told.
 
-A command is loaded when it is called for, so that `cadence --help` is quick. Exit codes: 0 fine, 1 a check said no, 2 wrong use
-or input.
+A command is loaded when it is called for, so that `cadence --help` is quick. Exit codes: 0 fine, 1 a check said no, 2 wrong
+use or input.
 """
 
 from __future__ import annotations
@@ -10,9 +10,6 @@ import importlib
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-import click
-import typer
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "check": ("check", "Check a policy: every error and warning at its place."),
@@ -35,54 +32,60 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 """Command, the file it is in, and the line that `--help` shows of it."""
 
 
-class _Lazy(click.Group):
-    """The table above as a group of commands, each loaded when asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module = importlib.import_module(f"cadence.cli.{COMMANDS[cmd_name][0]}")
-        command: click.Command = getattr(module, f"{cmd_name}_command".replace("-", "_"))
-        command.name = cmd_name
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
-
-
-def program() -> click.Group:
-    """The whole program as a click group."""
-    return _Lazy(
-        "cadence",
-        help="Cadence decides when outreach is welcome, sends it then, and can always say why.",
-        params=[click.Option(["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_version)],
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
-
-
-def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
-    if wanted:
+def main(arguments: Sequence[str] | None = None) -> Any:
+    """Run the program; exits with the command's code. What a user did wrong is told in words, never as a traceback."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help", "help"):
+        sys.exit(_overview())
+    if words[0] == "--version":
         from importlib.metadata import version
 
-        typer.echo(f"cadence {version('cadence')}")
-        ctx.exit()
+        sys.exit(print(f"cadence {version('cadence')}"))
+    if words[0] not in COMMANDS:
+        sys.exit(_unknown(words[0]))
+    sys.exit(_run(words[0], words[1:]))
 
 
-def main(arguments: Sequence[str] | None = None) -> Any:
-    """Run the program; exits with the command's code. What a user did wrong is told in a sentence, never as a traceback."""
+def command_of(name: str) -> Any:
+    """One command, loaded: an object of typer's with `main`."""
+    module = importlib.import_module(f"cadence.cli.{COMMANDS[name][0]}")
+    return getattr(module, f"{name}_command")
+
+
+def _run(name: str, words: Sequence[str]) -> int:
+    import typer
+
     from cadence.cli.screen import tell_wrong
 
+    misuse = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
     try:
-        code = program().main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
-    except click.exceptions.Abort:
-        sys.exit(130)
-    except click.ClickException as wrong:
-        wrong.show()
-        sys.exit(wrong.exit_code)
-    except Exception as problem:  # noqa: BLE001 - sorted out there: what a user can mend is told in words
-        sys.exit(tell_wrong(problem))
-    sys.exit(code if isinstance(code, int) else 0)
+        code = command_of(name).main(args=list(words), prog_name=f"cadence {name}", standalone_mode=False)
+    except typer.Exit as ended:
+        return int(ended.exit_code)
+    except typer.Abort:
+        return 130
+    except Exception as problem:  # noqa: BLE001 - sorted out here: what a user can mend is told in words
+        if isinstance(problem, misuse):
+            problem.show()  # type: ignore[attr-defined]
+            return int(problem.exit_code)  # type: ignore[attr-defined]
+        return tell_wrong(problem)
+    return code if isinstance(code, int) else 0
+
+
+def _overview() -> int:
+    width = max(map(len, COMMANDS))
+    print("Cadence decides when outreach is welcome, sends it then, and can always say why.\n")
+    print("Usage: cadence COMMAND ...          cadence COMMAND --help tells more\n")
+    for name, (_, line) in COMMANDS.items():
+        print(f"  {name:<{width}}  {line}")
+    print("\nEach command takes --json. Exit codes: 0 fine, 1 a check said no, 2 wrong use or input.")
+    return 0
+
+
+def _unknown(word: str) -> int:
+    import difflib
+
+    near = difflib.get_close_matches(word, COMMANDS, 1)
+    meant = f" Did you mean {near[0]!r}?" if near else ""
+    print(f"error: there is no command {word!r}.{meant} `cadence --help` lists them.", file=sys.stderr)
+    return 2

@@ -70,9 +70,9 @@ def _import(out: Console, installation: Installation, var: Path, begins: int) ->
     """The sample's files, moved to the present, through the same door as any other file."""
     moved = shifted(SAMPLE, var / "sample", instant(begins).date())
     out.print(
-        f"[bold]{moved.contacts:,} customers of a record shop and their {moved.purchases:,} purchases[/] (CDNOW 1997-98, real; names "
-        f"and addresses are invented, all under example.com).\nAll dates are moved by {moved.weeks:,} whole weeks, so that the last "
-        f"purchase lies on {moved.last_purchase:%A, %d %B %Y}, the day before the run begins."
+        f"[bold]{moved.contacts:,} customers of a record shop and their {moved.purchases:,} purchases[/] (CDNOW 1997-98, "
+        "real; names and addresses are invented, all under example.com).\n"
+        f"All dates are moved by {moved.weeks:,} whole weeks, so that the last purchase lies on {moved.last_purchase:%A, %d %B %Y}, the day before the run begins."
     )
     with Progress(console=out, transient=True, disable=not out.is_terminal) as bars:
         for name in FILES:

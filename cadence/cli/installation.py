@@ -105,7 +105,7 @@ class Installation:
             letters_for=desk.letters_for,
             plan=desk.plan,
             mailbox=lambda now: read_mailbox(self.store, inbox, self.way_out, now),
-            housekeeping=lambda now: prune(self.store, now, self._kept(), needs(desk.policy).touches),
+            housekeeping=lambda now: prune(self.store, now, self.kept(), needs(desk.policy).touches),
         )
         return Daemon(self.store, clock, files, ways, jobs, options, watch)
 
@@ -121,8 +121,11 @@ class Installation:
         source = system_micros if self.store.dialect == "sqlite" else read_clock
         return RealClock(source, latest, unsettled_jump(self.store), tell=lambda sentence: _log.warning(sentence))
 
-    def _kept(self) -> dict[str, int]:
-        return {name.removesuffix("s"): days * DAY for name, days in self.settings.retention.model_dump().items()}
+    def kept(self) -> dict[str, int]:
+        """How long rows of each table are kept, in microseconds."""
+        kept = self.settings.retention
+        days = {"decision": kept.decisions, "message": kept.messages, "touch": kept.touches, "event": kept.events}
+        return {table: n * DAY for table, n in days.items()}
 
 
 class CampaignDesk:

@@ -1,0 +1,107 @@
+"""`cadence import`: contacts, touches, events and consents from a file, with a report of what was left out and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from cadence.calendar import zone_index
+from cadence.cli.installation import Installation
+from cadence.cli.screen import FINE, NO, errors, print_json, screen
+from cadence.clock import system_micros
+from cadence.doors.files import KINDS, Report, import_file
+from cadence.policy.load import load_policy
+from cadence.store import status
+
+app = typer.Typer(add_completion=False)
+SHOWN = 10
+
+
+@app.command(name="import")
+def bring_in(
+    kind: Annotated[str, typer.Argument(help="contacts, touches, events or consents.")],
+    file: Annotated[Path, typer.Argument(help=".csv, .ndjson, .jsonl or .parquet.")],
+    source: Annotated[str, typer.Option(help="The system whose ids the rows carry.")] = "import",
+    zone: Annotated[
+        str | None, typer.Option(help="Where dates without a time are dates of. Default: the policy's.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
+) -> int:
+    """Take in a file. Good rows are taken whatever the others are; a stop is never lifted; twice is once.
+
+    Exit 0: all rows were taken; 1: some were left out; 2: the file can't be read."""
+    if kind not in KINDS:
+        raise ValueError(f"cadence import {kind}: there is no such kind of file; there are {', '.join(KINDS)}")
+    installation = Installation.open()
+    policy = load_policy(installation.settings.policy)
+    names = frozenset(n for c in policy.categories.values() for n in (c.name, *c.was))
+    chosen = zone or policy.defaults.timezone
+    zone_index(chosen)
+    bars = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(),
+        console=errors(),
+        transient=True,
+        disable=json or not errors().is_terminal,
+    )
+    with bars:
+        bar = bars.add_task(f"importing {file.name}", total=None)
+        report = import_file(
+            installation.store,
+            kind,
+            file,
+            now=_now(installation),
+            source=source,
+            zone=chosen,
+            categories=names,
+            progress=lambda done, total: bars.update(bar, completed=done, total=total),
+        )
+    if json:
+        print_json(report.as_json())
+    else:
+        tell(screen(), report)
+    return NO if report.bad else FINE
+
+
+def _now(installation: Installation) -> int:
+    """The clock's instant, or where the record already is, which a run on a virtual clock may have moved ahead."""
+    with installation.store.read() as conn:
+        latest = status.latest_now(conn)
+    return max(system_micros(), latest or 0)
+
+
+def tell(out: Console, report: Report) -> None:
+    """The report in words: what was taken, what was left out, line by line."""
+    out.print(
+        f"[bold]{escape(report.file)}[/]: {report.rows:,} rows. {report.accepted:,} taken, {report.unchanged:,} known already, "
+        f"{report.bad:,} left out."
+    )
+    if report.merged:
+        out.print(f"{report.merged:,} circles became one with others, since they share an address or a household.")
+    if report.largest_circle > 1_000:
+        out.print(
+            f"[yellow]warning:[/] one circle has {report.largest_circle:,} contacts; is an address shared by a whole company?"
+        )
+    if report.kept_stopped:
+        lines = ", ".join(str(n) for n in report.kept_lines[:SHOWN])
+        out.print(
+            f"{report.kept_stopped:,} rows opt in to what the contact had stopped: the stop stands (lines {lines})."
+        )
+    for row in report.bad_rows[:SHOWN]:
+        out.print(f"  {escape(str(row))}", soft_wrap=True)
+    if len(report.bad_rows) > SHOWN or report.bad > len(report.bad_rows):
+        out.print("  ...")
+    if report.rejects:
+        out.print(f"All rows that were left out, with the reason: {escape(report.rejects)}", soft_wrap=True)
+    if report.rejects_failed:
+        out.print(f"[yellow]warning:[/] {escape(report.rejects_failed)}")
+
+
+import_command = typer.main.get_command(app)

@@ -1,0 +1,61 @@
+"""`cadence db`: make the database, bring it up to date, say its version, remove what has been kept long enough."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cadence.cli.installation import Installation
+from cadence.cli.screen import FINE, print_json, screen
+from cadence.clock import system_micros
+from cadence.decide.needs import needs
+from cadence.policy.load import load_policy
+from cadence.store.prune import prune as remove_old
+
+app = typer.Typer(add_completion=False, help="Make, update and look after the database.", no_args_is_help=True)
+AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
+
+
+@app.command()
+def init(json: AsJson = False) -> int:
+    """Make the database, if it isn't there, and bring it up to date."""
+    return migrate(json)
+
+
+@app.command()
+def migrate(json: AsJson = False) -> int:
+    """Bring the database up to date. Safe to run again, and while daemons of the version before are at work."""
+    installation = Installation.open()
+    return _tell(installation, json, "The database is up to date.")
+
+
+@app.command()
+def version(json: AsJson = False) -> int:
+    """Which version the database is at."""
+    return _tell(Installation.open(), json, "")
+
+
+@app.command()
+def prune(json: AsJson = False) -> int:
+    """Remove what has been kept as long as the settings say. The daemon does this by itself every hour."""
+    installation = Installation.open()
+    reach = needs(load_policy(installation.settings.policy)).touches
+    removed = remove_old(installation.store, system_micros(), installation.kept(), reach)
+    if json:
+        print_json(removed)
+    else:
+        screen().print(", ".join(f"{n:,} of {name}" for name, n in removed.items()) + " removed")
+    return FINE
+
+
+def _tell(installation: Installation, json: bool, words: str) -> int:
+    at = installation.store.version()
+    if json:
+        print_json({"version": at, "database": installation.store.dialect})
+    else:
+        screen().print(f"{words} Version {at}, {installation.store.dialect}.".strip())
+    return FINE
+
+
+db_command = typer.main.get_command(app)
