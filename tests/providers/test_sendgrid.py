@@ -213,7 +213,7 @@ def test_no_answer_is_too_strange(body: bytes) -> None:
     "given_",
     [
         {"api_key": ""},
-        {"api_key": "a\nb"},
+        {"api_key": f"{KEY}\nb"},
         {"api_key": KEY, "host": "http://api.sendgrid.com"},
         {"api_key": KEY, "host": "api.sendgrid.com"},
         {"api_key": KEY, "host": "https://user@api.sendgrid.com"},

@@ -24,6 +24,7 @@ from cadence.providers import smtp
 from cadence.providers.letter import Letter, Mailbox
 from cadence.providers.provider import Outcome, Provider, Receipt
 from cadence.providers.smtp.verdict import Reply, Stage, verdict_of
+from cadence.settings import read
 
 Make = Callable[..., Letter]
 ACCEPTED, REFUSED, RETRY, IN_DOUBT = Outcome.ACCEPTED, Outcome.REFUSED, Outcome.RETRY, Outcome.IN_DOUBT
@@ -236,14 +237,25 @@ def test_starttls_is_never_left_out(post: Callable[..., Post], letter: Make) -> 
     "given,word",
     [
         ({"user": "me"}, "password"),
-        ({"password": "x"}, "user"),
-        ({"user": "me", "password": "x", "security": "none", "host": "mail.example"}, "unencrypted"),
+        ({"password": "geheim"}, "user"),
+        ({"user": "me", "password": "geheim", "security": "none", "host": "mail.example"}, "unencrypted"),
         ({"hots": "mail.example"}, "hots"),
     ],
 )
 def test_settings_that_are_half_or_unsafe_are_refused(given: dict[str, Any], word: str) -> None:
-    with pytest.raises(ValidationError, match=word):
+    with pytest.raises(ValidationError, match=word) as refused:
         smtp.Settings(**given)
+    assert "geheim" not in str(refused.value)
+
+
+def test_settings_from_the_environment_are_refused_without_showing_the_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in {"HOST": "mail.example", "USER": "me", "PASSWORD": "geheim", "SECURITY": "none"}.items():
+        monkeypatch.setenv(f"CADENCE_SMTP_{name}", value)
+    with pytest.raises(ValidationError, match="unencrypted") as refused:
+        read(smtp.Settings, "smtp")
+    assert "geheim" not in str(refused.value)
 
 
 def test_the_password_is_not_in_the_settings_repr() -> None:

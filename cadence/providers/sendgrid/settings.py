@@ -10,7 +10,7 @@ _HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 class Settings(BaseModel):
     """The settings of the provider sendgrid."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
 
     api_key: SecretStr
     """An API key that may send mail ("Mail Send")."""

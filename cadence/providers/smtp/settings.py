@@ -11,7 +11,7 @@ _HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 class Settings(BaseModel):
     """The settings of the provider smtp."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
 
     host: str = "localhost"
     """The server: the company's relay, or a provider's submission host."""
