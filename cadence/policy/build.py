@@ -73,10 +73,12 @@ def canonical(written: Gathered) -> str:
 
 
 def _in_order(content: Any, name: str = "") -> Any:
-    """Mappings by key, but those in which the order of the keys says something."""
+    """Mappings by key, but those in which the order of the keys says something; 4.0 as 4."""
     if isinstance(content, dict):
         items = content.items() if name in _AS_WRITTEN else sorted(content.items())
         return {k: _in_order(v, k) for k, v in items}
+    if isinstance(content, float) and content.is_integer():
+        return int(content)
     return [_in_order(v) for v in content] if isinstance(content, list) else content
 
 

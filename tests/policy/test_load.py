@@ -251,7 +251,7 @@ def test_a_policy_without_segments_has_one_for_everyone() -> None:
 
 
 def test_comments_layout_and_the_order_of_keys_do_not_change_the_hash() -> None:
-    one = "categories: {a: {priority: 1, consent: none}, b: {}}\nguard_rails: {caps: {max: 1, per: 7d}}"
+    one = "categories: {a: {priority: 1.0, consent: none}, b: {}}\nguard_rails: {caps: {max: 1, per: 7d}}"
     other = """
     # the same
     guard_rails:
