@@ -1,0 +1,260 @@
+"""Looking at what is on record: finding people, their past, policies, changes; and letting go of what is old."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cadence.decide.needs import Needs
+from cadence.decide.needs import needs as needs_of
+from cadence.facts import DAY, HOUR, EventKind, History
+from cadence.policy.load import from_mapping
+from cadence.policy.policy import Defaults
+from cadence.store import changes, policies
+from cadence.store.bulk import insert_rows
+from cadence.store.find import find_contacts, find_message, members_of
+from cadence.store.past import history_at
+from cadence.store.prune import prune
+from cadence.store.rows import ConsentRow, ContactRow, EventRow, TouchRow
+from cadence.store.tables import message
+from cadence.store.timeline import contact_of, timeline
+
+NOW = 20_000 * DAY
+K = EventKind
+Someone = Callable[..., ContactRow]
+
+
+# Finding ------------------------------------------------------------------------------------------------------------
+
+
+def found(told: Any, what: str) -> list[str | None]:
+    with told.store.read() as conn:
+        return [f.outside_id for f in find_contacts(conn, what)]
+
+
+def test_somebody_is_found_by_outside_id(told: Any, someone: Someone) -> None:
+    told.contacts(someone("a"), someone("b"))
+    assert found(told, "a") == ["a"]
+
+
+def test_somebody_is_found_by_our_id(told: Any, someone: Someone) -> None:
+    told.contacts(someone("a"), someone("b"))
+    assert found(told, str(told.place("b")[1])) == ["b"]
+
+
+def test_all_who_have_an_address_are_found_by_any_spelling_of_it(told: Any, someone: Someone) -> None:
+    told.contacts(someone("a", "kim@example.com"), someone("b", "Kim@Example.com"), someone("c"))
+    assert found(told, "KIM+x@example.com") == ["a", "b"]
+
+
+def test_nobody_is_found_by_what_is_nothing(told: Any, someone: Someone) -> None:
+    told.contacts(someone("a"))
+    assert found(told, "zebra") == []
+
+
+def test_the_members_of_a_circle_are_listed(told: Any, someone: Someone) -> None:
+    told.contacts(someone("a", household="h"), someone("b", household="h"), someone("c"))
+    with told.store.read() as conn:
+        assert [m.outside_id for m in members_of(conn, told.circle("a"))] == ["a", "b"]
+
+
+def test_a_message_is_found_by_its_id_alone(told: Any, someone: Someone) -> None:
+    told.contacts(someone("a"))
+    _message(told, "a", 77, "waiting", NOW)
+    with told.store.read() as conn:
+        assert find_message(conn, 77) == (*told.place("a"), "waiting")
+
+
+# The past -----------------------------------------------------------------------------------------------------------
+
+_EVERY = dict.fromkeys((K.CLICK, K.PURCHASE, K.REPLY), 1000 * DAY)
+_NEEDS = Needs(None, _EVERY, frozenset())
+
+
+def _shown(history: History) -> dict[str, list[Any]]:
+    """A history as plain lists, so that two can be compared."""
+    out: dict[str, list[Any]] = {}
+    for name in ("addresses", "consents", "holds", "touches", "events"):
+        part = getattr(history, name)
+        for column in part.__slots__:
+            values = getattr(part, column)
+            out[f"{name}.{column}"] = (values.values if column == "tags" else values).tolist()
+    people = history.people
+    for column in ("id", "orders", "spend", "first_purchase", "snooze_until"):
+        out[column] = getattr(people, column).tolist()
+    out["wish"] = [people.wishes[w] if w >= 0 else None for w in people.wish.tolist()]
+    out["latest"] = sorted((k, v.tolist()) for k, v in people.latest.items())
+    return out
+
+
+def _then(told: Any, at: int, recorded_by: int | None = None) -> dict[str, list[Any]]:
+    with told.store.read() as conn:
+        return _shown(history_at(conn, [told.circle("a")], at, _NEEDS, Defaults(), recorded_by).history)
+
+
+def _now(told: Any, at: int) -> dict[str, list[Any]]:
+    return _shown(told.history("a", now=at, touches=None, events=_EVERY))
+
+
+def _lives(told: Any, day: int) -> None:
+    """One day of somebody's life, told on that day."""
+    now = NOW + day * DAY
+    told.touches(TouchRow("a", now - HOUR, "news", source_id=f"t{day}"), now=now)
+    told.happened("a", K.PURCHASE, now - 2 * HOUR, amount=float(day), now=now)
+    told.happened("a", K.REPLY, now - HOUR, now=now)
+    told.happened("a", (K.TICKET_OPENED, K.TICKET_SOLVED)[day % 2], now, subject=f"T{day // 2}", now=now)
+    told.happened("a", K.SNOOZE, now, until=now + HOUR, now=now)
+    told.happened("a", K.LESS_OFTEN, now, subject=f"{day + 1} per 30d", now=now)
+    told.consents(ConsentRow("a", now, (K.OPT_IN, K.OPT_OUT)[day % 2], "news", None, f"c{day}"), now=now)
+
+
+def test_the_past_is_what_was_the_present_then(told: Any, someone: Someone) -> None:
+    told.contacts(someone("a"))
+    seen = []
+    for day in range(4):
+        _lives(told, day)
+        seen.append(_now(told, NOW + day * DAY))
+    assert [_then(told, NOW + day * DAY) for day in range(4)] == seen
+
+
+def test_what_was_learnt_later_was_not_known_then(told: Any, someone: Someone) -> None:
+    told.contacts(someone("a"))
+    told.happened("a", K.REPLY, NOW, now=NOW + DAY)
+    assert (_then(told, NOW + HOUR)["latest"], len(_then(told, NOW + HOUR, NOW + DAY)["latest"])) == ([], 1)
+
+
+def test_a_touch_withdrawn_later_stood_then(told: Any, someone: Someone) -> None:
+    told.contacts(someone("a"))
+    told.touches(TouchRow("a", NOW, "news", source_id="1"))
+    with told.store.write() as conn:
+        conn.exec_driver_sql(f"UPDATE touch SET withdrawn_at = {NOW + DAY}")
+    assert (len(_then(told, NOW)["touches.id"]), len(_now(told, NOW)["touches.id"])) == (1, 0)
+
+
+def test_the_time_line_tells_everything_in_order(told: Any, someone: Someone) -> None:
+    told.contacts(someone("a", consents=(("email", "news"),)))
+    _lives(told, 1)
+    with told.store.read() as conn:
+        entries = timeline(conn, told.place("a")[1])
+    assert [e.what for e in entries] == ["consent", "event", "touch", *["event"] * 4, "consent"]
+    assert [e.at or 0 for e in entries] == sorted(e.at or 0 for e in entries)
+
+
+def test_a_contacts_row_is_shown_with_its_addresses_and_open_holds(told: Any, someone: Someone) -> None:
+    told.contacts(someone("a", zones=("Asia/Tokyo",)))
+    told.events(EventRow("a", NOW, K.HOLD, "h", subject="manual", detail={"reason": "asked", "by": "kim"}))
+    with told.store.read() as conn:
+        shown = contact_of(conn, told.place("a"))
+    assert (shown["zones"], shown["addresses"][0]["address"], shown["holds"][0]["by"]) == (
+        ["Asia/Tokyo"],
+        "a@example.com",
+        "kim",
+    )
+
+
+# Policies and changes -----------------------------------------------------------------------------------------------
+
+
+def _policy(most: int) -> Any:
+    return from_mapping(
+        {
+            "version": 1,
+            "categories": {"news": {"consent": "none"}},
+            "guard_rails": {"caps": {"max": most, "per": "7d"}},
+            "segments": [{"name": "all"}],
+        }
+    ).policy
+
+
+def test_the_active_policy_is_the_one_last_put_to_use(told: Any) -> None:
+    first, second = _policy(1), _policy(2)
+    with told.store.write() as conn:
+        for at, policy in ((NOW, first), (NOW + 1, second), (NOW + 2, first)):
+            policies.use(conn, policy, at, "kim")
+        assert policies.active(conn) == first.hash
+        assert policies.active(conn, NOW + 1) == second.hash
+        assert policies.content_of(conn, second.hash) == second.content
+
+
+def test_putting_the_active_policy_to_use_again_notes_nothing(told: Any) -> None:
+    with told.store.write() as conn:
+        assert [policies.use(conn, _policy(1), NOW + i, "kim") for i in range(2)] == [True, False]
+        assert len(policies.uses(conn)) == 1
+
+
+def test_a_change_by_hand_is_kept_with_its_reason(told: Any, someone: Someone) -> None:
+    told.contacts(someone("a"))
+    with told.store.write() as conn:
+        changes.note(conn, "stop", "kim", NOW, "they called", told.place("a"), categories=["news"])
+        (change,) = changes.changes(conn, what="stop")
+    assert (change.by, change.reason, change.contact, change.detail) == (
+        "kim",
+        "they called",
+        told.place("a")[1],
+        {"categories": ["news"]},
+    )
+
+
+def test_a_policys_needs_are_what_a_history_is_loaded_by(told: Any, someone: Someone) -> None:
+    told.contacts(someone("a"))
+    told.touches(*(TouchRow("a", NOW - d * DAY, "news", source_id=str(d)) for d in (1, 20)))
+    reach = needs_of(_policy(1)).touches
+    assert reach is not None
+    assert len(told.history("a", touches=reach).touches) == 1
+
+
+# Letting go ---------------------------------------------------------------------------------------------------------
+
+
+def _message(told: Any, who: str, id_: int, state: str, at: int) -> None:
+    shard, contact = told.place(who)
+    row = {"shard": [shard], "id": [id_], "circle": [told.circle(who)[1]], "contact": [contact], "state": [state]}
+    row |= {"created_at": [at], "recorded_at": [at], "outcome_at": [at], "channel": ["email"], "category": ["news"]}
+    with told.store.write() as conn:
+        insert_rows(conn, message, row)
+
+
+@pytest.fixture
+def old(told: Any, someone: Someone) -> Any:
+    """Somebody with a fact of each kind from four years ago, and a message that is still waiting from then."""
+    told.contacts(someone("a"))
+    then = NOW - 4 * 365 * DAY
+    told.touches(TouchRow("a", then, "news", source_id="t"))
+    for kind, more in ((K.PURCHASE, {"amount": 5.0}), (K.CLICK, {}), (K.TICKET_OPENED, {"subject": "T"})):
+        told.happened("a", kind, then, **more)
+    told.consents(ConsentRow("a", then, K.OPT_OUT, None, None, "c"))
+    _message(told, "a", 1, "sent", then)
+    _message(told, "a", 2, "waiting", then)
+    return told
+
+
+def test_what_is_old_goes(old: Any) -> None:
+    assert prune(old.store, NOW) == {"decision": 0, "message": 1, "touch": 1, "event": 2}
+
+
+def test_what_says_how_something_stands_never_goes(old: Any) -> None:
+    prune(old.store, NOW)
+    assert old.rows(
+        "SELECT (SELECT count(*) FROM consent), (SELECT count(*) FROM event), (SELECT count(*) FROM hold)"
+    ) == [(1, 1, 1)]
+
+
+def test_totals_outlive_the_events_they_were_made_of(old: Any) -> None:
+    prune(old.store, NOW)
+    assert old.history("a").people.spend.tolist() == [5.0]
+
+
+def test_touches_within_the_policys_longest_window_stay(old: Any) -> None:
+    assert prune(old.store, NOW, touch_reach=10 * 365 * DAY)["touch"] == 0
+
+
+def test_touches_stay_for_ever_where_the_policy_looks_back_for_ever(old: Any) -> None:
+    assert prune(old.store, NOW, touch_reach=None)["touch"] == 0
+
+
+def test_letting_go_twice_removes_nothing_more(old: Any) -> None:
+    prune(old.store, NOW)
+    assert np.sum(list(prune(old.store, NOW).values())) == 0
