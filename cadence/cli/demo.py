@@ -72,7 +72,8 @@ def _import(out: Console, installation: Installation, var: Path, begins: int) ->
     out.print(
         f"[bold]{moved.contacts:,} customers of a record shop and their {moved.purchases:,} purchases[/] (CDNOW 1997-98, "
         "real; names and addresses are invented, all under example.com).\n"
-        f"All dates are moved by {moved.weeks:,} whole weeks, so that the last purchase lies on {moved.last_purchase:%A, %d %B %Y}, the day before the run begins."
+        f"All dates are moved by {moved.weeks:,} whole weeks, so that the last purchase lies on "
+        f"{moved.last_purchase:%A, %d %B %Y}, the day before the run begins."
     )
     with Progress(console=out, transient=True, disable=not out.is_terminal) as bars:
         for name in FILES:
@@ -201,7 +202,7 @@ def _end(out: Console, installation: Installation, view: Board, json: bool) -> i
     out.print(f"The record, recomputed by the independent verifier: {words}.")
     out.print(f"\nMail lies in {var}/maildir, the log in {var}/cadence.log. To look closer:")
     prefix = f"CADENCE_DATABASE_URL={installation.settings.database_url}"
-    for command in ("suppressed --by rule", "queue", "contact C0001", "explain C0001"):
+    for command in ("suppressed --by rule", "queue", "contact 00021", "explain 00021"):
         out.print(f"    {prefix} .venv/bin/cadence {command}", soft_wrap=True)
     return NO if verdict.breaches else FINE
 

@@ -1,0 +1,189 @@
+"""`cadence campaign`: which campaigns there are and when they are due, how one reads, and pausing, resuming, ending it."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+from rich.panel import Panel
+from rich.text import Text
+
+from cadence.addresses import address_of
+from cadence.cli.installation import Installation
+from cadence.cli.screen import FINE, NO, WRONG, print_json, reader_zone, screen, table, when, wrong
+from cadence.clock import system_micros
+from cadence.doors.campaigns import register
+from cadence.doors.campaigns.campaign import Campaign
+from cadence.policy.finding import nearest
+from cadence.policy.load import load_policy
+from cadence.policy.policy import Policy
+from cadence.providers.provider import Outcome
+from cadence.store import Store, campaigns, summary
+from cadence.store.cards import Card, cards_of
+from cadence.store.find import find_contacts
+from cadence.store.ids import new_ids
+
+app = typer.Typer(
+    add_completion=False, help="List, preview, try, pause, resume or end campaigns.", no_args_is_help=True
+)
+AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
+Name = Annotated[str, typer.Argument(help="The campaign's name.")]
+Reason = Annotated[str, typer.Option(help="Why; it is kept.")]
+
+
+@app.command("list")
+def list_(
+    json: AsJson = False, zone: Annotated[str | None, typer.Option(help="Show times in this zone.")] = None
+) -> int:
+    """All campaigns: state, next due, and what became of their messages. Exit 1 where a file is broken."""
+    installation = Installation.open()
+    policy = load_policy(installation.settings.policy)
+    loaded = installation.campaigns(policy)
+    with installation.store.read() as conn:
+        known = campaigns.campaigns_of(conn)
+        counts = summary.by_campaign(conn)
+        due = {c.name: _next(campaigns.next_due(conn, c.name).values()) for c in loaded.campaigns}
+    rows = [
+        {
+            "name": c.name,
+            "state": known[c.name].state if c.name in known else c.first_state,
+            "category": c.category,
+            "next_due": due[c.name],
+            "messages": counts.get(c.name, {}),
+        }
+        for c in loaded.campaigns
+    ]
+    if json:
+        print_json({"campaigns": rows, "findings": [f.as_json() for f in loaded.findings]})
+    else:
+        out, shown = screen(), reader_zone(zone)
+        for finding in loaded.findings:
+            out.print(str(finding), markup=False, soft_wrap=True)
+        cells = [
+            [
+                r["name"],
+                r["state"],
+                r["category"],
+                when(due[str(r["name"])], shown),
+                _counted(counts.get(str(r["name"]), {})),
+            ]
+            for r in rows
+        ]
+        out.print(table(None, ["campaign", "state", "category", "next due", "messages"], cells))
+    return FINE if loaded.fine else NO
+
+
+def _next(found: object) -> int | None:
+    return min((at for at in found if at is not None), default=None)  # type: ignore[attr-defined]
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{state} {n:,}" for state, n in counts.items())
+
+
+@app.command()
+def preview(
+    name: Name, contact: Annotated[str, typer.Option("--as", help="A contact's id or address.")], json: AsJson = False
+) -> int:
+    """How a campaign would read for one contact. Nothing is sent."""
+    installation = Installation.open()
+    policy = load_policy(installation.settings.policy)
+    campaign, all_ = _campaign(installation, policy, name)
+    card, email = _card(installation.store, contact)
+    letter = installation.letters(policy, all_).preview(campaign, card, email)
+    if json:
+        print_json({"subject": letter.subject, "text": letter.text, "html": letter.html})
+        return FINE
+    out = screen()
+    out.print(Panel(Text(letter.text or ""), title=Text(letter.subject), title_align="left", expand=False))
+    if letter.html is not None:
+        out.print("It also has an HTML part; --json prints it.")
+    return FINE
+
+
+@app.command()
+def test(
+    name: Name,
+    to: Annotated[str, typer.Option(help="One of our own addresses.")],
+    contact: Annotated[str, typer.Option("--as", help="A contact whose words are filled in.")],
+    json: AsJson = False,
+) -> int:
+    """Send a campaign to one of our own people: marked as a test, no touch of anybody. Exit 1 where it wasn't taken."""
+    installation = Installation.open()
+    policy = load_policy(installation.settings.policy)
+    campaign, all_ = _campaign(installation, policy, name)
+    card, _ = _card(installation.store, contact)
+    marketing = not policy.categories[campaign.category].transactional
+    id_ = int(new_ids(1)[0])
+    letters = installation.letters(policy, all_)
+    letter = letters.test_letter(campaign, card, address_of("email", to), id_, system_micros(), marketing)
+    provider = installation.provider()
+    try:
+        receipt = next(iter(provider.send([letter])))
+    finally:
+        provider.close()
+    if json:
+        print_json({"outcome": receipt.outcome.value, "detail": receipt.detail, "message_id": letter.message_id_header})
+    else:
+        screen().print(f"{receipt.outcome.value} by {provider.name}: {receipt.detail or letter.subject}", markup=False)
+    return FINE if receipt.outcome is Outcome.ACCEPTED else NO
+
+
+@app.command()
+def pause(name: Name, reason: Reason, json: AsJson = False) -> int:
+    """Its messages wait, and it queues no more, until it is resumed."""
+    return _change(register.pause, name, reason, "paused", json)
+
+
+@app.command()
+def resume(name: Name, reason: Reason, json: AsJson = False) -> int:
+    """It goes on. What came due meanwhile isn't caught up."""
+    return _change(register.resume, name, reason, "running", json)
+
+
+@app.command()
+def end(name: Name, reason: Reason, json: AsJson = False) -> int:
+    """It ends for good; its waiting messages are withdrawn."""
+    return _change(register.end, name, reason, "ended", json)
+
+
+def _change(how: Callable[..., str], name: str, reason: str, state: str, json: bool) -> int:
+    installation = Installation.open()
+    try:
+        before = how(installation.store, name, system_micros(), getpass.getuser(), reason)
+    except register.CampaignRefused as refused:
+        return wrong(str(refused)) and WRONG
+    if json:
+        print_json({"campaign": name, "state": state, "before": before})
+    else:
+        screen().print(f"{name}: {before} before, {state} now.", markup=False)
+    return FINE
+
+
+def _campaign(installation: Installation, policy: Policy, name: str) -> tuple[Campaign, tuple[Campaign, ...]]:
+    """The campaign of this name, and all. ValueError where there is none."""
+    loaded = installation.campaigns(policy)
+    found = {n: c for c in loaded.campaigns for n in c.names}
+    if name not in found:
+        broken = [str(f) for f in loaded.findings if f.level == "error"]
+        near = nearest(name, found)
+        meant = f"; did you mean {near!r}?" if near else ""
+        raise ValueError(
+            f"there is no campaign {name!r} in {installation.settings.campaigns}{meant} {' '.join(broken)}".rstrip()
+        )
+    return found[name], loaded.campaigns
+
+
+def _card(store: Store, told: str) -> tuple[Card, str]:
+    """What letters know of the contact that is meant, and their e-mail address. ValueError where it isn't one contact."""
+    with store.read() as conn:
+        found = find_contacts(conn, told)
+        if len(found) != 1:
+            raise ValueError(f"--as {told!r} names {len(found) or 'no'} contacts; give the id of one")
+        card = cards_of(conn, [(found[0].shard, found[0].id)])[found[0].id]
+    return card, "you@example.com"
+
+
+campaign_command = typer.main.get_command(app)
