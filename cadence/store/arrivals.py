@@ -11,7 +11,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from cadence.store.bulk import Values, fetch, insert_rows, wanted
@@ -60,3 +62,12 @@ def zones_of(conn: Connection, contacts: Sequence[tuple[int, int]]) -> dict[tupl
     sql = f"SELECT c.shard, c.id, c.zones FROM {source} CROSS JOIN contact c WHERE c.shard = w.shard AND c.id = w.id"
     named = ((int(r[0]), int(r[1]), json.loads(r[2] or "[]")) for r in fetch(conn, sql, **params))
     return {(shard, id_): zones[0] for shard, id_, zones in named if zones}
+
+
+def message_row(conn: Connection, shard: int, id_: int) -> dict[str, Any]:
+    """One message with all its columns. Raises LookupError where there is none."""
+    asked = sa.select(message).where(message.c.shard == shard, message.c.id == id_)
+    found = conn.execute(asked).mappings().first()
+    if found is None:
+        raise LookupError(f"there is no message {id_} in shard {shard}")
+    return dict(found)
