@@ -20,7 +20,7 @@ from cadence.decide.decision import Decision, decision_of
 from cadence.decide.round import Answers, decide, decide_columns
 from cadence.decide.telling import Telling, tell
 from cadence.decide.told import ToldContact, ToldEvent, ToldMember, ToldMessage
-from cadence.facts import Candidates, History, micros
+from cadence.facts import Candidates, History, key, micros
 from cadence.policy.load import PolicyError, from_mapping, load
 from cadence.policy.moments import Moment, moment_of
 from cadence.policy.policy import Policy
@@ -86,7 +86,7 @@ class DecidingPolicy:
 
     def _message(self, message: Mapping[str, Any], i: int) -> ToldMessage:
         told = _read(ToldMessage, message, f"message {i + 1}")
-        if told.category not in self.policy.categories:
+        if key(told.category) not in self.policy.by_key:
             allowed = ", ".join(sorted(self.policy.categories))
             raise Misunderstood(f"message {i + 1}: the policy has no category {told.category!r}; it has {allowed}")
         return told

@@ -7,6 +7,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cadence.workbench.junit import junit_xml
 from cadence.workbench.runner import CaseResult, Report, run, run_text
@@ -200,3 +202,35 @@ def test_a_report_as_json_and_as_junit_says_the_same(tmp_path: Path) -> None:
     failure = suite.findall("testcase")[1].find("failure")
     assert failure is not None
     assert "expected send, came defer" in failure.attrib["message"]
+
+
+LINES = (HEAD + THIRD).splitlines()
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, len(LINES) - 1), st.sampled_from(["drop", "twice", "cut", "junk"]), st.integers(0, 90)
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    st.text(max_size=6),
+)
+def test_whatever_a_file_holds_it_is_run_or_findings_say_why_not(
+    changes: list[tuple[int, str, int]], junk: str
+) -> None:
+    lines = list(LINES)
+    for place, how, column in changes:
+        line = lines[place]
+        changed = {
+            "drop": "",
+            "twice": line + "\n" + line,
+            "cut": line[:column],
+            "junk": line[:column] + junk + line[column:],
+        }
+        lines[place] = changed[how]
+    report = run_text("\n".join(lines))
+    assert report.results or report.findings
+    assert junit_xml(report)
+    json.dumps(report.to_json())
