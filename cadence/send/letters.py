@@ -154,9 +154,15 @@ class Letters:
             marketing=message.marketing,
             at=message.decided_at,
             campaign=message.campaign,
-            locale=card.locale or self.default_locale,
+            locale=self._language(campaign, card) if campaign is not None and own is None else None,
         )
         return compose(envelope, rendered, self.way_out)
+
+    def _language(self, campaign: Campaign, card: Card) -> str | None:
+        """The language of the words that a contact gets, where the campaign says it: those of a translation."""
+        locale = card.locale or self.default_locale
+        words = campaign.template.words_for(locale)
+        return next((name for name, those in campaign.template.translations.items() if those is words), None)
 
     def _rendered(self, campaign: Campaign, card: Card, variables: Mapping[str, object]) -> Rendered:
         words = campaign.template.words_for(card.locale or self.default_locale)

@@ -100,6 +100,7 @@ def card(store: Store, who: str) -> Card:
 def test_a_letter_is_in_the_readers_language_with_a_way_out_of_their_own(store: Store, letters: Letters) -> None:
     letter = written(store, letters, outgoing(store, "sv")).letters[7]
     assert (letter.subject, letter.to) == ("Hej Åsa", Mailbox("a@example.com", "Åsa"))
+    assert letter.locale == "sv"
     code, zone, unsubscribe = str(letter.text).split(" ")
     assert (code, zone) == ("X1", "Asia/Kathmandu")
     assert letter.list_unsubscribe == (unsubscribe,)
