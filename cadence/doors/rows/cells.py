@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any
 
 from cadence.calendar import Duration, add, day_start, zone_index
@@ -194,7 +195,7 @@ class Row:
                 return micros(value)
             if isinstance(value, date):
                 day = (value - date(1970, 1, 1)).days
-                return int(day_start(day, self.context.zone_code))
+                return begin_of_day(day, self.context.zone_code)
         except ValueError as error:
             self.wrong(column, f"is no date or time that exists: {error}")
             return None
@@ -215,8 +216,14 @@ class Row:
             except ValueError as error:
                 self.wrong(column, f"is no date that exists: {error}")
                 return None
-            return int(day_start(day + 1, self.context.zone_code))
+            return begin_of_day(day + 1, self.context.zone_code)
         return self.at(column, future=True)
+
+
+@lru_cache(maxsize=8_192)
+def begin_of_day(day: int, zone: int) -> int:
+    """The first instant of a date (days since 1970) in a zone; remembered, since files tell of few dates many times."""
+    return int(day_start(day, zone))
 
 
 def source_id(values: Mapping[str, Any], seen: dict[int, int]) -> str:
