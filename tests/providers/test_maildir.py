@@ -86,6 +86,15 @@ def test_a_maildir_that_is_not_there_settles_nothing(provider: Provider) -> None
 
 
 @pytest.mark.parametrize("folder", ["new", "cur"])
+def test_a_maildir_that_lost_a_folder_settles_nothing(
+    provider: Provider, path: Path, letter: Make, folder: str
+) -> None:
+    provider.send([letter(1)])
+    (path / folder).rename(path / "elsewhere")
+    assert provider.settle([2]) == {}
+
+
+@pytest.mark.parametrize("folder", ["new", "cur"])
 def test_a_maildir_that_cannot_be_read_settles_nothing(
     provider: Provider, path: Path, letter: Make, folder: str
 ) -> None:

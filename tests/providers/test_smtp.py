@@ -113,9 +113,10 @@ def test_without_pipelining_each_command_waits_for_its_answer(post: Callable[...
 
 
 def test_what_arrives_is_the_letter_to_the_byte(post: Callable[..., Post], letter: Make) -> None:
-    sent = letter(text=".\n..\nFrom me\n" + "å" * 300 + "\n.hidden\n", html="<p>.</p>\n.\n")
+    sent = letter(text=".\n..\nFrom me\n.hidden å\n", html="<p>" + "å" * 300 + "</p>\n.\n")
     made = post()
     assert made.send(sent) == [ACCEPTED]
+    assert b"\r\n.." in sent.mime
     assert made.heard.mails == [sent.mime]
 
 
@@ -194,6 +195,14 @@ def test_a_letter_at_which_the_server_drops_does_not_block_the_rest(
 ) -> None:
     made = post({"rcpt person1@example.com": "550 5.7.1 go away", "rset": smtp_server.DROP})
     assert made.send(letter(1), letter(2)) == [REFUSED, ACCEPTED]
+
+
+def test_a_refusal_counts_even_if_the_server_closes_right_after_it(
+    post: Callable[..., Post], letter: Make, smtp_server: ModuleType
+) -> None:
+    made = post({"rcpt person1@example.com": "550 5.7.1 go away", "data": [smtp_server.CLOSE, "354 go"]})
+    assert made.send(letter(1), letter(2)) == [REFUSED, ACCEPTED]
+    assert made.heard.connections == 2
 
 
 @pytest.mark.parametrize("greeting", ["554 5.7.1 you are not allowed", "421 busy", "hello", "250"])
@@ -368,4 +377,5 @@ def test_words_said_before_tls_are_not_believed_after(
         security="starttls",
         ca_file=certificate[0],
     )
-    assert made.send(letter(to=Mailbox("åsa@example.com"))) != [ACCEPTED]
+    assert made.send(letter(to=Mailbox("åsa@example.com"))) == [REFUSED]
+    assert "SMTPUTF8" in made.receipts[0].detail

@@ -101,6 +101,15 @@ def test_no_line_is_too_long(letter: Make) -> None:
     assert max(map(len, mime.split(b"\r\n"))) <= 998
 
 
+@pytest.mark.parametrize("subject", ["ö" * 500, "🦀" * 100, "a" * 2_000, "Våren är här " * 30])
+def test_encoded_words_keep_to_their_length(letter: Make, subject: str) -> None:
+    head = mime_of(letter(subject=subject, to=Mailbox("a@example.com", subject))).partition(b"\r\n\r\n")[0]
+    lines = [line for line in head.split(b"\r\n") if b"=?" in line]
+    assert len(lines) > 10
+    assert max(map(len, lines)) <= 76
+    assert max(len(word) for line in lines for word in line.split() if word.startswith(b"=?")) <= 75
+
+
 def test_a_word_that_fits_no_line_is_refused_where_it_must_be_verbatim(letter: Make) -> None:
     with pytest.raises(HeaderRefused, match="fit a line"):
         mime_of(letter(list_unsubscribe=("https://shop.example/" + "x" * 1000,)))

@@ -1,7 +1,7 @@
 """An SMTP server that does what a script says: refuses, asks to come again, hangs or drops, at any point of the talk.
 
 The script maps a point (connect, ehlo, auth, mail, rcpt, data, body, end, rset, or `rcpt ADDRESS`) to what happens
-there: a reply, HANG (until the server is closed), DROP, or a list of these, one for each time, of which the last stays.
+there: a reply, HANG (until the server is closed), DROP (a reset), CLOSE (in good order), or a list of these, one for each time, of which the last stays.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 HANG = "<hang>"
 DROP = "<drop>"
+CLOSE = "<close>"
 EXTENSIONS = ("PIPELINING", "SIZE 1000000", "8BITMIME", "ENHANCEDSTATUSCODES")
 REPLIES = {
     "connect": "220 sink.example ESMTP",
@@ -198,6 +199,8 @@ class _Talk:
     def _do(self, said: str) -> str:
         if said == HANG:
             self._server.wait_until_over()
+            raise _Dropped
+        if said == CLOSE:
             raise _Dropped
         if said == DROP:
             # a reset, so that whoever is still writing notices
