@@ -104,7 +104,8 @@ def _tell(loaded: Loaded, where: Path, json: bool) -> int:
     rails = [r for r in policy.rules if r.segment is None]
     out.print(
         f"{where}: fine, {len(warnings)} warnings. {len(policy.categories)} categories, {len(rails)} rules for everyone, "
-        f"{len(policy.rules) - len(rails)} of {len(policy.segments)} segments. Version {policy.hash[:12]}."
+        f"{len(policy.segments)} segments with {len(policy.rules) - len(rails)} rules of their own. "
+        f"Version {policy.hash[:12]}."
     )
     return FINE
 

@@ -24,6 +24,7 @@ from cadence.daemon import Report
 from cadence.doors.files import import_file
 from cadence.doors.sample import FILES, run_begins, shifted
 from cadence.facts import DAY, instant, micros
+from cadence.policy.load import load_policy
 from cadence.settings import Settings, read
 from cadence.store import Store, summary
 
@@ -68,6 +69,8 @@ def _begins(live: bool) -> int:
 
 def _import(out: Console, installation: Installation, var: Path, begins: int) -> None:
     """The sample's files, moved to the present, through the same door as any other file."""
+    policy = load_policy(installation.settings.policy)
+    categories = frozenset(n for c in policy.categories.values() for n in (c.name, *c.was))
     moved = shifted(SAMPLE, var / "sample", instant(begins).date())
     out.print(
         f"[bold]{moved.contacts:,} customers of a record shop and their {moved.purchases:,} purchases[/] (CDNOW 1997-98, "
@@ -83,7 +86,14 @@ def _import(out: Console, installation: Installation, var: Path, begins: int) ->
                 bars.update(bar, completed=done, total=max(total, 1))  # type: ignore[arg-type]
 
             report = import_file(
-                installation.store, _KINDS[name], moved.folder / name, now=begins, source="sample", progress=moved_on
+                installation.store,
+                _KINDS[name],
+                moved.folder / name,
+                now=begins,
+                source="sample",
+                zone=policy.defaults.timezone,
+                categories=categories,
+                progress=moved_on,
             )
             if report.bad:
                 raise ValueError(f"{name}: {report.bad} rows were refused, the first: {report.bad_rows[0]}")

@@ -131,7 +131,7 @@ class Installation:
 class CampaignDesk:
     """The campaigns of the daemon: read when it starts and again when their files or the policy change.
 
-    Broken ones are told of and left out; the others go on."""
+    Broken ones are told of, and go on as they were before they broke."""
 
     def __init__(self, installation: Installation, policy: Policy) -> None:
         self._installation, self.policy = installation, policy
@@ -159,9 +159,12 @@ class CampaignDesk:
         loaded = self._installation.campaigns(policy)
         if has_errors(loaded.findings):
             told = [str(f) for f in loaded.findings if f.level == "error"]
-            _log.error("some campaigns are broken and are left out", errors=told)
-        self._campaigns, self.policy = loaded.campaigns, policy
-        self._letters = self._installation.letters(policy, loaded.campaigns)
+            _log.error("some campaigns are broken; as they were before, they go on", errors=told)
+        names = {n for c in loaded.campaigns for n in c.names}
+        before = self._campaigns if has_errors(loaded.findings) else ()
+        self._campaigns = (*loaded.campaigns, *(c for c in before if c.name not in names))
+        self.policy = policy
+        self._letters = self._installation.letters(policy, self._campaigns)
 
 
 def signing_secret(settings: Settings) -> bytes:

@@ -85,7 +85,15 @@ def test_the_order_in_which_a_history_is_told_does_not_matter(world: World, rand
     plain = [e for e in events if not {"opt_in", "opt_out", "hold", "release", "ticket", "snooze", "less_often"} & set(e)]
     shuffled = list(plain)
     random.shuffle(shuffled)
-    assert decide(world, history=plain).to_json() == decide(world, history=shuffled).to_json()
+    assert told(decide(world, history=plain)) == told(decide(world, history=shuffled))
+
+
+def told(decision: Decision) -> dict[str, Any]:
+    """A decision without the order in which touches of one instant are listed, and without their made-up ids."""
+    out = decision.to_json()
+    for line in out["evidence"]:
+        line["touches"] = sorted(str({k: v for k, v in t.items() if k != "id"}) for t in line["touches"])
+    return out
 
 
 def instant_of(decision: Decision, world: World) -> datetime:
