@@ -44,9 +44,9 @@ def problems(
 
 
 def touch_reach(rule: Rule) -> int | None:
-    """For ever: a contact may choose any window. Who knows the wishes at hand may look back as far as `wish_reach`
-    says."""
-    return None
+    """Nothing by itself: a contact may choose any window, so whoever loads history looks back as far as the wishes at
+    hand say (`wish_reach`)."""
+    return 0
 
 
 def wish_reach(wishes: Sequence[Wish]) -> int | None:

@@ -20,6 +20,7 @@ _EPOCH_MS = 1_577_836_800_000
 _TAG_BITS = 14
 _COUNTER_BITS = 8
 _PER_MS = 1 << _COUNTER_BITS
+_ALL = (1 << 64) - 1
 
 
 class _Maker:
@@ -79,7 +80,10 @@ def shards_of(circles: Ints, shards: int = SHARDS) -> Ints:
 
 def shard_of(circle: int, shards: int = SHARDS) -> int:
     """The shard of one circle id."""
-    return int(shards_of(np.array([circle], np.int64), shards)[0])
+    x = circle & _ALL
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _ALL
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _ALL
+    return (x ^ (x >> 31)) % shards
 
 
 def spread_of(ids: Ints, width: int) -> Ints:

@@ -29,6 +29,7 @@ from cadence.store.people import (
     events_of,
     history_of,
     keys,
+    reach_of,
     touches_of,
     within_reach,
 )
@@ -54,12 +55,13 @@ def history_at(
     pairs = list(dict.fromkeys(circles))
     sql, params = wanted(conn, "w", {"shard": [p[0] for p in pairs], "circle": [p[1] for p in pairs]})
     told = {**params, "at": at, "recorded": by}
+    people = _people(conn, sql, told, people, place)
     history = History(
-        people=_people(conn, sql, told, people, place),
+        people=people,
         addresses=_addresses(conn, sql, told, place),
         consents=consents_of(place, *_consents(conn, sql, told)),
         holds=_holds(conn, loaded, at, by),
-        touches=touches_of(place, *_touches(conn, sql, told, needs.touches)),
+        touches=touches_of(place, *_touches(conn, sql, told, reach_of(needs.touches, people.wishes))),
         events=within_reach(events_of(place, *_events(conn, sql, told, needs.events)), at, needs.events),
     )
     return replace(loaded, history=history)

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 from sqlalchemy.engine import Connection
 
-from cadence.calendar import parse_days, parse_hours, zone_index, zones_of_country
+from cadence.calendar import Window, parse_days, parse_hours, zone_index, zones_of_country
 from cadence.facts import (
     HELD,
     NONE,
@@ -107,7 +107,7 @@ def history_of(
         addresses=_addresses(conn, sql, params, place),
         consents=_consents(conn, sql, params, place, now),
         holds=_holds(conn, sql, params, place, now),
-        touches=_touches(conn, sql, params, place, now, needs.touches),
+        touches=_touches(conn, sql, params, place, now, reach_of(needs.touches, people.wishes)),
         events=_events(conn, sql, params, place, now, needs.events),
     )
     seen = fetch(
@@ -161,6 +161,14 @@ def people_of(rows: Sequence[Sequence[Any]], now: int, defaults: Defaults, attri
         first_purchase=ints(rows[17]),
         latest=latest,
     )
+
+
+def reach_of(needed: int | None, wishes: Sequence[Wish]) -> int | None:
+    """How far back touches matter: as far as the policy needs, and as far as the caps that these contacts chose; None:
+    for ever."""
+    reaches = [needed, *(Window.parse(w.less_often[1]).reach_micros() for w in wishes if w.less_often is not None)]
+    known = [r for r in reaches if r is not None]
+    return max(known) if len(known) == len(reaches) else None
 
 
 def keys(names: Sequence[str | None]) -> Ints:

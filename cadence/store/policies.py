@@ -27,9 +27,9 @@ class Use:
     by: str | None
 
 
-def use(conn: Connection, policy: Policy, now: int, by: str, source: str | None = None) -> None:
+def use(conn: Connection, policy: Policy, now: int, by: str, source: str | None = None) -> bool:
     """Store a version unless it is there, and write down that it is the active one from now on, unless it was
-    already."""
+    already. Returns whether it wasn't."""
     columns: dict[str, Sequence[object]] = {
         "hash": [policy.hash],
         "content": [policy.content],
@@ -38,13 +38,22 @@ def use(conn: Connection, policy: Policy, now: int, by: str, source: str | None 
     }
     insert_rows(conn, policy_version, columns, on_conflict="nothing")
     last = latest(conn)
-    if last is None or last.hash != policy.hash:
-        conn.execute(policy_use.insert().values(id=new_id(), hash=policy.hash, at=now, by=by))
+    if last is not None and last.hash == policy.hash:
+        return False
+    conn.execute(policy_use.insert().values(id=new_id(), hash=policy.hash, at=now, by=by))
+    return True
 
 
 def latest(conn: Connection) -> Use | None:
     """The policy that became active last; None before the first."""
     return next(iter(uses(conn, 1)), None)
+
+
+def active(conn: Connection, at: int) -> str | None:
+    """The hash of the policy that was the active one at an instant; None before the first."""
+    asked = sa.select(policy_use.c.hash).where(policy_use.c.at <= at)
+    found: str | None = conn.scalar(asked.order_by(policy_use.c.at.desc(), policy_use.c.id.desc()).limit(1))
+    return found
 
 
 def uses(conn: Connection, most: int = 100) -> list[Use]:

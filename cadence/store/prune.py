@@ -14,10 +14,11 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from cadence.facts import DAY, ENGAGEMENT, EventKind
+from cadence.facts import DAY, ENGAGEMENT, EventKind, Wish
 from cadence.store.bulk import fetch, wanted
 from cadence.store.engine import Store, lock_shards
 from cadence.store.ids import SHARDS
+from cadence.store.people import reach_of
 from cadence.store.tables import FINAL_STATES
 
 KEPT: Mapping[str, int] = {"decision": 400 * DAY, "message": 400 * DAY, "touch": 1_100 * DAY, "event": 1_100 * DAY}
@@ -52,8 +53,11 @@ def prune(
     most: int = 200_000,
 ) -> dict[str, int]:
     """Removes rows older than they are kept, and returns how many of each table. kept: microseconds by table, over the
-    defaults. touch_reach: the longest window of the policy, below which no touch or event is removed; None: it looks
-    back for ever, and none is. At most `most` rows of each table in one call, in transactions of `batch`."""
+    defaults. touch_reach: the longest window of the policy (those that contacts chose are added), below which no touch
+    or event is removed; None: it looks back for ever, and none is. At most `most` rows of each table in one call, in
+    transactions of `batch`."""
+    with store.read() as conn:
+        touch_reach = reach_of(touch_reach, _wishes(conn))
     keep = {**KEPT, **(kept or {})}
     done = dict.fromkeys(keep, 0)
     for table, age in keep.items():
@@ -69,6 +73,12 @@ def prune(
                 if gone < batch:
                     break
     return done
+
+
+def _wishes(conn: Connection) -> list[Wish]:
+    """The different caps that contacts chose for themselves."""
+    rows = fetch(conn, "SELECT DISTINCT less_often FROM contact WHERE less_often IS NOT NULL")
+    return [Wish(less_often=(int(text.partition(" per ")[0]), text.partition(" per ")[2])) for (text,) in rows]
 
 
 def _remove(conn: Connection, table: str, shard: int, before: int, batch: int) -> int:

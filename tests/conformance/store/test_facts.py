@@ -98,6 +98,12 @@ def test_only_touches_within_reach_are_loaded(anna: Any) -> None:
     assert len(anna.history("anna", touches=7 * DAY).touches) == 2
 
 
+def test_touches_within_the_cap_that_somebody_chose_are_loaded_too(anna: Any) -> None:
+    anna.touches(*(TouchRow("anna", NOW - d * DAY, "x", source_id=str(d)) for d in (1, 8, 29, 31)))
+    anna.happened("anna", K.LESS_OFTEN, NOW, subject="1 per 30d")
+    assert len(anna.history("anna", touches=7 * DAY).touches) == 3
+
+
 def test_tags_and_triggers_are_kept(anna: Any) -> None:
     anna.touches(TouchRow("anna", NOW, "x", tags=("a", "b"), triggered=True, source_id="1"))
     touches = anna.history("anna").touches
