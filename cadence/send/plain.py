@@ -54,6 +54,7 @@ class _Reader:
         self._links: list[tuple[str, int]] = []
 
     def words(self, words: str) -> None:
+        """What stands between two tags."""
         if self._unseen or not words:
             return
         if "&" in words:
@@ -66,6 +67,7 @@ class _Reader:
             self.out.append(words)
 
     def tag(self, name: str, attributes: str, *, ends: bool) -> None:
+        """A tag, its name in small letters."""
         if self._unseen:
             # a head may go without its end, but never past the body's begin
             if (ends and name == self._unseen) or name == "body":

@@ -177,6 +177,7 @@ class _FolderLoader(BaseLoader):
         self.folder = folder.resolve()
 
     def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        """The file as jinja wants it: text, name, and whether it is unchanged since."""
         named = PurePosixPath(template)
         if "\0" in template or "\\" in template or named.is_absolute() or ".." in named.parts:
             raise TemplateNotFound(template, f"{template!r} leads out of the folder of templates {self.folder}")
@@ -195,6 +196,7 @@ class _FolderLoader(BaseLoader):
         return source, template, lambda: path.exists() and path.stat().st_mtime_ns == written
 
     def list_templates(self) -> list[str]:
+        """The names of all templates in the folder."""
         files = (path for path in self.folder.rglob("*") if path.is_file() and is_file_name(path.name))
         return sorted(str(path.relative_to(self.folder)) for path in files)
 
