@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from cadence.addresses import mailbox_of
@@ -50,6 +51,8 @@ class _Person:
     """(channel, address, mailbox): those to be written, new ones and old ones that are current again."""
     entries: list[tuple[str, str]] = field(default_factory=list)
     """(kind, value): what the directory is to know of it."""
+    left: list[tuple[str, str]] = field(default_factory=list)
+    """(kind, value): the household or account that it belonged to until now."""
 
 
 def upsert_contacts(
@@ -188,6 +191,8 @@ def _lay_over(person: _Person, current: Mapping[str, Any] | None) -> None:
         value = person.columns[name]
         if value and value != old.get(name):
             person.entries.append((name, value))
+            if old.get(name):
+                person.left.append((name, old[name]))
     if current is not None:
         person.circle = current["circle"]
         person.changed = bool(person.addresses) or any(person.columns[name] != old[name] for name in _COLUMNS)
@@ -332,7 +337,24 @@ def _write(conn: Connection, people: Sequence[_Person], now: int) -> None:
         },
         on_conflict="nothing",
     )
+    _forget(conn, people)
     _write_addresses(conn, people, now)
+
+
+def _forget(conn: Connection, people: Sequence[_Person]) -> None:
+    """Who moved to another household or account is no longer looked for in the old one; circles stay as they are."""
+    gone = [(value, kind, p.id) for p in people for kind, value in p.left]
+    if gone:
+        sql, params = wanted(
+            conn, "w", {"value": [g[0] for g in gone], "kind": [g[1] for g in gone], "slot": [g[2] for g in gone]}
+        )
+        same = "w.value = directory.value AND w.kind = directory.kind AND w.slot = directory.slot"
+        conn.execute(
+            sa.text(
+                f"DELETE FROM directory WHERE slot IN (SELECT slot FROM {sql}) AND EXISTS (SELECT 1 FROM {sql} WHERE {same})"
+            ),
+            params,
+        )
 
 
 def _keys(people: Sequence[_Person]) -> dict[str, list[int]]:

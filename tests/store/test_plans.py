@@ -1,0 +1,66 @@
+"""The hot statements find rows by index: their cost grows with what is asked for, not with how much there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from cadence.decide.needs import Needs
+from cadence.facts import DAY, EventKind
+from cadence.policy.policy import Defaults
+from cadence.store import Store
+from cadence.store.consents import record_consents
+from cadence.store.contacts import upsert_contacts
+from cadence.store.events import apply_due, record_events
+from cadence.store.people import history_of
+from cadence.store.rows import ConsentRow, ContactRow, EventRow, TouchRow
+from cadence.store.tables import metadata
+from cadence.store.touches import record_touches
+
+NOW = 20_000 * DAY
+
+
+@pytest.fixture
+def scanned(tmp_path: Path) -> Any:
+    """A store, and the list of tables that statements run on it read from end to end."""
+    store = Store.open(f"sqlite:///{tmp_path}/cadence.db")
+    store.migrate()
+    found: list[str] = []
+    tables = {t.name for t in metadata.tables.values()}
+
+    def explain(conn: Any, cursor: Any, sql: str, params: Any, context: Any, many: bool) -> None:
+        if sql.split(None, 1)[0] not in ("SELECT", "UPDATE", "DELETE", "INSERT"):
+            return
+        first = params[0] if many else params
+        plan = cursor.connection.cursor().execute(f"EXPLAIN QUERY PLAN {sql}", first).fetchall()
+        for line in (row[3] for row in plan):
+            words = line.split()
+            aliases = {a: t for t in tables for a in (t, t[0])}
+            if words[0] == "SCAN" and words[1] in aliases and "INDEX" not in line:
+                found.append(f"{line}: {sql}")
+
+    for engine in (store.writer, store.reader):
+        sa.event.listen(engine, "before_cursor_execute", explain)
+    return store, found
+
+
+def test_no_hot_statement_reads_a_table_from_end_to_end(scanned: Any) -> None:
+    store, found = scanned
+    people = [ContactRow(f"p{i}", {"email": f"p{i}@example.com"}, consents=(("email", "news"),)) for i in range(4)]
+    with store.write() as conn:
+        upsert_contacts(conn, people, NOW, "crm")
+        upsert_contacts(conn, [ContactRow(f"p{i}", {}, household="h") for i in range(4)], NOW, "crm")
+        record_touches(conn, [TouchRow("p1", NOW, "x", source_id="1")], NOW, "crm")
+        for kind in (EventKind.PURCHASE, EventKind.TICKET_OPENED, EventKind.BOUNCE_HARD, EventKind.LESS_OFTEN):
+            record_events(conn, [EventRow("p1", NOW, kind, kind.word, subject="1 per 7d")], NOW, "crm")
+        record_events(conn, [EventRow("p1", NOW + 1, EventKind.CLICK, "later")], NOW, "crm")
+        record_consents(conn, [ConsentRow("p2", NOW, EventKind.OPT_IN, "news", None, "1")], NOW, "crm")
+        apply_due(conn, None, NOW + 1)
+    with store.read() as conn:
+        circles = [tuple(r) for r in conn.exec_driver_sql("SELECT shard, id FROM circle WHERE merged_into IS NULL")]
+        found[:] = [f for f in found if "FROM circle WHERE merged_into" not in f]
+        history_of(conn, circles, NOW, Needs(None, {EventKind.CLICK: DAY}, frozenset()), Defaults())
+    assert [f for f in found if "FROM circle WHERE merged_into" not in f] == []
