@@ -13,7 +13,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 CONFIG_FILE = Path("config/cadence.toml")
@@ -38,6 +38,8 @@ class Retention(BaseModel):
 class Settings(BaseModel):
     """What every part may need to know of the installation."""
 
+    model_config = ConfigDict(hide_input_in_errors=True)
+
     database_url: str = "sqlite:///var/cadence.db"
     """SQLAlchemy URL: sqlite:///FILE, or postgresql+psycopg://USER@HOST/NAME."""
     policy: Path = Path("config/policy.yaml")
@@ -52,8 +54,9 @@ class Settings(BaseModel):
     """How many mails a second the provider may be given; unset: as many as it takes."""
     sender: str = "Cadence <hello@cadence.example>"
     """From whom mail comes, unless a campaign says otherwise."""
-    unsubscribe_domain: str = "cadence.example"
-    """The host of the mailbox that takes "unsubscribe" mails."""
+    unsubscribe_domain: str | None = None
+    """The host whose mailbox `unsubscribe` takes the mails of those who want out; its maildir is `var/unsubscribe`. Unset:
+    mail into a local maildir still carries one, and providers that reach real people refuse marketing."""
     secret: SecretStr | None = None
     """Signs the way out in each mail. Made and kept in `var/` where it isn't set."""
     tick_seconds: float = Field(default=5.0, gt=0)
@@ -86,7 +89,12 @@ def read(model: type[Model], section: str = "", **given: Any) -> Model:
 
     class Read(BaseSettings, model):  # type: ignore[valid-type, misc]
         model_config = SettingsConfigDict(
-            env_prefix=prefix, env_file=".env", env_nested_delimiter="__", extra="ignore", secrets_dir=secrets
+            env_prefix=prefix,
+            env_file=".env",
+            env_nested_delimiter="__",
+            extra="ignore",
+            secrets_dir=secrets,
+            hide_input_in_errors=True,
         )
 
         @classmethod

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parseaddr
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,8 @@ class Installation:
 
     settings: Settings
     store: Store
-    way_out: WayOut
+    way_out: WayOut | None
+    """None where no mailbox is set up for it."""
 
     @classmethod
     def open(cls, settings: Settings | None = None) -> Installation:
@@ -62,8 +64,7 @@ class Installation:
             Path(chosen.database_url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
         store = Store.open(chosen.database_url)
         store.migrate()
-        way_out = open_way_out(f"unsubscribe@{chosen.unsubscribe_domain}", {0: signing_secret(chosen)})
-        return cls(chosen, store, way_out)
+        return cls(chosen, store, _way_out(chosen))
 
     def campaigns(self, policy: Policy) -> Loaded:
         """The campaigns in the folder of the settings, checked against a policy and what contacts have."""
@@ -100,11 +101,15 @@ class Installation:
         ways: Mapping[str, Outlet] = {
             provider.channel: Outlet(provider, Rate(rate, max(1, int(rate))) if rate is not None else None)
         }
-        inbox = Inbox(self.settings.var / "unsubscribe")
+        inbox, way_out = Inbox(self.settings.var / "unsubscribe"), self.way_out
+        if way_out is None:
+            _log.error(
+                "no way out is set up, so marketing is refused; set CADENCE_UNSUBSCRIBE_DOMAIN", provider=provider.name
+            )
         jobs = Jobs(
             letters_for=desk.letters_for,
             plan=desk.plan,
-            mailbox=lambda now: read_mailbox(self.store, inbox, self.way_out, now),
+            mailbox=partial(read_mailbox, self.store, inbox, way_out) if way_out is not None else None,
             housekeeping=lambda now: prune(self.store, now, self.kept(), needs(desk.policy).touches),
         )
         return Daemon(self.store, clock, files, ways, jobs, options, watch)
@@ -165,6 +170,14 @@ class CampaignDesk:
         self._campaigns = (*loaded.campaigns, *(c for c in before if c.name not in names))
         self.policy = policy
         self._letters = self._installation.letters(policy, self._campaigns)
+
+
+def _way_out(settings: Settings) -> WayOut | None:
+    """The way out of marketing mail. A local maildir always has one; a provider that reaches real people only if it is set up."""
+    domain = settings.unsubscribe_domain
+    if domain is None and settings.provider == Settings.model_fields["provider"].default:
+        domain = "cadence.example"
+    return open_way_out(f"unsubscribe@{domain}", {0: signing_secret(settings)}) if domain is not None else None
 
 
 def signing_secret(settings: Settings) -> bytes:

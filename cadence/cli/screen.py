@@ -58,7 +58,7 @@ def tell_wrong(problem: Exception) -> int:
     ):
         return wrong(str(problem))
     if isinstance(problem, ValidationError):
-        lines = [f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']} (found {e['input']!r})" for e in problem.errors()]
+        lines = [f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in problem.errors(include_input=False)]
         return wrong("the settings are wrong: " + "; ".join(lines))
     raise problem
 

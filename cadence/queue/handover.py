@@ -20,7 +20,7 @@ from cadence.decide.round import decide
 from cadence.facts import NONE, Ints, Verdict
 from cadence.log import logger
 from cadence.providers.letter import Letter
-from cadence.providers.provider import Outcome, Receipt
+from cadence.providers.provider import CannotSend, Outcome, Receipt
 from cadence.queue import outlets
 from cadence.queue.back import back, refuse
 from cadence.queue.endings import endings
@@ -259,6 +259,9 @@ def deliver(work: Work, batch: Batch) -> list[Receipt]:
             continue
         try:
             receipts += provider.send(chunk)
+        except CannotSend as refused:
+            _log.error("the provider was asked for what it can't do; nothing went out", why=str(refused))
+            receipts += [Receipt(letter.message_id, Outcome.RETRY, detail=str(refused)) for letter in chunk]
         except Exception as error:  # noqa: BLE001 - a provider that throws has broken its contract: nobody knows what went out
             why = f"the provider's code failed with {type(error).__name__}"
             _log.error(why, provider=provider.name)

@@ -144,7 +144,7 @@ class Letters:
         else:
             variables = self._variables(campaign.name, message.category, card, message.address, way_out)
             rendered = self._rendered(campaign, card, {**variables, **message.variables})
-        name = " ".join(str(card.attributes.get(k, "")) for k in ("first_name", "last_name")).strip()
+        name = " ".join(str(card.attributes.get(k) or "") for k in ("first_name", "last_name")).strip()
         envelope = Envelope(
             message_id=message.id,
             contact_id=card.id,
