@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection
 from cadence.facts import SECOND
 from cadence.store.bulk import Values, fetch, update_rows, wanted
 from cadence.store.engine import lock_shards
-from cadence.store.tables import message, shard
+from cadence.store.tables import LIVE_STATES, message, shard
 
 
 def ask_again(conn: Connection, contacts: Sequence[tuple[int, int]], now: int, because: str) -> int:
@@ -84,13 +84,17 @@ def ask_shard(conn: Connection, one: int, policy: str, now: int, per_second: int
     return done
 
 
+LIVE = f"m.state IN ({', '.join(repr(s) for s in LIVE_STATES)})"
+"""Word for word the condition of a partial index: SQLite then looks by circle, and not through all that waits in a shard."""
+
+
 def _due_now(conn: Connection, column: str, pairs: Sequence[tuple[int, int]], now: int, because: str) -> int:
     """Found first, by a literal state that the partial index is known by; then updated by key."""
     source, params = wanted(conn, "w", {"shard": [p[0] for p in pairs], "id": [p[1] for p in pairs]})
     sql = (
         f"SELECT m.shard, m.id FROM {source} CROSS JOIN message m "
         f"WHERE m.shard = w.shard AND m.{column} = w.id AND m.state = 'waiting' "
-        "AND m.asked_at IS NOT NULL"
+        f"AND m.asked_at IS NOT NULL AND {LIVE}"
     )
     found = fetch(conn, sql, **params)
     if not found:

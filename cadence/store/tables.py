@@ -241,7 +241,7 @@ hold = Table(
     _text("reason"),
     _text("by"),
     Index("uq_hold_about", "shard", "contact", "kind", "about", unique=True),
-    Index("ix_hold_open", "shard", "circle", **_where("ended_at IS NULL")),
+    Index("ix_hold_shard_circle", "shard", "circle"),
 )
 """How each hold stands now, folded from events. Open at t: from_at <= t, not ended, and until is NULL or > t."""
 

@@ -350,13 +350,7 @@ def _hold() -> None:
         sa.PrimaryKeyConstraint("shard", "id", name=op.f("pk_hold")),
     )
     with op.batch_alter_table("hold") as batch_op:
-        batch_op.create_index(
-            "ix_hold_open",
-            ["shard", "circle"],
-            unique=False,
-            sqlite_where=sa.text("ended_at IS NULL"),
-            postgresql_where=sa.text("ended_at IS NULL"),
-        )
+        batch_op.create_index("ix_hold_shard_circle", ["shard", "circle"], unique=False)
         batch_op.create_index("uq_hold_about", ["shard", "contact", "kind", "about"], unique=True)
 
 
