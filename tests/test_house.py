@@ -29,7 +29,9 @@ def tree(module: Path) -> ast.Module:
 
 
 def test_every_module_begins_with_a_paragraph_on_what_it_is_for() -> None:
-    silent = [name_of(m) for m in SOURCES if m.read_text("utf-8").strip() and len(ast.get_docstring(tree(m)) or "") < 40]
+    silent = [
+        name_of(m) for m in SOURCES if m.read_text("utf-8").strip() and len(ast.get_docstring(tree(m)) or "") < 40
+    ]
     assert silent == []
 
 
@@ -38,7 +40,9 @@ def test_no_function_is_longer_than_a_screen() -> None:
         f"{name_of(m)}:{f.lineno} {f.name} has {f.end_lineno - f.lineno + 1} lines"
         for m in SOURCES
         for f in ast.walk(tree(m))
-        if isinstance(f, ast.FunctionDef | ast.AsyncFunctionDef) and f.end_lineno and f.end_lineno - f.lineno >= LONGEST_FUNCTION
+        if isinstance(f, ast.FunctionDef | ast.AsyncFunctionDef)
+        and f.end_lineno
+        and f.end_lineno - f.lineno >= LONGEST_FUNCTION
     ]
     assert long == []
 
@@ -85,7 +89,9 @@ def test_a_provider_is_imported_only_by_the_registry(provider: str) -> None:
         for m in SOURCES
         if f"cadence/providers/{provider}/" not in name_of(m)
         and name_of(m) != "cadence/providers/registry.py"
-        and re.search(rf"cadence\.providers\.{provider}\b|from cadence\.providers import .*\b{provider}\b", m.read_text("utf-8"))
+        and re.search(
+            rf"cadence\.providers\.{provider}\b|from cadence\.providers import .*\b{provider}\b", m.read_text("utf-8")
+        )
     ]
     assert found == [] or all("inbox" in Path(PROJECT / f).read_text("utf-8") for f in found)
 
@@ -99,7 +105,9 @@ def test_the_architecture_page_tells_of_every_room() -> None:
 
 
 def test_nothing_speaks_of_where_it_was_made() -> None:
-    tracked = subprocess.run(["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout.split()
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=True
+    ).stdout.split()
     traces = re.compile(r"/work/|/tmp/plan|pypi\.org|files\.pythonhosted|\.library\b")
     found = []
     for name in tracked:

@@ -221,7 +221,9 @@ def quiet_in(rule: dict[str, Any], t: datetime, zone: ZoneInfo, holidays: Iterab
     here = t.astimezone(zone).date()
     for back in range(3):
         day = here - timedelta(days=back)
-        if "days" in rule and ("mon", "tue", "wed", "thu", "fri", "sat", "sun")[day.weekday()] not in listed(rule["days"]):
+        if "days" in rule and ("mon", "tue", "wed", "thu", "fri", "sat", "sun")[day.weekday()] not in listed(
+            rule["days"]
+        ):
             continue
         if rule.get("holidays") and day not in set(holidays):
             continue
@@ -268,7 +270,10 @@ def weight(rule: dict[str, Any], category: str, channel: str) -> float:
 
 def pressure(world: World, rule: dict[str, Any], t: datetime) -> float:
     half_life = exact(rule["half_life"]).total_seconds()
-    steps = [(min(e["at"], t), 0, weight(rule, e["touch"], e.get("channel", "email"))) for e in counted(world, rule, "fatigue")]
+    steps = [
+        (min(e["at"], t), 0, weight(rule, e["touch"], e.get("channel", "email")))
+        for e in counted(world, rule, "fatigue")
+    ]
     relief = rule.get("relief", {})
     steps += [(e["at"], 1, -float(relief[e["kind"]])) for e in world.events(*relief)]
     level, before = 0.0, None
@@ -292,7 +297,9 @@ def names_it(event: dict[str, Any], word: str, world: World) -> bool:
     return what in ("all", world.message["category"], world.channel)
 
 
-def statement(world: World, history: list[dict[str, Any]], consents: dict[str, list[str]]) -> tuple[bool, datetime | None] | None:
+def statement(
+    world: World, history: list[dict[str, Any]], consents: dict[str, list[str]]
+) -> tuple[bool, datetime | None] | None:
     """The latest that was said of the message's category and channel: (given, when), or None where nothing was."""
     said: list[tuple[datetime | None, int]] = []
     if world.message["category"] in consents.get(world.channel, []):

@@ -28,7 +28,9 @@ POLICY: dict[str, Any] = {
 NOW = "2026-03-06T12:00:00Z"
 
 
-def decide(messages: list[dict[str, Any]], history: list[dict[str, Any]] | None = None, **policy: Any) -> dict[str, Any]:
+def decide(
+    messages: list[dict[str, Any]], history: list[dict[str, Any]] | None = None, **policy: Any
+) -> dict[str, Any]:
     asked = cadence.policy_of({**POLICY, **policy})
     return asked.decide_several(contact={"timezone": "UTC"}, messages=messages, history=history or [], now=NOW)
 
@@ -76,7 +78,9 @@ def test_without_lookahead_nobody_lets_anybody_pass() -> None:
 
 
 @relaxed
-@given(worlds(), st.lists(st.tuples(some(["news", "offers", *CATEGORIES]), some(["email", "sms"])), min_size=2, max_size=5))
+@given(
+    worlds(), st.lists(st.tuples(some(["news", "offers", *CATEGORIES]), some(["email", "sms"])), min_size=2, max_size=5)
+)
 def test_every_touch_of_a_round_is_accepted_by_all_rules_given_those_before_it(
     world: World, wanted: list[tuple[str, str]]
 ) -> None:

@@ -14,7 +14,9 @@ from cadence.decide.decision import Decision
 from tests.decide.reference import MICRO, World, day_start, exact, later, listed, refusing
 from tests.decide.worlds import facts, worlds
 
-relaxed = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much])
+relaxed = settings(
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+)
 
 
 def decide(world: World, **change: Any) -> Decision:
@@ -43,7 +45,10 @@ def edges(world: World, until: datetime) -> list[datetime]:
     while day <= until.date() + timedelta(days=1) and (day - world.now.date()).days < 70:
         for zone in {*world.zones, ZoneInfo("UTC")}:
             start = day_start(day, zone)
-            found |= {start + timedelta(minutes=m) for m in (0, 30, 150, 360, 420, 480, 540, 720, 1020, 1140, 1200, 1335, 1350)}
+            found |= {
+                start + timedelta(minutes=m)
+                for m in (0, 30, 150, 360, 420, 480, 540, 720, 1020, 1140, 1200, 1335, 1350)
+            }
             found |= {start + timedelta(minutes=m) for m in (90, 210, 390, 600)}
         day += timedelta(days=1)
     found |= {f - MICRO for f in found}
@@ -82,7 +87,9 @@ def test_asked_twice_it_says_the_same(world: World) -> None:
 @given(worlds(), st.randoms())
 def test_the_order_in_which_a_history_is_told_does_not_matter(world: World, random: Any) -> None:
     events = {str(sorted(e.items(), key=str)): e for e in world.history}.values()
-    plain = [e for e in events if not {"opt_in", "opt_out", "hold", "release", "ticket", "snooze", "less_often"} & set(e)]
+    plain = [
+        e for e in events if not {"opt_in", "opt_out", "hold", "release", "ticket", "snooze", "less_often"} & set(e)
+    ]
     shuffled = list(plain)
     random.shuffle(shuffled)
     assert told(decide(world, history=plain)) == told(decide(world, history=shuffled))

@@ -40,7 +40,9 @@ CATEGORIES = {
 STEP = timedelta(hours=6)
 some = st.sampled_from
 
-windows = some(["6h", "24h", "3d", "7d", "3 local days", "7 local days", "calendar day", "calendar week", "calendar month"])
+windows = some(
+    ["6h", "24h", "3d", "7d", "3 local days", "7 local days", "calendar day", "calendar week", "calendar month"]
+)
 filters = st.fixed_dictionaries(
     {},
     optional={
@@ -83,7 +85,10 @@ def quiet_hours(draw: st.DrawFn) -> dict[str, Any]:
         rule["days"] = draw(st.lists(some(["sat", "sun", "wed"]), min_size=1, max_size=2, unique=True))
     else:
         begins = draw(times)
-        rule |= {"from": begins, "to": draw(some([t for t in ("00:30", "02:30", "07:00", "09:00", "24:00") if t != begins]))}
+        rule |= {
+            "from": begins,
+            "to": draw(some([t for t in ("00:30", "02:30", "07:00", "09:00", "24:00") if t != begins])),
+        }
         if draw(st.booleans()):
             rule["days"] = draw(st.lists(some(["mon", "wed", "sat", "sun"]), min_size=1, max_size=3, unique=True))
     return rule
@@ -140,7 +145,11 @@ def facts(draw: st.DrawFn, now: datetime) -> dict[str, Any]:
     at = now - draw(st.integers(0, 80)) * STEP
     kind = draw(st.integers(-12, 13))
     if kind <= 6:
-        touch = {"at": at, "touch": draw(some(["news", "news", *CATEGORIES, "forgotten"])), "channel": draw(some(["email", "email", "sms", "phone"]))}
+        touch = {
+            "at": at,
+            "touch": draw(some(["news", "news", *CATEGORIES, "forgotten"])),
+            "channel": draw(some(["email", "email", "sms", "phone"])),
+        }
         if draw(st.integers(0, 3)) == 0:
             touch["thread"] = draw(some(["a", "b"]))
         if touch["channel"] == "phone":
@@ -190,7 +199,10 @@ def worlds(draw: st.DrawFn, most_facts: int = 14) -> World:
         address = draw(some(["a@example.com", "b@example.com"]))
         other = {"addresses": {"email": address}, "consents": {}}
         others.append((other, draw(st.lists(facts(now), max_size=4))))
-    message: dict[str, Any] = {"category": draw(some(["news", "news", "news", "offers", *CATEGORIES])), "channel": draw(some(["email", "email", "email", "sms"]))}
+    message: dict[str, Any] = {
+        "category": draw(some(["news", "news", "news", "offers", *CATEGORIES])),
+        "channel": draw(some(["email", "email", "email", "sms"])),
+    }
     if draw(st.booleans()):
         message["thread"] = draw(some(["a", "b"]))
     message["expires"] = "4000d"

@@ -1,0 +1,110 @@
+"""The mailbox of the way out: who writes there is written to no more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cadence.facts import EventKind
+from cadence.providers.maildir.inbox import Inbox
+from cadence.receive.mailbox import read_mailbox
+from cadence.send.wayout import WayOut, open_way_out
+from cadence.store import Store
+from cadence.store.bulk import fetch
+from cadence.store.contacts import upsert_contacts
+from cadence.store.find import find_contacts
+from cadence.store.rows import ContactRow
+
+NOW = 1_780_000_000_000_000
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    opened = Store.open(f"sqlite:///{tmp_path / 'cadence.db'}")
+    opened.migrate()
+    with opened.write() as conn:
+        rows = [
+            ContactRow("1", {"email": "ada@example.com"}, consents=(("email", "newsletter"),)),
+            ContactRow("2", {"email": "bo@example.com"}, consents=(("email", "newsletter"),)),
+        ]
+        upsert_contacts(conn, rows, NOW - 10, "test")
+    return opened
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Inbox:
+    for folder in ("new", "cur", "tmp"):
+        (tmp_path / "unsubscribe" / folder).mkdir(parents=True)
+    return Inbox(tmp_path / "unsubscribe")
+
+
+WAY_OUT = open_way_out("unsubscribe@shop.example", {0: b"0123456789abcdef"})
+
+
+def arrives(inbox: Inbox, name: str, to: str, sender: str = "someone@elsewhere.example") -> None:
+    mail = f"From: <{sender}>\r\nTo: <{to}>\r\nSubject: unsubscribe\r\n\r\n"
+    (inbox.path / "new" / name).write_bytes(mail.encode())
+
+
+def token_address(way_out: WayOut, store: Store, outside_id: str) -> str:
+    with store.read() as conn:
+        (found,) = find_contacts(conn, outside_id)
+    return way_out.uri(found.id, 77).removeprefix("mailto:").partition("?")[0]
+
+
+def stops(store: Store) -> list[tuple[str, int, str | None, str | None]]:
+    with store.read() as conn:
+        return [
+            tuple(r)
+            for r in fetch(
+                conn,
+                "SELECT k.outside_id, c.kind, c.category, c.channel FROM consent c JOIN contact k "
+                "ON k.shard = c.shard AND k.id = c.contact WHERE c.source = 'unsubscribe mail' ORDER BY 1",
+            )
+        ]
+
+
+STOP = ("1", int(EventKind.OPT_OUT), None, None)
+
+
+def test_a_mail_to_the_signed_address_stops_all_marketing_to_that_contact(store: Store, inbox: Inbox) -> None:
+    arrives(inbox, "a", token_address(WAY_OUT, store, "1"))
+    assert read_mailbox(store, inbox, WAY_OUT, NOW) == 1
+    assert stops(store) == [STOP]
+
+
+def test_a_mail_is_put_aside_once_its_stop_is_written(store: Store, inbox: Inbox) -> None:
+    arrives(inbox, "a", token_address(WAY_OUT, store, "1"))
+    read_mailbox(store, inbox, WAY_OUT, NOW)
+    assert list(inbox.waiting()) == []
+    assert [p.name for p in (inbox.path / "cur").iterdir()] == ["a:2,S"]
+
+
+def test_a_mail_read_twice_is_one_stop(store: Store, inbox: Inbox) -> None:
+    for _ in range(2):
+        arrives(inbox, "a", token_address(WAY_OUT, store, "1"))
+        read_mailbox(store, inbox, WAY_OUT, NOW)
+    assert stops(store) == [STOP]
+
+
+def test_without_a_token_the_senders_address_says_who_wants_out(store: Store, inbox: Inbox) -> None:
+    arrives(inbox, "a", "unsubscribe@shop.example", sender="ADA@example.com")
+    read_mailbox(store, inbox, WAY_OUT, NOW)
+    assert stops(store) == [STOP]
+
+
+def test_a_forged_token_stops_nobody_and_the_mail_is_kept(store: Store, inbox: Inbox) -> None:
+    address = token_address(WAY_OUT, store, "1")
+    name, _, host = address.partition("@")
+    arrives(inbox, "a", f"{name[:-1]}{'a' if name[-1] != 'a' else 'b'}@{host}")
+    assert read_mailbox(store, inbox, WAY_OUT, NOW) == 1
+    assert stops(store) == []
+    assert len(list((inbox.path / "cur").iterdir())) == 1
+
+
+def test_junk_in_the_mailbox_stops_nobody_and_nothing(store: Store, inbox: Inbox) -> None:
+    (inbox.path / "new" / "junk").write_bytes(b"\x00\xff" * 5_000)
+    arrives(inbox, "later", token_address(WAY_OUT, store, "2"))
+    assert read_mailbox(store, inbox, WAY_OUT, NOW) == 2
+    assert [s[0] for s in stops(store)] == ["2"]
