@@ -2,6 +2,4 @@
 
 from __future__ import annotations
 
-from tests.conformance.conftest import database_url, postgresql_server
-
-__all__ = ["database_url", "postgresql_server"]
+from tests.conformance.conftest import *  # noqa: F403 - its fixtures

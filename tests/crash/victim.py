@@ -70,25 +70,38 @@ class Scene:
 
 
 def fork(scene: Scene, crash_at: str = "") -> int:
-    """A daemon that lives through the scene in a child process; returns its process id. It exits with 0 when it is through."""
+    """A daemon that lives through the scene in a child process; returns its process id once it is at work. It exits with 0
+    when it is through."""
+    at_work, tell = os.pipe()
     pid = os.fork()
     if pid:
+        os.close(tell)
+        os.read(at_work, 1)
+        os.close(at_work)
         return pid
     code = 1
+    os.close(at_work)
     try:
         steps.arm(crash_at)
         sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - until the process ends
         store = Store.open(scene.url)
         ways = {"email": Outlet(scene.ledger)}
         options = Options(until=scene.until)
-        Daemon(store, VirtualClock(scene.start), PolicyFiles(scene.policy), ways, Jobs(LETTERS), options).run(
-            signals=False
-        )
+        jobs = Jobs(LETTERS, plan=lambda policy, now: _say_once(tell))
+        Daemon(store, VirtualClock(scene.start), PolicyFiles(scene.policy), ways, jobs, options).run(signals=False)
         code = 0
     except BaseException:  # noqa: BLE001 - a forked child must never return into the test
         (scene.policy.parent / "victim.log").write_text(traceback.format_exc())
     finally:
         os._exit(code)
+
+
+def _say_once(pipe: int) -> None:
+    """Tell the test that the daemon is at work; it listens once."""
+    try:
+        os.write(pipe, b"1")
+    except BrokenPipeError:
+        return
 
 
 def wait(pid: int) -> int:
