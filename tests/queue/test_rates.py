@@ -1,0 +1,102 @@
+"""Rates and breakers: never more than allowed in any stretch of time, and back in business when that is over."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cadence.facts import MINUTE, SECOND
+from cadence.queue import breaker, rates
+from cadence.queue.breaker import Breaker, Health
+from cadence.queue.rates import Rate
+
+
+def test_a_burst_goes_at_once_and_then_one_by_one() -> None:
+    rate = Rate(per_second=1, burst=3)
+    assert rates.room(rate, None, 0) == 3
+
+    full = rates.taken(rate, None, 0, 3)
+
+    assert rates.room(rate, full, 0) == 0
+    assert rates.opens_at(rate, full, 0) == SECOND
+    assert rates.room(rate, full, SECOND) == 1
+
+
+def test_after_a_rest_the_burst_is_there_again() -> None:
+    rate = Rate(per_second=2, burst=4)
+    full = rates.taken(rate, None, 0, 4)
+
+    assert rates.room(rate, full, 10 * SECOND) == 4
+
+
+def test_a_clock_set_back_a_year_does_not_close_it_for_a_year() -> None:
+    rate = Rate(per_second=1, burst=2)
+    full = rates.taken(rate, None, 365 * 86_400 * SECOND, 2)
+
+    assert rates.opens_at(rate, full, 0) <= 2 * SECOND
+
+
+@given(
+    st.floats(0.1, 1000),
+    st.integers(1, 50),
+    st.lists(st.tuples(st.integers(0, 10 * SECOND), st.integers(0, 60)), max_size=30),
+)
+def test_in_no_stretch_of_time_more_go_than_rate_and_burst_allow(
+    per_second: float, burst: int, asks: list[tuple[int, int]]
+) -> None:
+    rate = Rate(per_second, burst)
+    now, next_at = 0, None
+    gone: list[tuple[int, int]] = []
+    for pause, wanted in asks:
+        now += pause
+        n = min(wanted, rates.room(rate, next_at, now))
+        if n:
+            next_at = rates.taken(rate, next_at, now, n)
+            gone.append((now, n))
+    for i, (start, _) in enumerate(gone):
+        total = 0
+        for when, n in gone[i:]:
+            total += n
+            assert total <= burst + (when - start) // rate.step
+
+
+@pytest.mark.parametrize("per_second", [0, -1, 2_000_000])
+def test_a_rate_that_is_none_is_refused(per_second: float) -> None:
+    with pytest.raises(ValueError, match="a rate of"):
+        Rate(per_second)
+
+
+def test_a_few_failures_leave_it_closed_and_five_in_a_row_open_it() -> None:
+    health = Health()
+    for _ in range(4):
+        health = breaker.failed(health, 0, "refused")
+    assert breaker.room(health, 0) is None
+
+    health = breaker.failed(health, 0, "refused")
+
+    assert (breaker.room(health, 0), health.reopen_at) == (0, MINUTE)
+
+
+def test_after_the_pause_one_may_try_and_its_success_closes_it() -> None:
+    opened = breaker.failed(Health(), 0, "away", n=5)
+
+    assert breaker.room(opened, MINUTE) == 1
+    assert breaker.succeeded(opened) == Health()
+
+
+def test_each_failed_try_doubles_the_pause_up_to_a_quarter_of_an_hour() -> None:
+    health, now, pauses = breaker.failed(Health(), 0, "away", n=5), 0, []
+    for _ in range(6):
+        assert health.reopen_at is not None
+        now = health.reopen_at
+        health = breaker.failed(health, now, "still away")
+        pauses.append(((health.reopen_at or 0) - now) // MINUTE)
+
+    assert pauses == [2, 4, 8, 15, 15, 15]
+
+
+def test_a_provider_that_says_how_long_to_wait_is_left_alone_so_long() -> None:
+    health = breaker.failed(Health(), 0, "429", retry_after=10 * MINUTE)
+
+    assert (health.breaker, health.reopen_at) == (Breaker.OPEN, 10 * MINUTE)
