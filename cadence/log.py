@@ -36,7 +36,9 @@ def configure(*, level: str = "info", json: bool | None = None, stream: TextIO |
     out = stream or sys.stderr
     as_json = not out.isatty() if json is None else json
     renderer: Any = (
-        structlog.processors.JSONRenderer(ensure_ascii=False) if as_json else structlog.dev.ConsoleRenderer(colors=out.isatty())
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if as_json
+        else structlog.dev.ConsoleRenderer(colors=out.isatty())
     )
     structlog.configure(
         processors=[

@@ -17,7 +17,8 @@ MODULES = sorted((PROJECT / "cadence").rglob("*.py"))
 SOURCES = [m for m in MODULES if "migrations/versions" not in str(m)]
 BANNED = {"utils", "util", "helpers", "common", "models", "types", "misc"}
 LONGEST_FUNCTION = 70
-LONGEST_FILE = 420
+LONGEST_FILE = 500
+"""Most have 60 to 300; the vocabulary, the tables and the daemon's timetable are one subject each, and longer."""
 
 
 def name_of(module: Path) -> str:

@@ -81,6 +81,7 @@ def as_columns(at: IntsLike, zone: IntsLike) -> tuple[Ints, Codes, Bools | None]
 
 
 def restored(found: Ints, at: IntsLike, odd: Bools | None) -> Ints:
+    """What was found, but for rows that hold no instant (NEVER, HELD, NONE): those stay as they came in `at`."""
     return found if odd is None else np.where(odd, np.asarray(at, np.int64), found)
 
 
