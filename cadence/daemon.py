@@ -32,13 +32,15 @@ from cadence.queue.refresh import refresh_segments
 from cadence.queue.reload import PolicyFiles
 from cadence.queue.tick import tick
 from cadence.queue.work import BATCH, HAND_OVER_WITHIN, Work
-from cadence.store import Store, StoreUnavailable, policies, status
+from cadence.store import Store, StoreBusy, StoreUnavailable, policies, status
 from cadence.store import round as rows_of
 
 _log = logger("daemon")
 
 LONGEST_PAUSE: float = 60.0
 """Seconds between tries when the database is away."""
+AT_ONCE_AGAIN: int = 3
+"""Tries without a pause when another writer was in the way."""
 MOST_ROUNDS: int = 10_000
 """Ticks and hand-overs in a row at one instant, before the daemon goes on to its other jobs."""
 
@@ -230,7 +232,7 @@ class Daemon:
         if self._stopping.is_set():
             return
         try:
-            job()
+            _at_once_again(job)
             self._away = 0
         except StoreUnavailable as error:
             self._wait_for_store(name, error)
@@ -432,6 +434,17 @@ class Daemon:
             self._last = json.dumps({"job": job, **line})
         _log.info(job, **{name.replace(" ", "_"): value for name, value in line.items()})
         self._watch(Report(job, now, told, seconds))
+
+
+def _at_once_again(job: Callable[[], object]) -> None:
+    """Run a job, and again where another writer was in the way: nothing of it was written."""
+    for _ in range(AT_ONCE_AGAIN):
+        try:
+            job()
+            return
+        except StoreBusy as error:
+            _log.info("another writer was in the way; once more", error=str(error))
+    job()
 
 
 def agree_clock(store: Store, clock_now: int) -> None:

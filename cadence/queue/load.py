@@ -34,6 +34,8 @@ class Loaded:
     ways: tuple[Way | None, ...]
     """Where each would go; None: no address on its channel."""
     campaigns: Mapping[str, Campaign]
+    seen: Mapping[int, int]
+    """By circle id the number of its last fact that is in the history."""
 
     def still_if(self, row: int) -> Condition | None:
         """What its campaign wants to be still true when a message is about to go."""
@@ -49,11 +51,13 @@ def load(
     for name in {c for c in messages["campaign"] if c in known}:
         if (condition := still_if_of(known[name].content)) is not None:
             wanted = with_condition(wanted, condition)
-    history = history_of(conn, circles, now, wanted, active.policy.defaults).history
+    found_history = history_of(conn, circles, now, wanted, active.policy.defaults)
+    history = found_history.history
     contacts = list(zip(messages["shard"], messages["contact"], strict=True))
     found = rows.ways_of(conn, contacts)
     ways = tuple(found.get((c, ch)) for c, ch in zip(messages["contact"], messages["channel"], strict=True))
-    return Loaded(messages, history, _rows_of(history.people.id, messages.ints("contact", NONE)), ways, known)
+    people = _rows_of(history.people.id, messages.ints("contact", NONE))
+    return Loaded(messages, history, people, ways, known, found_history.seen)
 
 
 def candidates(active: Active, loaded: Loaded, rows_: Ints, due: Bools) -> Candidates:

@@ -53,7 +53,7 @@ def write(conn: Connection, work: Work, answers: Answers) -> Counter[str]:
     """Write down all of a round's answers; returns how many messages were sent, deferred, suppressed, unchanged,
     stopped."""
     loaded = answers.loaded
-    lines = _lines(conn, loaded, answers.outcomes)
+    lines = _lines(loaded, answers.outcomes)
     _write_decisions(conn, work, answers, [line for line in lines if line.new])
     _write_touches(conn, work, loaded, [line for line in lines if line.touches])
     done: Counter[str] = Counter()
@@ -115,11 +115,11 @@ def due_after(welcome: Ints, expires: Ints, ids: Ints, spread: int, now: int, er
     return np.where(due == NEVER, NONE, due).astype(np.int64)
 
 
-def _lines(conn: Connection, loaded: Loaded, outcomes: Sequence[tuple[int, Outcome]]) -> list[_Line]:
+def _lines(loaded: Loaded, outcomes: Sequence[tuple[int, Outcome]]) -> list[_Line]:
     """Each answer with its ids, and the last number of its circle that it saw: touches made before it in this round
     too."""
     m = loaded.messages
-    upcoming = rows_of.next_numbers(conn, sorted({(m["shard"][r], m["circle"][r]) for r, _ in outcomes}))
+    seen = dict(loaded.seen)
     ids = new_ids(2 * len(outcomes)).tolist()
     lines = []
     for place, (row, outcome) in enumerate(outcomes):
@@ -128,8 +128,8 @@ def _lines(conn: Connection, loaded: Loaded, outcomes: Sequence[tuple[int, Outco
         again = sends and m["doubt_at"][row] is not None
         touch = m["touch"][row] if again else ids[2 * place + 1] if sends else None
         new = outcome.verdict is not Verdict.DEFER or not _same(loaded, row, outcome)
-        lines.append(_Line(row, outcome, upcoming[circle] - 1, new, ids[2 * place], touch, sends and not again))
-        upcoming[circle] += sends and not again
+        lines.append(_Line(row, outcome, seen[circle], new, ids[2 * place], touch, sends and not again))
+        seen[circle] += sends and not again
     return lines
 
 

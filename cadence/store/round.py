@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from cadence.facts import Ints
+from cadence.store.ask import LIVE
 from cadence.store.bulk import Values, fetch, insert_rows, ints, update_rows, wanted
 from cadence.store.tables import campaign, circle, contact, decision, event, message, touch
 
@@ -95,7 +96,7 @@ def messages_of(conn: Connection, circles: Sequence[tuple[int, int]], state: str
     source, params = _pairs(conn, circles)
     sql = (
         f"SELECT {', '.join('m.' + c for c in MESSAGE_COLUMNS)} FROM {source} CROSS JOIN message m "
-        f"WHERE m.shard = w.shard AND m.circle = w.id AND m.state = '{state}'"
+        f"WHERE m.shard = w.shard AND m.circle = w.id AND m.state = '{state}' AND {LIVE}"
     )
     return _messages(fetch(conn, sql, **params))
 
@@ -146,13 +147,6 @@ def campaigns(conn: Connection) -> dict[str, Campaign]:
     """All campaigns by name."""
     rows = conn.execute(sa.select(campaign.c.name, campaign.c.state, campaign.c.content))
     return {r[0]: Campaign(r[0], r[1], r[2]) for r in rows}
-
-
-def next_numbers(conn: Connection, circles: Sequence[tuple[int, int]]) -> dict[int, int]:
-    """By circle id the number that its next fact takes."""
-    source, params = _pairs(conn, circles)
-    sql = f"SELECT c.id, c.next_number FROM {source} CROSS JOIN circle c WHERE c.shard = w.shard AND c.id = w.id"
-    return {int(r[0]): int(r[1]) for r in fetch(conn, sql, **params)}
 
 
 def write_decisions(conn: Connection, columns: Mapping[str, Values]) -> None:
