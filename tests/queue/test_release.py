@@ -1,0 +1,144 @@
+"""What admins do by hand: on the record, with a reason, and decided anew."""
+
+from __future__ import annotations
+
+import pytest
+
+from cadence.facts import EventKind
+from cadence.queue.release import ByHandError, end_hold, hold, release, stop
+from cadence.store import changes, tables
+from tests.queue.world import World, at, policy_of
+
+DAY = "2026-03-03"
+
+
+def place(world: World, name: str) -> tuple[int, int]:
+    """A contact as (shard, id)."""
+    shard, id_, _ = world.contacts[name]
+    return shard, id_
+
+
+def capped(world: World) -> int:
+    """A message that the cap holds back."""
+    world.contact("ann")
+    for _ in range(2):
+        world.message(f"{DAY}T10:00", "ann")
+    world.tick(f"{DAY}T10:00")
+    id_ = world.message(f"{DAY}T11:00", "ann")
+    world.tick(f"{DAY}T11:00")
+    assert world.row(id_)["rule"] == "2 per 7d"
+    return id_
+
+
+def test_a_released_message_passes_the_cap(world: World) -> None:
+    id_ = capped(world)
+
+    release(world.store, world.policy, id_, "she asked for it", "eva", at(f"{DAY}T11:05"))
+    world.tick(f"{DAY}T11:05")
+
+    assert world.state(id_) == "decided"
+
+
+def test_a_released_message_does_not_pass_the_night(world: World) -> None:
+    id_ = capped(world)
+
+    release(world.store, world.policy, id_, "she asked for it", "eva", at(f"{DAY}T22:00"))
+    world.tick(f"{DAY}T22:00")
+
+    assert (world.state(id_), world.row(id_)["rule"]) == ("waiting", "night")
+
+
+def test_a_suppressed_message_is_queued_again_under_a_new_id(world: World) -> None:
+    world.policy = policy_of(guard_rails={"caps": [{"max": 1, "per": "30d"}]})
+    world.contact("ann")
+    world.message(f"{DAY}T10:00", "ann")
+    world.tick(f"{DAY}T10:00")
+    id_ = world.message(f"{DAY}T11:00", "ann", expires_at=at("2026-03-05T11:00"))
+    world.tick(f"{DAY}T11:00")
+    assert world.state(id_) == "suppressed"
+
+    released = release(world.store, world.policy, id_, "she asked for it", "eva", at(f"{DAY}T12:00"))
+    world.tick(f"{DAY}T12:00")
+
+    assert (world.state(id_), world.state(released.message)) == ("suppressed", "decided")
+    assert world.row(released.message)["revives"] == id_
+    assert world.row(released.message)["variables"] == world.row(id_)["variables"]
+
+
+def test_a_release_never_passes_a_stop(world: World) -> None:
+    id_ = capped(world)
+    world.say("ann", EventKind.OPT_OUT, f"{DAY}T11:01")
+
+    release(world.store, world.policy, id_, "a mistake", "eva", at(f"{DAY}T11:05"))
+    world.tick(f"{DAY}T11:05")
+
+    assert world.state(id_) == "suppressed"
+
+
+def test_who_released_what_and_why_is_on_the_record(world: World) -> None:
+    id_ = capped(world)
+
+    release(world.store, world.policy, id_, "she asked for it", "eva", at(f"{DAY}T11:05"))
+
+    with world.store.read() as conn:
+        (change,) = changes.changes(conn)
+    assert (change.what, change.by, change.reason, change.message) == ("release", "eva", "she asked for it", id_)
+
+
+@pytest.mark.parametrize("reason", ["", "  "])
+def test_without_a_reason_nothing_is_done_by_hand(world: World, reason: str) -> None:
+    id_ = capped(world)
+
+    with pytest.raises(ByHandError, match="a reason is needed"):
+        release(world.store, world.policy, id_, reason, "eva", at(f"{DAY}T11:05"))
+
+
+def test_what_was_sent_cannot_be_released(world: World) -> None:
+    world.contact("ann")
+    id_ = world.message(f"{DAY}T10:00", "ann")
+    world.tick(f"{DAY}T10:00")
+    world.send(f"{DAY}T10:00")
+
+    with pytest.raises(ByHandError, match="is sent; only what is waiting or suppressed"):
+        release(world.store, world.policy, id_, "again", "eva", at(f"{DAY}T11:05"))
+
+
+def test_a_message_that_is_not_there_is_named(world: World) -> None:
+    with pytest.raises(ByHandError, match="no message 17"):
+        release(world.store, world.policy, 17, "why not", "eva", at(f"{DAY}T11:05"))
+
+
+def test_a_stop_by_hand_ends_what_waits_and_what_is_decided(world: World) -> None:
+    id_ = capped(world)
+    decided = [m["id"] for m in world.rows(tables.message) if m["state"] == "decided"]
+
+    stop(world.store, place(world, "ann"), "he called", "eva", at(f"{DAY}T11:05"))
+    world.send(f"{DAY}T11:05", hand_over_within=10**12)
+    world.tick(f"{DAY}T11:05")
+
+    assert {world.state(i) for i in (id_, *decided)} == {"suppressed"}
+    assert world.delivered() == 0
+
+
+def test_a_hold_by_hand_holds_until_it_is_ended(world: World) -> None:
+    world.contact("ann")
+    hold(world.store, place(world, "ann"), "funeral", "eva", at(f"{DAY}T09:00"))
+    id_ = world.message(f"{DAY}T10:00", "ann")
+    world.tick(f"{DAY}T10:00")
+    assert (world.state(id_), world.row(id_)["until"]) == ("waiting", None)
+
+    end_hold(world.store, place(world, "ann"), "over", "eva", at("2026-03-05T10:00"))
+    world.tick("2026-03-05T10:00")
+
+    assert world.state(id_) == "decided"
+
+
+def test_a_hold_that_ends_by_itself_lets_go_then(world: World) -> None:
+    world.contact("ann")
+    hold(world.store, place(world, "ann"), "holiday", "eva", at(f"{DAY}T09:00"), until=at("2026-03-06T12:00"))
+    id_ = world.message(f"{DAY}T10:00", "ann")
+    world.tick(f"{DAY}T10:00")
+
+    world.tick("2026-03-06T12:00")
+
+    assert world.state(id_) == "decided"
