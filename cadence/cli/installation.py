@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from cadence.clock import Clock, RealClock, system_micros
-from cadence.daemon import Daemon, Jobs, Options, Report, unsettled_jump
+from cadence.daemon import Daemon, Jobs, Options, Pace, Report, unsettled_jump
 from cadence.decide.needs import needs
 from cadence.doors.campaigns.campaign import Campaign
 from cadence.doors.campaigns.load import Loaded, load_campaigns
@@ -203,5 +203,6 @@ def options_of(settings: Settings, **changed: Any) -> Options:
         hand_over_within=int(settings.hand_over_within * SECOND),
         lease=int(settings.lease_seconds * SECOND),
         ask_again_rate=settings.ask_again_rate,
+        pace=Pace(tick=settings.tick_seconds),
         **changed,
     )
