@@ -118,7 +118,9 @@ def _read(model: type[M], given: Mapping[str, Any], name: str) -> M:
     try:
         return model.model_validate(_plain(given))
     except ValidationError as wrong:
-        lines = [f"{name}.{'.'.join(str(x) for x in e['loc'])}: {e['msg']} (found {e['input']!r})" for e in wrong.errors()]
+        lines = [
+            f"{name}.{'.'.join(str(x) for x in e['loc'])}: {e['msg']} (found {e['input']!r})" for e in wrong.errors()
+        ]
         raise Misunderstood("; ".join(lines)) from None
 
 

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from cadence.rules.sentence import sentence
-
 from cadence.facts import HELD, NEVER, Outcome, Push, Verdict, instant
+from cadence.rules.sentence import sentence
 
 
 @dataclass(frozen=True, slots=True)

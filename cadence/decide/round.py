@@ -159,8 +159,12 @@ class _Round:
         due = np.flatnonzero(self.candidates.due)
         circle = self.history.people.circle[self.candidates.contact[due]].astype(np.int64)
         turn = ranks(self.candidates.take(due), circle, self.policy.arbitration)
-        for place in range(int(turn.max(initial=-1)) + 1):
-            yield self._turn(due[turn == place])
+        last = int(turn.max(initial=-1))
+        for place in range(last + 1):
+            made = self._turn(due[turn == place])
+            if place < last:
+                self._see_sent(made)
+            yield made
 
     def _turn(self, rows: Ints) -> _Turn:
         """Decide messages of different circles, and let the sent ones be touches from then on."""
@@ -177,10 +181,13 @@ class _Round:
         defers = ~sends & ~expired & ((at < expires) | (at == HELD))
         verdict = np.select([sends, defers], [Verdict.SEND, Verdict.DEFER], Verdict.SUPPRESS).astype(np.int8)
         self.waits[rows] = defers
-        if sends.any():
-            grown = _with_touches(self.history, self.candidates, rows[sends], self.now)
-            self.history = replace(self.history, touches=grown)
         return _Turn(view, rules, watching, found, yielding, at, verdict, yields, expired)
+
+    def _see_sent(self, turn: _Turn) -> None:
+        """Let those after see the touches of what was sent."""
+        sent = turn.found.rows[turn.verdict == Verdict.SEND]
+        if len(sent):
+            self.history = replace(self.history, touches=_with_touches(self.history, self.candidates, sent, self.now))
 
     def _seen(self, history: History) -> tuple[View, list[Governed], list[Governed]]:
         """The view of this history, the rules that bind, and those that only watch."""
@@ -219,18 +226,29 @@ def _pushes(view: View, rules: Sequence[Governed], found: Welcome, i: int) -> tu
 
 def _with_touches(history: History, candidates: Candidates, sent: Ints, now: int) -> Touches:
     """The history's touches and those of the messages sent now, in the order the columns keep."""
-    old, n = history.touches, len(sent)
-    tags = candidates.tags.take(sent)
+    old = history.touches
+    sent = sent[np.argsort(candidates.contact[sent], kind="stable")]
+    place = _places(old, candidates.contact[sent], now)
     columns: dict[str, Ints | Bools | Ragged] = {
-        name: np.concatenate([getattr(old, name), getattr(candidates, name)[sent]])
+        name: np.insert(getattr(old, name), place, getattr(candidates, name)[sent])
         for name in ("contact", "channel", "category", "campaign", "thread", "topic", "content", "mailbox")
     }
-    columns["id"] = np.concatenate([old.id, -candidates.id[sent]])
-    columns["at"] = np.concatenate([old.at, np.full(n, now, np.int64)])
-    columns["triggered"] = np.concatenate([old.triggered, candidates.trigger_at[sent] != NONE])
+    columns["id"] = np.insert(old.id, place, -candidates.id[sent])
+    columns["at"] = np.insert(old.at, place, now)
+    columns["triggered"] = np.insert(old.triggered, place, candidates.trigger_at[sent] != NONE)
+    counts, tags = np.diff(old.tags.start), candidates.tags.take(sent)
     columns["tags"] = Ragged(
-        np.concatenate([old.tags.start, old.tags.start[-1] + tags.start[1:]]),
-        np.concatenate([old.tags.values, tags.values]),
+        np.concatenate([[0], np.cumsum(np.insert(counts, place, np.diff(tags.start)))]).astype(np.int64),
+        np.insert(old.tags.values, np.repeat(old.tags.start[place], np.diff(tags.start)), tags.values),
     )
-    grown = Touches(**columns)  # type: ignore[arg-type]
-    return grown.take(np.lexsort((np.arange(len(old) + n), grown.at, grown.contact)))
+    return Touches(**columns)  # type: ignore[arg-type]
+
+
+def _places(touches: Touches, contact: Ints, now: int) -> Ints:
+    """Where touches made now to these contacts go in: behind all of theirs but those that a wrong clock dated later."""
+    place = np.searchsorted(touches.contact, contact, side="right").astype(np.int64)
+    first = np.searchsorted(touches.contact, contact, side="left")
+    before = np.append(touches.at, NONE)  # so that there is something before the first touch
+    while (ahead := np.flatnonzero((place > first) & (before[place - 1] > now))).size:
+        place[ahead] -= 1
+    return place

@@ -1,0 +1,162 @@
+"""How fast the decision core decides, alone: columns in, verdicts out, one core. Prints the mix, and ratios from one run.
+
+python benchmarks/bench_core.py [CONTACTS]
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+
+import numpy as np
+
+import cadence
+from cadence.calendar import zone_index
+from cadence.decide.round import decide_columns
+from cadence.facts import (
+    DAY,
+    HOUR,
+    MINUTE,
+    NEVER,
+    NONE,
+    Addresses,
+    Candidates,
+    Coded,
+    Consents,
+    EventKind,
+    Events,
+    History,
+    Holds,
+    People,
+    Ragged,
+    Touches,
+    Verdict,
+    key,
+)
+
+POLICY = """
+version: 1
+defaults: {timezone: Europe/Stockholm, country: SE}
+categories:
+  newsletter: {consent: opt_in}
+  promotion: {consent: opt_in, priority: 30}
+guard_rails:
+  caps:
+    - {name: one a day, max: 1, per: 24h}
+    - {name: four a week, max: 4, per: 7d}
+  gap: {wait: 12h}
+  quiet_hours: {name: night, from: "20:00", to: "08:00"}
+  silence: {base: 12h, factor: 1.2, max: 7d, stop_after: 40}
+  fatigue: {half_life: 3d, limit: 4.0, weights: {promotion: 1.5}, relief: {click: 1}}
+segments:
+  - {name: buyers, where: {orders: {at_least: 3}}, cadence: {caps: {max: 3, per: 7d}}}
+  - {name: everyone else}
+"""
+ZONES = [
+    "Europe/Stockholm",
+    "Europe/London",
+    "Europe/Paris",
+    "Europe/Kyiv",
+    "Europe/Helsinki",
+    "Europe/Madrid",
+    "Europe/Lisbon",
+    "Europe/Athens",
+    "America/New_York",
+    "America/Chicago",
+    "America/Denver",
+    "America/Los_Angeles",
+    "America/Sao_Paulo",
+    "America/Bogota",
+    "Asia/Tokyo",
+    "Asia/Kolkata",
+    "Asia/Kathmandu",
+    "Asia/Shanghai",
+    "Asia/Dubai",
+    "Australia/Sydney",
+    "Australia/Lord_Howe",
+    "Pacific/Auckland",
+    "Africa/Lagos",
+    "Africa/Cairo",
+    "Africa/Nairobi",
+]
+NOW = 1_780_315_200_000_000
+TOUCHES = 20
+
+
+def world(n: int, seed: int = 1) -> tuple[History, Candidates]:
+    """n contacts, each a circle of its own, 20 touches each over 60 days with gaps of a heavy tail, one message each."""
+    rng = np.random.default_rng(seed)
+    contact = np.repeat(np.arange(n), TOUCHES)
+    gaps = np.minimum(rng.lognormal(np.log(1.6 * DAY), 1.2, (n, TOUCHES)), 30 * DAY)
+    at = (NOW - np.cumsum(gaps, axis=1)[:, ::-1]).astype(np.int64).ravel()
+    at = np.maximum(at, NOW - 60 * DAY + np.tile(np.arange(TOUCHES), n) * MINUTE)
+    zeros = np.zeros(n, np.int64)
+    zone = np.array([zone_index(z) for z in ZONES], np.int32)[rng.integers(0, len(ZONES), n)]
+    answered = np.where(rng.random(n) < 0.6, NOW - rng.integers(1, 20 * DAY, n), NONE)
+    people = People(
+        id=np.arange(n), circle=np.arange(n, dtype=np.int32), zones=Ragged(np.arange(n + 1), zone),
+        country=Coded(np.zeros(n, np.int32), ("SE",)), region=Coded(np.full(n, -1, np.int32), ()),
+        locale=Coded(np.full(n, -1, np.int32), ()), household=zeros, account=zeros, wish=np.full(n, -1, np.int32),
+        wishes=(), snooze_until=np.full(n, NONE), attributes={}, orders=rng.poisson(2, n), spend=np.zeros(n),
+        first_purchase=np.full(n, NONE), latest={EventKind.CLICK: answered},
+    )  # fmt: skip
+    kinds = np.array([key("newsletter"), key("promotion")])
+    none = np.zeros(n * TOUCHES, np.int64)
+    touches = Touches(
+        id=np.arange(n * TOUCHES), contact=contact, at=at, channel=np.full(n * TOUCHES, key("email")),
+        category=kinds[rng.integers(0, 2, n * TOUCHES)], campaign=none, thread=none, topic=none, content=none, mailbox=none,
+        triggered=np.zeros(n * TOUCHES, bool), tags=Ragged(np.zeros(n * TOUCHES + 1, np.int64), none[:0]),
+    )  # fmt: skip
+    clicked = np.flatnonzero(answered != NONE)
+    events = Events(
+        clicked, answered[clicked], np.full(len(clicked), EventKind.CLICK, np.int16), np.zeros(len(clicked), np.int64),
+        np.zeros(len(clicked)),
+    )  # fmt: skip
+    consenting = np.flatnonzero(rng.random(n) < 0.93)
+    rows = np.repeat(consenting, 2)
+    consents = Consents(
+        rows,
+        np.full(len(rows), NONE),
+        np.ones(len(rows), bool),
+        np.tile(kinds, len(consenting)),
+        np.zeros(len(rows), np.int64),
+    )
+    empty = zeros[:0]
+    history = History(
+        people,
+        Addresses(empty, empty, empty, empty, empty),
+        consents,
+        Holds(empty, empty, empty, empty),
+        touches,
+        events,
+    )
+    candidates = Candidates(
+        id=np.arange(n), contact=np.arange(n), channel=np.full(n, key("email")), category=kinds[rng.integers(0, 2, n)],
+        campaign=zeros, thread=zeros, topic=zeros, content=zeros, tags=Ragged(np.zeros(n + 1, np.int64), empty), address=zeros,
+        mailbox=zeros, trigger_at=np.full(n, NONE), priority=np.full(n, 50.0), value=np.zeros(n),
+        expires_at=np.where(rng.random(n) < 0.02, NOW + HOUR, NEVER), created_at=zeros, about=zeros,
+        released=np.zeros(n, bool), due=np.ones(n, bool),
+    )  # fmt: skip
+    return history, candidates
+
+
+def main() -> None:
+    """Decide the same batch five times; the median, the mix, and how it grows."""
+    n = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    policy = cadence.policy_of(POLICY).policy
+    for size in (1, n // 100, n // 10, n):
+        history, candidates = world(size)
+        took = []
+        for _ in range(5):
+            began = time.perf_counter()
+            answers = decide_columns(policy, history, candidates, NOW)
+            took.append(time.perf_counter() - began)
+        share = {v.word: round(100 * float((answers.verdict == v).mean())) for v in Verdict}
+        print(
+            f"{size:>9,} contacts: {statistics.median(took):8.4f} s, {size / statistics.median(took):>10,.0f} decisions/s, % {share}"
+        )
+
+
+if __name__ == "__main__":
+    main()
