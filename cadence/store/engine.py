@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -162,6 +163,13 @@ def _open_sqlite(url: URL) -> Store:
         raise StoreUnavailable(f"the folder of {url.database} can't be made: {error.strerror or error}") from error
     url = url.set(drivername="sqlite+pysqlite")
     return Store(url, _sqlite_engine(url, "BEGIN IMMEDIATE"), _sqlite_engine(url, "BEGIN"))
+
+
+# The driver would store a numpy scalar among a list's values as a blob of its bytes, without a word.
+sqlite3.register_adapter(np.int64, int)
+sqlite3.register_adapter(np.int32, int)
+sqlite3.register_adapter(np.float64, float)
+sqlite3.register_adapter(np.bool_, bool)
 
 
 def _sqlite_engine(url: URL, begin: str) -> Engine:

@@ -110,6 +110,12 @@ def test_texts_floats_and_flags_come_back_as_they_went(store: Store) -> None:
         assert fetch(conn, "SELECT country, spend, orders, last_touch FROM contact") == [("Å", 1.5, 0, None)]
 
 
+def test_a_numpy_scalar_among_values_is_stored_as_the_number_it_is(store: Store) -> None:
+    with store.write() as conn:
+        insert_rows(conn, circle, {"shard": [np.int64(3)], "id": [np.int64(7)]})
+        assert fetch(conn, "SELECT shard, id FROM circle WHERE id = 7") == [(3, 7)]
+
+
 def test_no_update_is_lost_between_writers(store: Store) -> None:
     _circles(store, 1)
 
