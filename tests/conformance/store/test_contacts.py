@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from cadence.facts import DAY, HOUR, EventKind
+from cadence.store.bulk import insert_rows
 from cadence.store.rows import ConsentRow, ContactRow, EventRow, TouchRow
+from cadence.store.tables import message
 
 NOW = 20_000 * DAY
 Someone = Callable[..., ContactRow]
@@ -170,6 +172,22 @@ def test_a_merge_is_on_the_record_in_both_shards(apart: Any, someone: Someone) -
     merge_all(apart, someone)
     shards = {s for (s,) in apart.rows("SELECT shard FROM circle")}
     assert {s for (s,) in apart.rows("SELECT shard FROM change WHERE what = 'merge'")} == shards
+
+
+def test_live_messages_move_with_their_circle_and_ended_ones_stay(apart: Any, someone: Someone) -> None:
+    places = [apart.place(f"p{i}") for i in range(8)]
+    for i, (shard, who) in enumerate(places):
+        for n, state in enumerate(("waiting", "sending", "sent")):
+            row = {"shard": [shard], "id": [100 * i + n], "circle": [who], "contact": [who], "state": [state]}
+            row |= {"created_at": [NOW], "recorded_at": [NOW], "channel": ["email"], "category": ["news"]}
+            with apart.store.write() as conn:
+                insert_rows(conn, message, row)
+    merge_all(apart, someone)
+    home = apart.circle("p0")
+    assert set(apart.rows("SELECT shard, circle FROM message WHERE state <> 'sent'")) == {home}
+    assert sorted(apart.rows("SELECT shard, contact FROM message WHERE state = 'sent'")) == sorted(places)
+    due = apart.rows("SELECT count(*) FROM message WHERE state = 'waiting' AND due_at IS NULL")
+    assert due == [(8,)], "what was never asked isn't made due by a merge"
 
 
 def test_a_stop_of_one_member_is_seen_by_the_whole_circle(apart: Any, someone: Someone) -> None:
