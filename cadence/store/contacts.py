@@ -9,50 +9,24 @@ takes away: what it doesn't say stays, and no stop is lifted by it."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from cadence.addresses import mailbox_of
 from cadence.facts import EventKind
 from cadence.store.ask import ask_circles
 from cadence.store.bulk import Values, fetch, insert_rows, update_rows, wanted
 from cadence.store.circles import Circle, Together, circles_at, merge
 from cadence.store.consents import record_consents
 from cadence.store.engine import lock_identity, lock_shards
-from cadence.store.ids import new_ids, shard_of
+from cadence.store.identity import COLUMNS, Person, identify, lay_over, read, told_of
+from cadence.store.ids import shard_of
 from cadence.store.known import look_up
 from cadence.store.rows import ConsentRow, ContactRow, Recorded
 from cadence.store.tables import address, circle, contact, directory
-
-_PLAIN = ("country", "region", "locale", "household", "account")
-_LISTS = ("zones", "hours", "days")
-_COLUMNS = ("outside_id", *_LISTS, *_PLAIN, "attributes")
-
-
-@dataclass(slots=True)
-class _Person:
-    """A contact of the batch: what is told of it, what is known, and what comes of both."""
-
-    told: ContactRow
-    rows: list[int]
-    id: int = 0
-    shard: int = -1
-    circle: int = 0
-    new: bool = True
-    columns: dict[str, str | None] = field(default_factory=dict)
-    changed: bool = False
-    addresses: list[tuple[str, str, str]] = field(default_factory=list)
-    """(channel, address, mailbox): those to be written, new ones and old ones that are current again."""
-    entries: list[tuple[str, str]] = field(default_factory=list)
-    """(kind, value): what the directory is to know of it."""
-    left: list[tuple[str, str]] = field(default_factory=list)
-    """(kind, value): the household or account that it belonged to until now."""
 
 
 def upsert_contacts(
@@ -63,12 +37,12 @@ def upsert_contacts(
     over earlier. What waits for a contact that changed, or whose circle grew, is made due to be asked again. In the
     report `contacts` are those new or changed; `kept_stopped` the rows that opt in to what stands stopped."""
     lock_identity(conn)
-    people, ambiguous = _told(conn, rows)
-    _identify(conn, people)
+    people, ambiguous = told_of(conn, rows)
+    identify(conn, people)
     known = [p for p in people if not p.new]
-    current = _read(conn, known)
+    current = read(conn, known)
     for person in people:
-        _lay_over(person, current.get(person.id))
+        lay_over(person, current.get(person.id))
     there = _circles(conn, people, join_accounts)
     lock_shards(
         conn, {c.shard for c in there.values()} | {p.shard for p in people} | {shard_of(p.id) for p in people if p.new}
@@ -78,15 +52,13 @@ def upsert_contacts(
     stopped, consents = _consents(conn, people, now, source)
     new = [p for p in people if p.new]
     changed = [p for p in known if p.changed]
+    altered = {p.id for p in changed} | (consents - {p.id for p in new})
     asked = {(p.shard, p.circle) for p in changed} | joined.grown
     ask_circles(conn, sorted(asked), now, "contact")
     return Recorded(
         new=len(new),
-        changed=len({p.id for p in changed} | (consents - {p.id for p in new})),
-        repeated=len(rows)
-        - len(new)
-        - len({p.id for p in changed} | (consents - {p.id for p in new}))
-        - len(ambiguous),
+        changed=len(altered),
+        repeated=len(rows) - len(new) - len(altered) - len(ambiguous),
         ambiguous=tuple(ambiguous),
         kept_stopped=stopped,
         merged=joined.merged,
@@ -95,118 +67,11 @@ def upsert_contacts(
     )
 
 
-def _told(conn: Connection, rows: Sequence[ContactRow]) -> tuple[list[_Person], list[int]]:
-    """The contacts that the rows tell of, each once; and rows without an outside id whose address several contacts
-    have."""
-    loose = {i: _mailbox(r) for i, r in enumerate(rows) if not r.outside_id}
-    owners = look_up(conn, "mailbox", [m for m in loose.values() if m])
-    found: dict[tuple[str, str], _Person] = {}
-    ambiguous: list[int] = []
-    for i, row in enumerate(rows):
-        key = ("outside", row.outside_id) if row.outside_id else ("mailbox", loose[i] or "")
-        if not key[1] or len(owners.get(loose.get(i) or "", ())) > 1:
-            ambiguous.append(i)
-            continue
-        if key in found:
-            found[key].told = _over(found[key].told, row)
-            found[key].rows.append(i)
-            continue
-        found[key] = person = _Person(row, [i])
-        if not row.outside_id and (owned := owners.get(key[1])):
-            person.shard, person.id, person.new = owned[0][0], owned[0][1], False
-    return list(found.values()), ambiguous
-
-
-def _mailbox(row: ContactRow) -> str | None:
-    return next((mailbox_of(channel, text) for channel, text in row.addresses.items()), None)
-
-
-def _over(older: ContactRow, newer: ContactRow) -> ContactRow:
-    """What two rows say of one contact: the later one's word counts, where it says something."""
-    said = {name: getattr(newer, name) or getattr(older, name) for name in (*_LISTS, *_PLAIN)}
-    return replace(
-        newer,
-        **said,
-        addresses={**older.addresses, **newer.addresses},
-        attributes={**older.attributes, **newer.attributes},
-        consents=tuple(dict.fromkeys((*older.consents, *newer.consents))),
-    )
-
-
-def _identify(conn: Connection, people: Sequence[_Person]) -> None:
-    """Finds the contacts that are there, and gives the others ids."""
-    found = look_up(conn, "outside", [p.told.outside_id for p in people if p.told.outside_id])
-    for person in people:
-        if person.told.outside_id in found:
-            person.shard, person.id, _ = found[person.told.outside_id][0]
-            person.new = False
-    new = [p for p in people if p.new]
-    for person, made in zip(new, new_ids(len(new)).tolist(), strict=True):
-        person.id = person.circle = made
-
-
-def _read(conn: Connection, known: Sequence[_Person]) -> dict[int, dict[str, Any]]:
-    """The rows of the contacts that are there, by id, with their addresses: {channel: [(at, address)...]}, oldest
-    first."""
-    if not known:
-        return {}
-    columns = ", ".join(f"c.{name}" for name in ("circle", *_COLUMNS))
-    sql, params = wanted(conn, "w", {"shard": [p.shard for p in known], "id": [p.id for p in known]})
-    rows = fetch(
-        conn,
-        f"SELECT c.id, {columns} FROM {sql} CROSS JOIN contact c WHERE c.shard = w.shard AND c.id = w.id",
-        **params,
-    )
-    found: dict[int, dict[str, Any]] = {
-        r[0]: {**dict(zip(("circle", *_COLUMNS), r[1:], strict=True)), "addresses": {}} for r in rows
-    }
-    for person, channel, text in fetch(
-        conn,
-        f"SELECT a.contact, a.channel, a.address FROM {sql} CROSS JOIN address a "
-        "WHERE a.shard = w.shard AND a.contact = w.id ORDER BY a.at, a.address",
-        **params,
-    ):
-        found[person]["addresses"].setdefault(channel, []).append(text)
-    return found
-
-
-def _lay_over(person: _Person, current: Mapping[str, Any] | None) -> None:
-    """Works out the contact's columns, which addresses to write, and what the directory is to know."""
-    told, old = person.told, current or {}
-    given = {**(json.loads(old["attributes"]) if old.get("attributes") else {}), **told.attributes}
-    person.columns = {
-        "outside_id": told.outside_id or old.get("outside_id"),
-        **{name: _list(getattr(told, name)) or old.get(name) for name in _LISTS},
-        **{name: getattr(told, name) or old.get(name) for name in _PLAIN},
-        "attributes": json.dumps(given, sort_keys=True, ensure_ascii=False) if given else None,
-    }
-    known: Mapping[str, list[str]] = old.get("addresses", {})
-    for channel, text in told.addresses.items():
-        if known.get(channel, [None])[-1] != text:
-            person.addresses.append((channel, text, mailbox_of(channel, text)))
-    if person.new and told.outside_id:
-        person.entries.append(("outside", told.outside_id))
-    person.entries += [("mailbox", m) for m in dict.fromkeys(m for _, _, m in person.addresses)]
-    for name in ("household", "account"):
-        value = person.columns[name]
-        if value and value != old.get(name):
-            person.entries.append((name, value))
-            if old.get(name):
-                person.left.append((name, old[name]))
-    if current is not None:
-        person.circle = current["circle"]
-        person.changed = bool(person.addresses) or any(person.columns[name] != old[name] for name in _COLUMNS)
-
-
-def _list(values: Sequence[str]) -> str | None:
-    return json.dumps(list(values)) if values else None
-
-
 def _joining(join_accounts: bool) -> tuple[str, ...]:
     return ("mailbox", "household", "account") if join_accounts else ("mailbox", "household")
 
 
-def _circles(conn: Connection, people: Sequence[_Person], join_accounts: bool) -> dict[int, Circle]:
+def _circles(conn: Connection, people: Sequence[Person], join_accounts: bool) -> dict[int, Circle]:
     """The circles that the batch touches, by id: those of its contacts, and of all who share something with them."""
     places = {(p.shard, p.id) for p in people if not p.new}
     for kind in _joining(join_accounts):
@@ -234,7 +99,7 @@ class _Joined:
 
 def _join(
     conn: Connection,
-    people: Sequence[_Person],
+    people: Sequence[Person],
     there: Mapping[int, Circle],
     join_accounts: bool,
     now: int,
@@ -279,7 +144,7 @@ def _join(
     return _Joined(len(merged), max((c.size for c in home.values()), default=0), touched)
 
 
-def _together(conn: Connection, people: Sequence[_Person], join_accounts: bool) -> Together:
+def _together(conn: Connection, people: Sequence[Person], join_accounts: bool) -> Together:
     """Who belongs together by what they share: circles that are there, and new contacts under the circle they would
     have."""
     together = Together()
@@ -308,7 +173,7 @@ def _circle_of(conn: Connection, places: set[tuple[int, int]]) -> dict[int, int]
     return dict(rows)
 
 
-def _write(conn: Connection, people: Sequence[_Person], now: int) -> None:
+def _write(conn: Connection, people: Sequence[Person], now: int) -> None:
     new = [p for p in people if p.new]
     insert_rows(
         conn,
@@ -316,13 +181,13 @@ def _write(conn: Connection, people: Sequence[_Person], now: int) -> None:
         {
             **_keys(new),
             "circle": [p.circle for p in new],
-            **{name: [p.columns[name] for p in new] for name in _COLUMNS},
+            **{name: [p.columns[name] for p in new] for name in COLUMNS},
             "created_at": [now] * len(new),
             "recorded_at": [now] * len(new),
         },
     )
     changed = [p for p in people if not p.new and p.changed]
-    values = {name: [p.columns[name] for p in changed] for name in _COLUMNS}
+    values = {name: [p.columns[name] for p in changed] for name in COLUMNS}
     update_rows(conn, contact, _keys(changed), {**values, "recorded_at": [now] * len(changed)})
     entries = [(value, kind, 0 if kind == "outside" else p.id, p) for p in people for kind, value in p.entries]
     insert_rows(
@@ -341,7 +206,7 @@ def _write(conn: Connection, people: Sequence[_Person], now: int) -> None:
     _write_addresses(conn, people, now)
 
 
-def _forget(conn: Connection, people: Sequence[_Person]) -> None:
+def _forget(conn: Connection, people: Sequence[Person]) -> None:
     """Who moved to another household or account is no longer looked for in the old one; circles stay as they are."""
     gone = [(value, kind, p.id) for p in people for kind, value in p.left]
     if gone:
@@ -357,11 +222,11 @@ def _forget(conn: Connection, people: Sequence[_Person]) -> None:
         )
 
 
-def _keys(people: Sequence[_Person]) -> dict[str, list[int]]:
+def _keys(people: Sequence[Person]) -> dict[str, list[int]]:
     return {"shard": [p.shard for p in people], "id": [p.id for p in people]}
 
 
-def _write_addresses(conn: Connection, people: Sequence[_Person], now: int) -> None:
+def _write_addresses(conn: Connection, people: Sequence[Person], now: int) -> None:
     """New addresses; one that was known and is given again, after another, becomes the current one."""
     rows = [(p, *a) for p in people for a in p.addresses]
     keys: dict[str, Values] = {
@@ -376,7 +241,7 @@ def _write_addresses(conn: Connection, people: Sequence[_Person], now: int) -> N
         update_rows(conn, address, keys, {"at": at})
 
 
-def _consents(conn: Connection, people: Sequence[_Person], now: int, source: str) -> tuple[tuple[int, ...], set[int]]:
+def _consents(conn: Connection, people: Sequence[Person], now: int, source: str) -> tuple[tuple[int, ...], set[int]]:
     """Writes the undated opt-ins; returns the rows kept stopped, and the contacts that something new was written of."""
     said = [(p, channel, category) for p in people for channel, category in p.told.consents]
     if not said:

@@ -1,0 +1,152 @@
+"""Whom the rows of an import mean, and what comes of what is told and what is known: before anything is written.
+
+By outside id, else by the first address where just one contact has that. Who shares a circle is worked out in `contacts.py`."""
+
+# Statements are put together from names in tables.py alone; every value is a parameter.
+# ruff: noqa: S608
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from cadence.addresses import mailbox_of
+from cadence.store.bulk import fetch, wanted
+from cadence.store.ids import new_ids
+from cadence.store.known import look_up
+from cadence.store.rows import ContactRow
+
+_PLAIN = ("country", "region", "locale", "household", "account")
+_LISTS = ("zones", "hours", "days")
+COLUMNS = ("outside_id", *_LISTS, *_PLAIN, "attributes")
+
+
+@dataclass(slots=True)
+class Person:
+    """A contact of the batch: what is told of it, what is known, and what comes of both."""
+
+    told: ContactRow
+    rows: list[int]
+    id: int = 0
+    shard: int = -1
+    circle: int = 0
+    new: bool = True
+    columns: dict[str, str | None] = field(default_factory=dict)
+    changed: bool = False
+    addresses: list[tuple[str, str, str]] = field(default_factory=list)
+    """(channel, address, mailbox): those to be written, new ones and old ones that are current again."""
+    entries: list[tuple[str, str]] = field(default_factory=list)
+    """(kind, value): what the directory is to know of it."""
+    left: list[tuple[str, str]] = field(default_factory=list)
+    """(kind, value): the household or account that it belonged to until now."""
+
+
+def told_of(conn: Connection, rows: Sequence[ContactRow]) -> tuple[list[Person], list[int]]:
+    """The contacts that the rows tell of, each once; and rows without an outside id whose address several contacts
+    have."""
+    loose = {i: _mailbox(r) for i, r in enumerate(rows) if not r.outside_id}
+    owners = look_up(conn, "mailbox", [m for m in loose.values() if m])
+    found: dict[tuple[str, str], Person] = {}
+    ambiguous: list[int] = []
+    for i, row in enumerate(rows):
+        key = ("outside", row.outside_id) if row.outside_id else ("mailbox", loose[i] or "")
+        if not key[1] or len(owners.get(loose.get(i) or "", ())) > 1:
+            ambiguous.append(i)
+            continue
+        if key in found:
+            found[key].told = _over(found[key].told, row)
+            found[key].rows.append(i)
+            continue
+        found[key] = person = Person(row, [i])
+        if not row.outside_id and (owned := owners.get(key[1])):
+            person.shard, person.id, person.new = owned[0][0], owned[0][1], False
+    return list(found.values()), ambiguous
+
+
+def _mailbox(row: ContactRow) -> str | None:
+    return next((mailbox_of(channel, text) for channel, text in row.addresses.items()), None)
+
+
+def _over(older: ContactRow, newer: ContactRow) -> ContactRow:
+    """What two rows say of one contact: the later one's word counts, where it says something."""
+    said = {name: getattr(newer, name) or getattr(older, name) for name in (*_LISTS, *_PLAIN)}
+    return replace(
+        newer,
+        **said,
+        addresses={**older.addresses, **newer.addresses},
+        attributes={**older.attributes, **newer.attributes},
+        consents=tuple(dict.fromkeys((*older.consents, *newer.consents))),
+    )
+
+
+def identify(conn: Connection, people: Sequence[Person]) -> None:
+    """Finds the contacts that are there, and gives the others ids."""
+    found = look_up(conn, "outside", [p.told.outside_id for p in people if p.told.outside_id])
+    for person in people:
+        if person.told.outside_id in found:
+            person.shard, person.id, _ = found[person.told.outside_id][0]
+            person.new = False
+    new = [p for p in people if p.new]
+    for person, made in zip(new, new_ids(len(new)).tolist(), strict=True):
+        person.id = person.circle = made
+
+
+def read(conn: Connection, known: Sequence[Person]) -> dict[int, dict[str, Any]]:
+    """The rows of the contacts that are there, by id, with their addresses: {channel: [(at, address)...]}, oldest
+    first."""
+    if not known:
+        return {}
+    columns = ", ".join(f"c.{name}" for name in ("circle", *COLUMNS))
+    sql, params = wanted(conn, "w", {"shard": [p.shard for p in known], "id": [p.id for p in known]})
+    rows = fetch(
+        conn,
+        f"SELECT c.id, {columns} FROM {sql} CROSS JOIN contact c WHERE c.shard = w.shard AND c.id = w.id",
+        **params,
+    )
+    found: dict[int, dict[str, Any]] = {
+        r[0]: {**dict(zip(("circle", *COLUMNS), r[1:], strict=True)), "addresses": {}} for r in rows
+    }
+    for person, channel, text in fetch(
+        conn,
+        f"SELECT a.contact, a.channel, a.address FROM {sql} CROSS JOIN address a "
+        "WHERE a.shard = w.shard AND a.contact = w.id ORDER BY a.at, a.address",
+        **params,
+    ):
+        found[person]["addresses"].setdefault(channel, []).append(text)
+    return found
+
+
+def lay_over(person: Person, current: Mapping[str, Any] | None) -> None:
+    """Works out the contact's columns, which addresses to write, and what the directory is to know."""
+    told, old = person.told, current or {}
+    given = {**(json.loads(old["attributes"]) if old.get("attributes") else {}), **told.attributes}
+    person.columns = {
+        "outside_id": told.outside_id or old.get("outside_id"),
+        **{name: _list(getattr(told, name)) or old.get(name) for name in _LISTS},
+        **{name: getattr(told, name) or old.get(name) for name in _PLAIN},
+        "attributes": json.dumps(given, sort_keys=True, ensure_ascii=False) if given else None,
+    }
+    known: Mapping[str, list[str]] = old.get("addresses", {})
+    for channel, text in told.addresses.items():
+        if known.get(channel, [None])[-1] != text:
+            person.addresses.append((channel, text, mailbox_of(channel, text)))
+    if person.new and told.outside_id:
+        person.entries.append(("outside", told.outside_id))
+    person.entries += [("mailbox", m) for m in dict.fromkeys(m for _, _, m in person.addresses)]
+    for name in ("household", "account"):
+        value = person.columns[name]
+        if value and value != old.get(name):
+            person.entries.append((name, value))
+            if old.get(name):
+                person.left.append((name, old[name]))
+    if current is not None:
+        person.circle = current["circle"]
+        person.changed = bool(person.addresses) or any(person.columns[name] != old[name] for name in COLUMNS)
+
+
+def _list(values: Sequence[str]) -> str | None:
+    return json.dumps(list(values)) if values else None
