@@ -32,7 +32,7 @@ def decide(world: World, **change: Any) -> Decision:
 
 def edges(world: World, until: datetime) -> list[datetime]:
     """The instants between now and then at which an answer of any rule could turn: the only ones worth trying."""
-    found = {world.now + timedelta(hours=h) for h in range(0, 24 * 8)}
+    found = {world.now + timedelta(hours=h) for h in range(24 * 8)}
     spans = ["6h", "12h", "24h", "36h", "2d", "3d", "7d", "9d", "30d"]
     for event in [*world.history, *(e for _, h in world.others for e in h)]:
         found |= {event["at"] + exact(s) for s in spans}
