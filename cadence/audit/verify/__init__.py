@@ -1,0 +1,78 @@
+"""The judge: recomputes promises 1 to 3 (design.md section 4) from the record alone, in plain code of its own.
+
+It shares nothing with rules, policy, decide, queue or calendar, and asks the store none of its questions. It goes circle
+by circle, so that what it holds at a time doesn't grow with the record. It writes nothing.
+
+What the record doesn't keep it can't judge: a contact's zone, hours, household and attributes are those of today. Where
+they have been written since a decision, what would be a breach by them is told apart as `unsure`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy.engine import Connection
+
+from cadence.audit.verify import record
+from cadence.audit.verify.lives import Mails, Run, judge_lives
+from cadence.audit.verify.report import Breach, Report
+from cadence.audit.verify.stops import judge_stops
+from cadence.audit.verify.terms import Terms
+from cadence.audit.verify.welcome import judge_touches
+from cadence.store import Store
+
+__all__ = ["Breach", "Report", "verify"]
+
+
+def verify(
+    store: Store,
+    *,
+    now: int,
+    drained: bool = False,
+    maildir: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Judge the whole record as of `now` (microseconds since 1970 UTC).
+
+    drained: nothing due may be left at all; else what became due in the last quarter of an hour may. maildir: the
+    folder that mails were delivered to, to be held against the record. progress: called with how many circles are
+    judged, and how many there are.
+
+    Raises FileNotFoundError where `maildir` is none, StoreUnavailable where the database is away."""
+    report, began = Report(now), time.monotonic()
+    mails = None if maildir is None else Mails.of(maildir)
+    with store.read() as conn:
+        versions = {hash_: Terms(content) for hash_, content in record.policies(conn)}
+        active = versions.get(record.active_policy(conn) or "") or (
+            next(iter(versions.values())) if len(versions) == 1 else None
+        )
+        spread = max((v.spread for v in versions.values()), default=0)
+        run = Run(now, drained, active, spread, record.campaign_states(conn), mails)
+        total = record.circle_count(conn)
+        for done, circle in enumerate(record.circles(conn), 1):
+            report.judged["circles"] += 1
+            report.judged["contacts"] += len(circle.people)
+            judge_touches(circle, versions.get, report)
+            judge_lives(circle, run, versions.get, report)
+            judge_stops(circle, versions.get, report)
+            if progress is not None:
+                progress(done, total)
+        _whole(conn, report, run)
+    report.seconds = time.monotonic() - began
+    return report
+
+
+def _whole(conn: Connection, report: Report, run: Run) -> None:
+    """What shows only beside the whole record: rows and mails that belong to nobody, messages taken twice."""
+    for name, there in record.counts(conn).items():
+        missing = there - report.judged[name]
+        if missing > 0:
+            report.found(Breach(2, "lost", f"{missing:,} {name} belong to no contact of any circle"))
+    for message, times in record.taken_twice(conn):
+        if run.terms is None or not run.terms.transactional(record.category_of(conn, message)):
+            because = f"providers know it by {times} ids: it was handed over {times} times"
+            report.found(Breach(2, "sent twice", because, message=message))
+    for message in sorted(run.mails.found if run.mails else ())[:1_000]:
+        report.found(Breach(2, "lost", "a mail lies in the maildir, and no such message is on record", message=message))

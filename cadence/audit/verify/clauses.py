@@ -1,0 +1,260 @@
+"""The clauses: what each kind of rule demands of a touch, in the verifier's own plain words. One function per kind, and
+the table of them.
+
+A clause says why a touch at `sight.now` was not welcome, or None. It works nothing out ahead, knows no welcome instant,
+and shares no code with the rules. The rules of stops and wishes stand in `wishes`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from math import exp, log
+from typing import Any
+
+from cadence.audit.verify.localtime import exact, is_exact, later, leaves_window, quiet
+from cadence.audit.verify.record import Touch
+from cadence.audit.verify.sight import Sight, told
+from cadence.audit.verify.terms import Rule
+from cadence.facts import EventKind
+
+TOLERANCE = 2e-9
+"""A pressure this near to the limit is at it; the language allows 1e-9, and sums differ by how they are added up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a touch was not welcome."""
+
+    because: str
+    evidence: Mapping[str, Any]
+    by_row: bool = False
+    """It leans on what the contact's row says (zone, household), which may have been otherwise then."""
+
+
+def _touches(touches: list[Touch]) -> dict[str, Any]:
+    return {"touches": [t.id for t in touches]}
+
+
+def caps(rule: Rule, sight: Sight) -> Refused | None:
+    """Fewer than `max` counted touches in the window; others' reserves kept free."""
+    says, per = rule.says, str(rule.says["per"])
+    inside = [t for t in sight.counted("caps", says) if leaves_window(t.at, per, sight.zone) > sight.now]
+    mine = sight.terms.now_called(sight.thing["category"])
+    reserve = {sight.terms.now_called(c): n for c, n in (says.get("reserve") or {}).items()}
+    taken = 0
+    for category in {sight.terms.now_called(t.category) for t in inside} | set(reserve):
+        there = sum(sight.terms.now_called(t.category) == category for t in inside)
+        taken += max(there, reserve.get(category, 0) if category != mine else 0)
+    if taken < int(says["max"]):
+        return None
+    kept = f" (with what is kept free {taken})" if taken != len(inside) else ""
+    because = f"{len(inside)} touches{kept} lay in {per}, and {says['max']} are allowed"
+    return Refused(because, _touches(inside), by_row=not is_exact(per) or _wide(says))
+
+
+def _wide(says: Mapping[str, Any]) -> bool:
+    return says.get("across") in ("household", "account")
+
+
+def gap(rule: Rule, sight: Sight) -> Refused | None:
+    """`wait` has passed since the latest counted touch."""
+    wait = str(rule.says["wait"])
+    last = sight.counted("gap", rule.says)[-1:]
+    if not last or later(last[0].at, wait, sight.zone) <= sight.now:
+        return None
+    because = f"the touch before came less than {wait} ago"
+    return Refused(because, _touches(last), by_row=not is_exact(wait) or _wide(rule.says))
+
+
+def cool_down(rule: Rule, sight: Sight) -> Refused | None:
+    """`wait` has passed since the latest event of `after`."""
+    after, wait = rule.says["after"], str(rule.says["wait"])
+    events = sight.answers(after)
+    if not events:
+        return None
+    over = leaves_window if "local day" in wait else later
+    if over(events[-1].at, wait, sight.zone) <= sight.now:
+        return None
+    kind = EventKind(events[-1].kind).word
+    return Refused(f"{wait} had not passed since {kind}", {"event_at": events[-1].at}, by_row=not is_exact(wait))
+
+
+def quiet_hours(rule: Rule, sight: Sight) -> Refused | None:
+    """It is quiet in none of the contact's zones."""
+    for zone in sight.zones:
+        if quiet(dict(rule.says), sight.now, zone, sight.country):
+            return Refused(f"it was quiet time in {zone}", {"zone": zone}, by_row=True)
+    return None
+
+
+def silence(rule: Rule, sight: Sight) -> Refused | None:
+    """The wait grows with each touch since the latest answer, and at last nothing goes any more."""
+    says = rule.says
+    answers = sight.answers(says.get("answered_by"))
+    since = [t for t in sight.counted("silence", says) if not answers or t.at > answers[-1].at]
+    if not since:
+        return None
+    if says.get("stop_after") is not None and len(since) >= says["stop_after"]:
+        return Refused(f"{len(since)} touches in a row had no answer", _touches(since))
+    if says.get("base") is None or sight.now - since[-1].at >= _wait(says, len(since)):
+        return None
+    return Refused(f"after {len(since)} touches without an answer the wait is longer", _touches(since))
+
+
+def _wait(says: Mapping[str, Any], unanswered: int) -> Fraction:
+    longest = Fraction(exact(says["max"])) if says.get("max") else Fraction(10 * 366 * 86_400_000_000)
+    wait, factor = Fraction(exact(says["base"])), Fraction(Decimal(str(says.get("factor", 1))))
+    for _ in range(unanswered - 1):
+        if wait >= longest or factor == 1:
+            break
+        wait *= factor
+    return min(wait, longest)
+
+
+def fatigue(rule: Rule, sight: Sight) -> Refused | None:
+    """Pressure and the message's own weight stay within the limit."""
+    says = rule.says
+    counted = sight.counted("fatigue", says)
+    relief = {EventKind[word.upper()]: float(off) for word, off in (says.get("relief") or {}).items()}
+    steps = [(t.at, 0, _weight(says, sight, told(t))) for t in counted]
+    steps += [(e.at, 1, -relief[EventKind(e.kind)]) for e in sight.events(*relief)]
+    rate = log(2) / exact(says["half_life"])
+    pressure, before = 0.0, sight.now
+    for at, _, change in sorted(steps):
+        pressure = max(0.0, pressure * exp(min(0.0, (before - at) * rate)) + change)
+        before = at
+    pressure *= exp(min(0.0, (before - sight.now) * rate))
+    mine = _weight(says, sight, sight.thing)
+    if pressure + mine <= float(says["limit"]) + TOLERANCE:
+        return None
+    because = f"a pressure of {pressure:.4f} and {mine:g} of its own are over the limit {says['limit']:g}"
+    return Refused(because, _touches(counted))
+
+
+def _weight(says: Mapping[str, Any], sight: Sight, thing: Mapping[str, Any]) -> float:
+    """The larger of the category's and the channel's weight, else 1."""
+    category = sight.terms.now_called(thing["category"])
+    given = [
+        float(weight)
+        for name, weight in (says.get("weights") or {}).items()
+        if name == thing["channel"] or sight.terms.now_called(name) == category
+    ]
+    return max(given, default=1.0)
+
+
+def follow_ups(rule: Rule, sight: Sight) -> Refused | None:
+    """Fewer than `max` follow-ups in the thread since the latest answer."""
+    thread = sight.thing["thread"]
+    if thread is None:
+        return None
+    says = {"categories": ["follow_up"], **rule.says}
+    answers = sight.answers(says.get("answered_by"))
+    since = [
+        t
+        for t in sight.touches()
+        if sight.terms.matches(says, told(t)) and t.thread == thread and (not answers or t.at > answers[-1].at)
+    ]
+    if len(since) < int(says["max"]):
+        return None
+    return Refused(f"{len(since)} follow-ups in the thread had no answer", _touches(since))
+
+
+def channel_hop(rule: Rule, sight: Sight) -> Refused | None:
+    """No jump to another channel after silence on the last, and not too many channels in a window."""
+    says, channel = rule.says, sight.thing["channel"]
+    counted = sight.counted("channel_hop", says)
+    answers = sight.answers(says.get("answered_by"))
+    last = counted[-1:]
+    if says.get("wait") and last and last[0].channel != channel and (not answers or answers[-1].at < last[0].at):
+        at_once = [t for t in counted if t.at == last[0].at and t.channel == channel]
+        if not at_once and later(last[0].at, str(says["wait"]), sight.zone) > sight.now:
+            return Refused(f"the touch before, on {last[0].channel}, was not answered yet", _touches(last))
+    if says.get("max_channels"):
+        per = str(says.get("per", "ever"))
+        inside = [t for t in counted if leaves_window(t.at, per, sight.zone) > sight.now]
+        if len({channel, *(t.channel for t in inside)}) > int(says["max_channels"]):
+            return Refused("it was one channel too many", _touches(inside))
+    return None
+
+
+def surveillance(rule: Rule, sight: Sight) -> Refused | None:
+    """What was triggered waits, is capped, and keeps away from some topics."""
+    says, trigger_at = rule.says, sight.thing["trigger_at"]
+    if trigger_at is None:
+        return None
+    if sight.thing["topic"] in (says.get("never_topics") or ()):
+        return Refused(f"the topic {sight.thing['topic']} is never used", {})
+    wanted = says.get("needs_consent", "profiling")
+    if wanted != "none":
+        said = sight.decisive(sight.person.id, wanted, None)
+        if said is None or said.kind != EventKind.OPT_IN:
+            return Refused(f"consent to {wanted} was not given", {})
+    if says.get("wait") and later(trigger_at, str(says["wait"]), sight.zone) > sight.now:
+        return Refused(f"{says['wait']} had not passed since the trigger", {"trigger_at": trigger_at})
+    if says.get("max"):
+        per = str(says["per"])
+        inside = [
+            t
+            for t in sight.counted("surveillance", says)
+            if t.triggered and leaves_window(t.at, per, sight.zone) > sight.now
+        ]
+        if len(inside) >= int(says["max"]):
+            return Refused(f"{len(inside)} triggered touches lay in {per}", _touches(inside))
+    return None
+
+
+def escalation(rule: Rule, sight: Sight) -> Refused | None:
+    """Not more contact than in the window before, unless they answer no less."""
+    says, window = rule.says, exact(rule.says["window"])
+    counted, answers, t = sight.counted("escalation", says), sight.answers(), sight.now
+    near = [c for c in counted if c.at > t - window]
+    far = [c for c in counted if t - 2 * window < c.at <= t - window]
+    allowed = max(int(says.get("floor", 2)), len(far) + int(says.get("allow", 0)))
+    engaged = sum(e.at > t - window for e in answers)
+    before = sum(t - 2 * window < e.at <= t - window for e in answers)
+    if len(near) + 1 <= allowed or (engaged and engaged >= before):
+        return None
+    return Refused(f"with it {len(near) + 1} touches in {says['window']}, and {allowed} are allowed", _touches(near))
+
+
+def repetition(rule: Rule, sight: Sight) -> Refused | None:
+    """The same content doesn't lie in the window."""
+    content, window = sight.thing["content"], str(rule.says["window"])
+    if content is None:
+        return None
+    same = [t for t in sight.touches() if t.content == content and leaves_window(t.at, window, sight.zone) > sight.now]
+    return Refused(f"the same content went out within {window}", _touches(same)) if same else None
+
+
+def screened(rule: Rule, sight: Sight) -> Refused | None:
+    """Looked up in the register lately, and not on it."""
+    says = rule.says
+    looks = [
+        e
+        for e in sight.events(EventKind.SCREENED)
+        if e.subject == says["register"] and later(e.at, str(says["within"]), sight.zone) > sight.now
+    ]
+    if not looks:
+        return Refused(f"{says['register']} had not been looked up within {says['within']}", {})
+    if looks[-1].detail.get("listed"):
+        return Refused(f"the contact is on {says['register']}", {"looked_up_at": looks[-1].at})
+    return None
+
+
+CLAUSES: Mapping[str, Callable[[Rule, Sight], Refused | None]] = {
+    "caps": caps,
+    "gap": gap,
+    "cool_down": cool_down,
+    "quiet_hours": quiet_hours,
+    "silence": silence,
+    "fatigue": fatigue,
+    "follow_ups": follow_ups,
+    "channel_hop": channel_hop,
+    "surveillance": surveillance,
+    "escalation": escalation,
+    "repetition": repetition,
+    "screened": screened,
+}
+"""The clause of each kind of rule that a policy writes; those that are always on stand in `wishes.ALWAYS_ON`."""

@@ -1,0 +1,191 @@
+"""Promise 2: nothing is lost, and no marketing is sent twice. Each message's state, outcome, touches and mails are held
+against one another, and nothing welcome may have been left lying.
+
+What lies in a maildir is looked at by file names alone: they are the messages' ids."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cadence.audit.verify.record import Circle, Message, Touch
+from cadence.audit.verify.report import Breach, Report
+from cadence.audit.verify.stops import HANDED_OVER
+from cadence.audit.verify.terms import Terms
+from cadence.audit.verify.welcome import Policies, judgeable, welcome_now
+from cadence.facts import MINUTE, NEVER, SECOND, Verdict
+from cadence.store.tables import FINAL_STATES, LIVE_STATES
+
+GRACE: int = 15 * MINUTE
+"""So long may something be overdue in a run that goes on."""
+HAND_OVER_WITHIN: int = 5 * MINUTE
+RESTING = ("paused", "draft")
+
+
+@dataclass
+class Mails:
+    """The mails in a maildir, by message; those met on the record are taken out."""
+
+    found: Counter[int] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, folder: Path) -> Mails:
+        """Those in `new` and `cur`. Raises FileNotFoundError where neither is there."""
+        if not (folder / "new").is_dir() and not (folder / "cur").is_dir():
+            raise FileNotFoundError(f"{folder} is no maildir: it has neither new nor cur")
+        names = (file.name for part in ("new", "cur") for file in (folder / part).glob("*.cadence*"))
+        return cls(Counter(int(stem) for name in names if (stem := name.partition(".")[0]).isdigit()))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """From where messages' lives are judged."""
+
+    now: int
+    drained: bool
+    terms: Terms | None
+    """The policy that is active."""
+    spread: int
+    """The widest that any version had."""
+    campaigns: dict[str, str]
+    mails: Mails | None
+
+    @property
+    def overdue_before(self) -> int:
+        """What was due by then is overdue."""
+        return self.now + 1 if self.drained else self.now - GRACE
+
+
+def judge_lives(circle: Circle, run: Run, policies: Policies, report: Report) -> None:
+    """Judge every message of a circle."""
+    standing: dict[int, list[Touch]] = {}
+    for touch in circle.touches:
+        if touch.ours and touch.withdrawn_at is None and touch.message is not None:
+            standing.setdefault(touch.message, []).append(touch)
+    sends = {d.message for d in circle.decisions.values() if d.verdict == Verdict.SEND}
+    for message in circle.messages.values():
+        report.judged["messages"] += 1
+        marketing = _marketing(circle, message, run, policies)
+        for rule, because in (
+            *_ended(message),
+            *_reached(message, standing.get(message.id, []), sends, marketing),
+            *_left_lying(message, run),
+            *_mailed(message, marketing, run),
+        ):
+            _found(report, message, rule, because)
+    _held_back(circle, run, report)
+
+
+def _found(report: Report, message: Message, rule: str, because: str) -> None:
+    at = message.outcome_at or message.due_at or message.created_at
+    report.found(Breach(2, rule, because, message.contact, message.id, message.touch, at, {"state": message.state}))
+
+
+def _marketing(circle: Circle, message: Message, run: Run, policies: Policies) -> bool:
+    """By the policy that it was decided by last, else the active one."""
+    decision = circle.decisions.get(message.decision or 0)
+    terms = (policies(decision.policy) if decision is not None else None) or run.terms
+    return terms is None or not terms.transactional(message.category)
+
+
+def _ended(message: Message) -> Iterator[tuple[str, str]]:
+    """Exactly one state, and a final one with its instant and reason."""
+    if message.state not in (*FINAL_STATES, *LIVE_STATES):
+        yield "outcome", f"'{message.state}' is no state of a message"
+    if message.state in FINAL_STATES and message.outcome_at is None:
+        yield "outcome", f"it ended as {message.state}, and not when"
+    if message.state in FINAL_STATES and message.state != "sent" and not message.because:
+        yield "outcome", f"it ended as {message.state} without a reason"
+    if message.state == "suppressed" and message.decision is None:
+        yield "outcome", "it was suppressed without a decision"
+
+
+def _reached(message: Message, touches: list[Touch], sends: set[int], marketing: bool) -> Iterator[tuple[str, str]]:
+    """What went out is a touch, once, and was decided; what didn't is none."""
+    if len(touches) > 1:
+        ids = ", ".join(str(t.id) for t in touches)
+        yield "sent twice", f"{len(touches)} touches of it stand ({ids})"
+    if message.state in (*HANDED_OVER, "decided"):
+        if message.id not in sends:
+            yield "no decision", f"it is {message.state}, and no decision to send it is on record"
+        if not any(t.id == message.touch for t in touches):
+            yield "no touch", f"it is {message.state}, and no touch of it stands: it doesn't count"
+    elif touches and message.doubt_at is None:
+        yield "outcome", f"it is {message.state}, and its touch {touches[0].id} still stands"
+    if message.state in HANDED_OVER and message.hand_over_at is None:
+        yield "outcome", f"it is {message.state}, and its hand-over isn't on record"
+    late = (message.hand_over_at or 0) > (message.decided_at or 0) + HAND_OVER_WITHIN
+    if message.state in HANDED_OVER and late and (marketing or message.doubt_at is None):
+        yield "stale", "it was handed over more than five minutes after its decision"
+    if marketing and message.doubt_at is not None and message.state in ("waiting", "decided", "sending"):
+        yield "sent twice", "an earlier hand-over is in doubt, and it is about to be handed over again"
+
+
+def _left_lying(message: Message, run: Run) -> Iterator[tuple[str, str]]:
+    """What waits will be asked, and nothing that is due was forgotten."""
+    limit = run.overdue_before
+    if message.state == "waiting":
+        if message.due_at is None and message.asked_at is None:
+            yield "left lying", "it was never asked, and nothing will ask it"
+        if message.due_at is None and message.until is not None:
+            yield "left lying", "its welcome instant is known, and nothing will ask it then"
+        if message.due_at is not None and message.due_at < limit:
+            yield "left lying", "it was due to be asked, and wasn't"
+        if message.until is not None and message.until + run.spread < limit:
+            yield "left lying", "its welcome instant and the spread have passed"
+        if (message.expires_at or NEVER) < limit:
+            yield "left lying", "it has expired, and wasn't ended"
+    in_time = message.hand_over_at or message.decided_at or 0
+    if message.state == "decided" and (in_time < limit if run.drained else in_time + HAND_OVER_WITHIN < limit):
+        yield "left lying", "it was decided to send, and it was neither handed over nor decided anew"
+    if message.state == "sending" and (message.hand_over_at or 0) < limit:
+        yield "left lying", "its hand-over began, and nobody has settled what became of it"
+
+
+def _mailed(message: Message, marketing: bool, run: Run) -> Iterator[tuple[str, str]]:
+    """What lies in the maildir is what the record says was sent."""
+    if run.mails is None:
+        return
+    mails = run.mails.found.pop(message.id, 0)
+    if mails > 1 and marketing:
+        yield "sent twice", f"{mails} mails of it lie in the maildir"
+    if mails and message.state not in HANDED_OVER and message.doubt_at is None:
+        yield "outcome", f"a mail of it lies in the maildir, and the record says {message.state}"
+    if not mails and message.state == "sent" and message.provider == "maildir":
+        yield "lost", "it was sent, and no mail of it lies in the maildir"
+
+
+def _held_back(circle: Circle, run: Run, report: Report) -> None:
+    """Waiting messages that every rule accepts now: without this, holding everything would pass."""
+    waiting = [m for m in circle.messages.values() if m.state == "waiting"]
+    if run.terms is None or not judgeable(run.terms):
+        report.unjudged["waiting messages, by a policy that can't be judged"] += len(waiting)
+        return
+    for message in waiting:
+        person = circle.people.get(message.contact)
+        if (
+            person is not None
+            and _should_go(message, waiting, run)
+            and welcome_now(circle, person, message, run.terms, run.now, report)
+        ):
+            until = f"until {message.until}" if message.until is not None else "nobody knows until when"
+            _found(report, message, "held back", f"every rule accepts it now, and it waits ({until})")
+
+
+def _should_go(message: Message, waiting: list[Message], run: Run) -> bool:
+    """Whether nothing but rules could keep a waiting message from going: no spread, campaign, error, or more important
+    one."""
+    if message.rule == "error" or run.campaigns.get(message.campaign or "", "running") != "running":
+        return False
+    if message.until is not None and message.until - SECOND <= run.now <= message.until + run.spread:
+        return False
+    if message.due_at is not None and message.until is None and message.due_at > run.now and message.attempts:
+        return False
+    overdue = message.due_at is not None and message.due_at <= run.now
+    if overdue and not run.drained:
+        return False
+    if message.rule == "lookahead":
+        return not any(other.contact == message.contact and other.id != message.id for other in waiting)
+    return True
