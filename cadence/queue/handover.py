@@ -17,7 +17,7 @@ import numpy as np
 from sqlalchemy.engine import Connection
 
 from cadence.decide.round import decide
-from cadence.facts import NONE, Ints, Verdict
+from cadence.facts import MINUTE, NONE, Ints, Verdict
 from cadence.log import logger
 from cadence.providers.letter import Letter
 from cadence.providers.provider import CannotSend, Outcome, Receipt
@@ -29,6 +29,7 @@ from cadence.queue.receipts import record
 from cadence.queue.states import State
 from cadence.queue.steps import reached
 from cadence.queue.work import Work
+from cadence.queue.written import ASK_ERRORS_EVERY
 from cadence.store import StoreUnavailable, leases, outbox
 from cadence.store import round as rows_of
 from cadence.store.bulk import Values
@@ -147,33 +148,50 @@ def lapse(conn: Connection, work: Work, loaded: Loaded, done: Counter[str]) -> l
 
 
 def look_twice(conn: Connection, work: Work, loaded: Loaded, rows: list[int], done: Counter[str]) -> list[int]:
-    """Consent, stops, holds, the campaign's state and what else may have ended a message, once more; the rows that
-    still go."""
+    """Consent, stops, holds, the campaign's state and what else may have ended a message, once more; the rows that still
+    go. Where looking throws the message is held as error, and decided anew when those are."""
     ending = endings(loaded, work.now)
     otherwise = {r: f"last look: {e.because}" for r, e in ending.ended.items()}
     otherwise |= {r: f"last look: campaign {state}" for r, state in ending.resting.items()}
     stay = np.array([r for r in rows if r not in otherwise], np.int64)
-    if len(stay):
-        otherwise |= second_look(work, loaded, stay)
-    done["looked away"] += back(conn, work, loaded.messages, {r: w for r, w in otherwise.items() if r in set(rows)})
-    return [r for r in rows if r not in otherwise]
+    away, threw = second_look(work, loaded, stay)
+    otherwise = {r: w for r, w in {**otherwise, **away}.items() if r in set(rows)}
+    # Decided at this very instant, and seen otherwise now: not at once again, or the two would go on for ever.
+    later = {r: work.now + MINUTE for r in otherwise if loaded.messages["decided_at"][r] == work.now}
+    done["looked away"] += back(conn, work, loaded.messages, otherwise, later)
+    done["error"] += back(conn, work, loaded.messages, threw, dict.fromkeys(threw, work.now + ASK_ERRORS_EVERY))
+    return [r for r in rows if r not in otherwise and r not in threw]
 
 
-def second_look(work: Work, loaded: Loaded, rows: Ints) -> dict[int, str]:
-    """What the rules that are always on say now, the messages' own touches left out: row -> why it may not go."""
+def second_look(work: Work, loaded: Loaded, rows: Ints) -> tuple[dict[int, str], dict[int, str]]:
+    """What the rules that are always on say now, the messages' own touches left out: which rows may not go, and for which
+    it threw, each with why. Rows that throw together are asked circle by circle."""
+    if not len(rows):
+        return {}, {}
+    try:
+        return _looked(work, loaded, rows), {}
+    except Exception as problem:  # noqa: BLE001 - whatever it is, it must hold messages, never let them pass
+        _log.error("the last look threw; asking circle by circle", error=f"{type(problem).__name__}: {problem}")
+    away: dict[int, str] = {}
+    threw: dict[int, str] = {}
+    circles = np.array(loaded.messages["circle"], np.int64)[rows]
+    for circle in dict.fromkeys(circles.tolist()):
+        mine = rows[circles == circle]
+        try:
+            away |= _looked(work, loaded, mine)
+        except Exception as problem:  # noqa: BLE001
+            threw |= dict.fromkeys(mine.tolist(), f"last look threw {type(problem).__name__}: {problem}")
+    return away, threw
+
+
+def _looked(work: Work, loaded: Loaded, rows: Ints) -> dict[int, str]:
     asked = candidates(work.active, loaded, rows, np.ones(len(rows), bool))
     own = np.array([t or NONE for t in loaded.messages.take(rows.tolist())["touch"]], np.int64)
     touches = loaded.history.touches
-    others = np.flatnonzero(~np.isin(touches.id, own))
-    history = replace(loaded.history, touches=touches.take(others))
+    history = replace(loaded.history, touches=touches.take(np.flatnonzero(~np.isin(touches.id, own))))
     row_of = {int(i): int(r) for i, r in zip(asked.id, rows, strict=True)}
-    try:
-        decided = decide(work.active.second_look, history, asked, work.now)
-    except Exception as problem:  # noqa: BLE001 - the tick finds out which one throws, and holds it
-        _log.error("the second look threw; its messages are decided anew", error=f"{type(problem).__name__}: {problem}")
-        return dict.fromkeys(rows.tolist(), "last look: it threw")
-    away = [o for o in decided.outcomes if o.verdict is not Verdict.SEND]
-    return {row_of[o.message]: f"last look: {o.rule}" for o in away}
+    decided = decide(work.active.second_look, history, asked, work.now)
+    return {row_of[o.message]: f"last look: {o.rule}" for o in decided.outcomes if o.verdict is not Verdict.SEND}
 
 
 def by_channel(

@@ -10,7 +10,7 @@ import pytest
 from cadence.facts import MINUTE, EventKind
 from cadence.providers.letter import Letter
 from cadence.providers.provider import Ability, Capabilities, Outcome, Receipt
-from cadence.queue import leases
+from cadence.queue import handover, leases
 from cadence.queue.handover import hand_over, prepare
 from cadence.queue.outlets import Outlet
 from cadence.queue.rates import Rate
@@ -280,3 +280,20 @@ def test_a_channel_without_a_provider_is_refused(world: World) -> None:
 
     assert world.state(id_) == "refused"
     assert "no provider hands over email" in world.row(id_)["because"]
+
+
+def test_a_last_look_that_throws_holds_the_message_and_does_not_spin(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = decided(world)
+
+    def throws(*_: object) -> None:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr(handover, "decide", throws)
+    world.send(NOON)
+    world.tick(NOON)
+
+    assert (world.state(id_), world.touches(), world.delivered()) == ("waiting", [], 0)
+    assert world.row(id_)["due_at"] == at(f"{DAY}T13:00")
+    assert "ZeroDivisionError" in world.row(id_)["ask_because"]

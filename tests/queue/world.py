@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 
 from cadence.addresses import mailbox_of
@@ -31,6 +32,7 @@ from cadence.store import Store, tables
 from cadence.store.bulk import insert_rows
 from cadence.store.engine import lock_shards
 from cadence.store.ids import new_id, shard_of
+from cadence.store.numbers import take_numbers
 
 POLICY = {
     "version": 1,
@@ -144,7 +146,7 @@ class World:
                 conn,
                 tables.consent,
                 {
-                    "shard": [shard], "id": [new_id()], "circle": [circle], "contact": [id_], "number": [1],
+                    "shard": [shard], "id": [new_id()], "circle": [circle], "contact": [id_], "number": take_numbers(conn, np.array([shard]), np.array([circle])),
                     "at": [at(when)], "recorded_at": [at(when)], "kind": [int(kind)], "category": [category],
                     "channel": [None], "source": ["test"], "source_id": [str(new_id())],
                 },
