@@ -56,7 +56,8 @@ def most_touched(conn: Connection, window: int) -> int:
         conn,
         "SELECT coalesce(max(n), 0) FROM (SELECT (SELECT count(*) FROM touch o "
         "WHERE o.shard = t.shard AND o.circle = t.circle AND o.contact = t.contact AND o.message IS NOT NULL "
-        "AND o.withdrawn_at IS NULL AND o.at > t.at - :window AND o.at <= t.at) AS n FROM touch t WHERE t.message IS NOT NULL AND t.withdrawn_at IS NULL) AS windows",
+        "AND o.withdrawn_at IS NULL AND o.at > t.at - :window AND o.at <= t.at) AS n FROM touch t "
+        "WHERE t.message IS NOT NULL AND t.withdrawn_at IS NULL) AS windows",
         window=window,
     )
     return int(rows[0][0])
