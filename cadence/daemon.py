@@ -19,13 +19,14 @@ from typing import Any
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobExecutionEvent
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from cadence.clock import Clock, Jump, RealClock, VirtualClock, passed_micros, system_micros
+from cadence.clock import Clock, RealClock, VirtualClock, passed_micros, system_micros
 from cadence.facts import DAY, HOUR, SECOND, instant
 from cadence.log import logger
 from cadence.policy.finding import Finding
 from cadence.policy.policy import Policy
 from cadence.queue import again, leases, outlets, rescue
 from cadence.queue.active import Active
+from cadence.queue.agreement import Agreement, agree_clock, unsettled_jump
 from cadence.queue.handover import LettersFor, hand_over
 from cadence.queue.outlets import Outlet
 from cadence.queue.refresh import refresh_segments
@@ -34,6 +35,8 @@ from cadence.queue.tick import tick
 from cadence.queue.work import BATCH, HAND_OVER_WITHIN, Work
 from cadence.store import Store, StoreBusy, StoreUnavailable, policies, status
 from cadence.store import round as rows_of
+
+__all__ = ["Daemon", "Jobs", "Options", "Pace", "Report", "agree_clock", "unsettled_jump"]
 
 _log = logger("daemon")
 
@@ -125,8 +128,8 @@ class Daemon:
         self._away = 0
         self._held_at: int | None = None
         self._last: str | None = None
-        self._jump: Jump | None = None
-        self._noted = False
+        self._told_jump = False
+        self._agreement = Agreement()
         self._next_plan: int | None = None
 
     def stop(self) -> None:
@@ -254,25 +257,28 @@ class Daemon:
 
     def _live_virtually(self, clock: VirtualClock) -> None:
         """The same jobs from a loop: time stands still while they run, then jumps to the next thing due."""
-        pace, every = self.options.pace, {}
-        every["refresh"], every["housekeeping"], every["mailbox"] = DAY, DAY, max(HOUR, int(pace.mailbox * SECOND))
-        due = dict.fromkeys(every, clock.now())
+        jobs = {
+            "refresh": (DAY, self._refresh),
+            "housekeeping": (DAY, self._housekeeping),
+            "mailbox": (HOUR, self._mailbox),
+        }
+        due = dict.fromkeys(jobs, clock.now())
+        upcoming: int | None = clock.now()
         end = self.options.until
         while not self._stopping.is_set():
-            now = clock.now()
+            now, before = clock.now(), self.totals.total()
             for name in [n for n, at in due.items() if at <= now]:
-                due[name] = now + every[name]
-                self._guarded(
-                    name, {"refresh": self._refresh, "housekeeping": self._housekeeping}.get(name, self._mailbox)
-                )
-            self._instant()
-            upcoming = self._next_due(now)
-            if end is not None and (upcoming is None or upcoming >= end or now >= end):
+                due[name] = now + jobs[name][0]
+                self._guarded(name, jobs[name][1])
+            if (upcoming is not None and upcoming <= now) or self.totals.total() != before:
+                self._instant()
+                upcoming = self._next_due(now)
+            if end is not None and (upcoming is None or upcoming >= end) and min(due.values()) >= end:
                 clock.advance(end)
                 break
-            if upcoming is None:
+            if end is None and upcoming is None:
                 break
-            clock.advance(max(min(upcoming, *due.values()), now + 1))
+            clock.advance(max(min(at for at in (upcoming, *due.values()) if at is not None), now + 1))
 
     def _instant(self) -> None:
         """Everything that is due at this instant: plan, ask again, decide, hand over, until nothing moves."""
@@ -302,10 +308,11 @@ class Daemon:
         """This daemon's share of the queue as of now; None while the clock isn't to be trusted."""
         now = self.clock.now()
         if (jump := self.clock.jump) is not None:
-            if self._jump is None:
+            if not self._told_jump:
                 _log.error(jump.sentence)
-            self._jump = jump
+            self._told_jump = True
             return None
+        self._told_jump = False
         return Work(
             self.store, self.me, self._active, self.ways, self._shards, now, self.options.shadow, self.options.batch,
             self.options.hand_over_within,
@@ -398,31 +405,14 @@ class Daemon:
             self.store, self.me, self.here, now, self._active.policy.hash, self._last, self.options.lease
         )
         self._held_at = passed_micros()
-        self._agree()
+        if isinstance(self.clock, RealClock) and self._agreement.settle(self.store, self.clock):
+            _log.warning("an admin agreed to the clock; deciding goes on", now=_shown(self.clock.now()))
         if self.clock.jump is None:
             self._saw_now()
 
     def _saw_now(self) -> None:
         with self.store.write() as conn:
             status.saw_now(conn, self.clock.now())
-
-    def _agree(self) -> None:
-        """Keep a jump of the clock on record until it is back, or an admin agrees to it."""
-        if not isinstance(self.clock, RealClock):
-            return
-        jump = self.clock.jump
-        with self.store.write() as conn:
-            noted = status.note(conn, "jump")
-            if jump is not None and noted is None and self._jump is not None and self._noted:
-                self.clock.agree()
-                self._jump, self._noted = None, False
-                _log.warning("an admin agreed to the clock; deciding goes on", now=_shown(self.clock.now()))
-            elif jump is not None:
-                status.save_note(conn, "jump", {"expected": jump.expected, "found": jump.found})
-                self._noted = True
-            elif noted is not None:
-                status.save_note(conn, "jump", None)
-                self._jump, self._noted = None, False
 
     def _report(self, job: str, now: int, counts: Mapping[str, int], started: int) -> None:
         """One line in the log, the totals, and the live view."""
@@ -432,7 +422,8 @@ class Daemon:
         line = {"now": _shown(now), **told, "seconds": seconds}
         if job in ("tick", "send"):
             self._last = json.dumps({"job": job, **line})
-        _log.info(job, **{name.replace(" ", "_"): value for name, value in line.items()})
+        tell = _log.info if told else _log.debug
+        tell(job, **{name.replace(" ", "_"): value for name, value in line.items()})
         self._watch(Report(job, now, told, seconds))
 
 
@@ -445,19 +436,6 @@ def _at_once_again(job: Callable[[], object]) -> None:
         except StoreBusy as error:
             _log.info("another writer was in the way; once more", error=str(error))
     job()
-
-
-def agree_clock(store: Store, clock_now: int) -> None:
-    """An admin says that the clock is right as it is: daemons that stopped deciding go on."""
-    with store.write() as conn:
-        status.agree_jump(conn, clock_now)
-
-
-def unsettled_jump(store: Store) -> Jump | None:
-    """The jump of the clock at which a daemon stopped deciding and no one has agreed to; None without."""
-    with store.read() as conn:
-        noted = status.note(conn, "jump")
-    return None if noted is None else Jump(noted["expected"], noted["found"])
 
 
 def _shown(now: int) -> str:
