@@ -1,0 +1,114 @@
+"""`cadence check --against-queue`: what would change for the messages that wait now if this policy became the active one.
+
+The comparing is the workbench's; here it is told. Nothing is changed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress
+
+from cadence.cli.installation import Installation
+from cadence.cli.screen import FINE, errors, print_json, reader_zone, screen, table, when
+from cadence.clock import system_micros
+from cadence.decide.decision import text_of
+from cadence.facts import HELD, NEVER, Verdict, instant
+from cadence.policy.load import from_content
+from cadence.policy.policy import Policy
+from cadence.settings import Settings
+from cadence.store import policies, status
+from cadence.workbench.against import Answer, Change, Compared, Comparison, compare_queue
+
+SHOWN = 5
+
+
+def against_queue(policy: Policy, settings: Settings, json: bool) -> int:
+    """Compare a policy with the active one over everything that waits. Exit 0: comparing says neither yes nor no."""
+    installation = Installation.open(settings)
+    with installation.store.read() as conn:
+        latest = policies.latest(conn)
+        content = policies.content_of(conn, latest.hash) if latest is not None else None
+        now = max(system_micros(), status.latest_now(conn) or 0)
+    active = from_content(content) if content is not None else policy
+    with Progress(console=errors(), transient=True, disable=json or not errors().is_terminal) as bars:
+        bar = bars.add_task("asking both policies", total=None)
+        found = compare_queue(
+            installation.store, active, policy, now, lambda done, of: bars.update(bar, completed=done, total=of)
+        )
+    if json:
+        print_json(_as_json(found, active, policy, now))
+        return FINE
+    out = screen()
+    if latest is None:
+        out.print("No policy was ever the active one, so there is nothing that this one would change.")
+    elif active.hash == policy.hash:
+        out.print(f"This is the active policy, version {policy.hash[:12]}: nothing would change.")
+    else:
+        _tell(out, found, active, policy)
+    return FINE
+
+
+def _tell(out: Console, found: Comparison, active: Policy, policy: Policy) -> None:
+    changed = sum(found.by_change.values())
+    out.print(
+        f"Of {found.waiting:,} waiting messages {found.compared:,} would be asked again: {changed:,} would change "
+        f"if version {policy.hash[:12]} replaced {active.hash[:12]}."
+    )
+    if not changed:
+        return
+    counts = [[c.value, found.by_change[c]] for c in Change if found.by_change[c]]
+    out.print()
+    out.print(table("What would become of them", ["change", "messages"], counts))
+    order = list(Change)
+    by_rule = sorted(found.by_rule.items(), key=lambda item: (order.index(item[0][0]), -item[1], item[0][1]))
+    out.print()
+    out.print(table("By rule", ["change", "rule", "messages"], [[c.value, rule, n] for (c, rule), n in by_rule]))
+    out.print()
+    examples = [[c.value, *_cells(one)] for c in Change for one in found.examples.get(c, [])[:SHOWN]]
+    columns = ["change", "message", "contact", "campaign or category", "before", "after"]
+    out.print(table("For example", columns, examples))
+    out.print(escape("`cadence explain CONTACT --message ID` tells more of one as it stands now."))
+
+
+def _cells(one: Compared) -> list[str]:
+    return [str(one.message), str(one.contact), one.campaign or one.category, _words(one.before), _words(one.after)]
+
+
+def _words(answer: Answer) -> str:
+    """An answer in a few words, in the reader's zone."""
+    rule = f" ({answer.rule})" if answer.rule else ""
+    if answer.verdict is Verdict.SEND:
+        return "welcome now"
+    return (when(answer.at, reader_zone()) if answer.verdict is Verdict.DEFER else "never") + rule
+
+
+def _as_json(found: Comparison, active: Policy, policy: Policy, now: int) -> dict[str, Any]:
+    return {
+        "at": text_of(instant(now)),
+        "active": active.hash,
+        "policy": policy.hash,
+        "waiting": found.waiting,
+        "asked_again": found.compared,
+        "changes": {c.value: found.by_change[c] for c in Change},
+        "by_rule": [{"change": c.value, "rule": rule, "messages": n} for (c, rule), n in found.by_rule.most_common()],
+        "examples": {c.value: [_example(one) for one in shown] for c, shown in found.examples.items()},
+    }
+
+
+def _example(one: Compared) -> dict[str, Any]:
+    def told(answer: Answer) -> dict[str, Any]:
+        known = answer.verdict is Verdict.DEFER and answer.at not in (HELD, NEVER)
+        until = text_of(instant(answer.at)) if known else None
+        return {"verdict": answer.verdict.word, "until": until, "rule": answer.rule}
+
+    return {
+        "message": one.message,
+        "contact": one.contact,
+        "campaign": one.campaign,
+        "category": one.category,
+        "before": told(one.before),
+        "after": told(one.after),
+    }
