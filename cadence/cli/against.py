@@ -61,15 +61,18 @@ def _tell(out: Console, found: Comparison, active: Policy, policy: Policy) -> No
         return
     counts = [[c.value, found.by_change[c]] for c in Change if found.by_change[c]]
     out.print()
-    out.print(table("What would become of them", ["change", "messages"], counts))
+    out.print("[bold]What would become of them[/]")
+    out.print(table(None, ["change", "messages"], counts))
     order = list(Change)
     by_rule = sorted(found.by_rule.items(), key=lambda item: (order.index(item[0][0]), -item[1], item[0][1]))
     out.print()
-    out.print(table("By rule", ["change", "rule", "messages"], [[c.value, rule, n] for (c, rule), n in by_rule]))
+    out.print("[bold]By rule[/]")
+    out.print(table(None, ["change", "rule", "messages"], [[c.value, rule, n] for (c, rule), n in by_rule]))
     out.print()
     examples = [[c.value, *_cells(one)] for c in Change for one in found.examples.get(c, [])[:SHOWN]]
     columns = ["change", "message", "contact", "campaign or category", "before", "after"]
-    out.print(table("For example", columns, examples))
+    out.print("[bold]For example[/]")
+    out.print(table(None, columns, examples))
     out.print(escape("`cadence explain CONTACT --message ID` tells more of one as it stands now."))
 
 

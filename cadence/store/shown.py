@@ -9,7 +9,7 @@ One function per question, set-based, every statement by shard."""
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,7 +71,12 @@ def decisions_about(conn: Connection, message: int) -> list[Recorded]:
         message=message,
         **params,
     )
-    return [Recorded(r[0], r[1], Verdict(r[2]), r[3], bool(r[4]), r[5], _pushes(r[6]), r[7], r[8], r[9]) for r in rows]
+    return [
+        Recorded(
+            r[0], r[1], Verdict(r[2]), r[3], bool(r[4]), r[5], pushes_of(json.loads(r[6] or "[]")), r[7], r[8], r[9]
+        )
+        for r in rows
+    ]
 
 
 def touches_shown(conn: Connection, shard: int, touches: Collection[int]) -> dict[int, Mapping[str, Any]]:
@@ -90,6 +95,6 @@ def touches_shown(conn: Connection, shard: int, touches: Collection[int]) -> dic
     return {r[0]: {"id": r[0], "at": instant(r[1]), **dict(zip(names, r[2:], strict=True))} for r in rows}
 
 
-def _pushes(evidence: str | None) -> tuple[Push, ...]:
-    lines = json.loads(evidence) if evidence else []
+def pushes_of(lines: Iterable[Mapping[str, Any]]) -> tuple[Push, ...]:
+    """Evidence as a decision keeps it, its JSON read."""
     return tuple(Push(p["rule"], p["kind"], p["welcome_at"], tuple(p["touches"]), p["detail"]) for p in lines)
