@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cadence.audit.verify.record import Circle, Message, Touch
-from cadence.audit.verify.report import Breach, Report
+from cadence.audit.verify.report import Breach, Report, shown
 from cadence.audit.verify.stops import HANDED_OVER
 from cadence.audit.verify.terms import Terms
 from cadence.audit.verify.welcome import Policies, judgeable, welcome_now
-from cadence.facts import MINUTE, NEVER, SECOND, Verdict
+from cadence.facts import HOUR, MINUTE, NEVER, SECOND, Verdict
 from cadence.store.tables import FINAL_STATES, LIVE_STATES
 
 GRACE: int = 15 * MINUTE
@@ -170,7 +170,7 @@ def _held_back(circle: Circle, run: Run, report: Report) -> None:
             and _should_go(message, waiting, run)
             and welcome_now(circle, person, message, run.terms, run.now, report)
         ):
-            until = f"until {message.until}" if message.until is not None else "nobody knows until when"
+            until = f"until {shown(message.until)}" if message.until is not None else "nobody knows until when"
             _found(report, message, "held back", f"every rule accepts it now, and it waits ({until})")
 
 
@@ -181,8 +181,9 @@ def _should_go(message: Message, waiting: list[Message], run: Run) -> bool:
         return False
     if message.until is not None and message.until - SECOND <= run.now <= message.until + run.spread:
         return False
-    if message.due_at is not None and message.until is None and message.due_at > run.now and message.attempts:
-        return False
+    if message.rule is None and message.due_at is not None and message.due_at > run.now:
+        # Not asked yet, or sent back by the hand-over to be tried again soon.
+        return message.asked_at is not None and message.due_at > run.now + HOUR
     overdue = message.due_at is not None and message.due_at <= run.now
     if overdue and not run.drained:
         return False

@@ -90,7 +90,7 @@ class Report:
             lines.append(f"{promise}. {words}: " + (f"BROKEN {broken:,} times" if broken else "kept"))
         for breach in self.breaches:
             lines.append(f"  {breach.sentence()}")
-            lines += [f"      {name}: {_value(value)}" for name, value in breach.evidence.items()]
+            lines += [f"      {name}: {_told(name, value)}" for name, value in breach.evidence.items()]
         if (more := sum(self.total.values()) - len(self.breaches)) > 0:
             lines.append(f"  ... and {more:,} more")
         if self.unsure:
@@ -123,8 +123,14 @@ def shown(at: int) -> str:
 
 def _plain(breach: Breach) -> dict[str, Any]:
     told = asdict(breach)
-    return {**told, "at": None if breach.at is None else shown(breach.at), "evidence": dict(breach.evidence)}
+    evidence = {name: _instant(name, value) for name, value in breach.evidence.items()}
+    return {**told, "at": None if breach.at is None else shown(breach.at), "evidence": evidence}
 
 
-def _value(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+def _instant(name: str, value: Any) -> Any:
+    """Values that are instants, by their names, as RFC 3339."""
+    return shown(value) if isinstance(value, int) and name.endswith(("_at", "since", "until")) else value
+
+
+def _told(name: str, value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(_instant(name, value))

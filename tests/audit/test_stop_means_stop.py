@@ -1,0 +1,133 @@
+"""Promise 3: whatever reached somebody after a stop that reaches it is found, at the decision and at the hand-over."""
+
+from __future__ import annotations
+
+import pytest
+
+from cadence.facts import EventKind
+from cadence.store import Store, tables
+from tests.audit.ledger import NOON, Ledger, at
+
+BEFORE, AFTER = "2026-03-02T12:00", "2026-03-03T12:02"
+
+
+@pytest.fixture
+def ledger(store: Store) -> Ledger:
+    return Ledger(store)
+
+
+@pytest.mark.parametrize("kind", [EventKind.OPT_OUT, EventKind.COMPLAINT, EventKind.DO_NOT_CONTACT])
+def test_what_was_decided_after_a_stop_is_found(ledger: Ledger, kind: EventKind) -> None:
+    ann = ledger.contact()
+    ledger.said(ann, kind, BEFORE)
+    ledger.sent(ann, NOON)
+
+    assert (3, "stop") in ledger.broken()
+
+
+def test_what_was_handed_over_after_a_stop_is_found(ledger: Ledger) -> None:
+    ann = ledger.contact()
+    ledger.sent(ann, NOON, hand_over_at=at("2026-03-03T12:03"))
+    ledger.said(ann, EventKind.OPT_OUT, AFTER)
+
+    assert ledger.broken() == [(3, "stop")]
+
+
+def test_a_stop_after_the_hand_over_breaks_nothing(ledger: Ledger) -> None:
+    ann = ledger.contact()
+    ledger.sent(ann, NOON, hand_over_at=at("2026-03-03T12:01"))
+    ledger.said(ann, EventKind.OPT_OUT, AFTER)
+
+    assert ledger.broken() == []
+
+
+@pytest.mark.parametrize("named", [{"category": "news"}, {"channel": "sms"}])
+def test_a_stop_of_something_else_breaks_nothing(ledger: Ledger, named: dict[str, str]) -> None:
+    ann = ledger.contact()
+    ledger.said(ann, EventKind.OPT_OUT, BEFORE, **named)
+    ledger.sent(ann, NOON)
+
+    assert ledger.broken() == []
+
+
+def test_their_own_later_consent_lifts_a_stop(ledger: Ledger) -> None:
+    ann = ledger.contact()
+    ledger.said(ann, EventKind.OPT_OUT, "2026-03-01T12:00")
+    ledger.said(ann, EventKind.OPT_IN, BEFORE)
+    ledger.sent(ann, NOON)
+
+    assert ledger.broken() == []
+
+
+def test_at_one_instant_the_stop_decides(ledger: Ledger) -> None:
+    ann = ledger.contact()
+    ledger.said(ann, EventKind.OPT_OUT, BEFORE)
+    ledger.said(ann, EventKind.OPT_IN, BEFORE)
+    ledger.sent(ann, NOON)
+
+    assert (3, "stop") in ledger.broken()
+
+
+def test_a_receipt_goes_after_a_stop(ledger: Ledger) -> None:
+    ann = ledger.contact()
+    ledger.said(ann, EventKind.DO_NOT_CONTACT, BEFORE)
+    ledger.sent(ann, NOON, "receipt")
+
+    assert ledger.broken() == []
+
+
+def test_a_stop_reaches_whoever_shares_the_mailbox(ledger: Ledger) -> None:
+    ann = ledger.contact()
+    again = ledger.contact(circle=ann)
+    ledger.said(ann, EventKind.OPT_OUT, BEFORE)
+    ledger.sent(again, NOON, circle=ann)
+
+    assert sorted(ledger.broken()) == [(1, "evasion"), (3, "stop")]
+
+
+def test_a_stop_at_an_office_s_mailbox_reaches_that_mailbox_only(ledger: Ledger) -> None:
+    ann = ledger.contact()
+    others = [ledger.contact(circle=ann) for _ in range(3)]
+    ledger.address(others[0], ann, "own@example.com")
+    ledger.said(ann, EventKind.OPT_OUT, BEFORE)
+    ledger.sent(others[0], NOON, circle=ann, mailbox="email:own@example.com")
+
+    assert ledger.broken() == []
+
+
+def test_a_mailbox_that_came_to_be_shared_only_later_breaks_nothing(ledger: Ledger) -> None:
+    ann = ledger.contact()
+    bo = ledger.contact(circle=ann, email="bo@example.com")
+    ledger.said(ann, EventKind.OPT_OUT, BEFORE)
+    ledger.sent(bo, NOON, circle=ann, mailbox="email:bo@example.com")
+    ledger.address(bo, ann, "ann@example.com", recorded_at=at("2026-03-05T12:00"))
+
+    assert ledger.broken() == []
+
+
+@pytest.mark.parametrize("category", ["promotion", "receipt"])
+def test_an_address_that_bounced_hard_gets_nothing_more(ledger: Ledger, category: str) -> None:
+    ann = ledger.contact()
+    ledger.event(ann, EventKind.BOUNCE_HARD, BEFORE, channel="email", subject="ann@example.com")
+    ledger.sent(ann, NOON, category)
+
+    assert sorted(ledger.broken()) == [(1, "consent"), (3, "stop")]
+
+
+def test_a_new_address_mends_a_bounce(ledger: Ledger) -> None:
+    ann = ledger.contact()
+    ledger.event(ann, EventKind.BOUNCE_HARD, BEFORE, channel="email", subject="ann@example.com")
+    ledger.address(ann, ann, "new@example.com", recorded_at=at("2026-03-02T13:00"))
+    ledger.sent(ann, NOON, mailbox="email:new@example.com")
+
+    assert ledger.broken() == []
+
+
+def test_a_touch_that_was_withdrawn_before_anything_went_out_is_no_breach(ledger: Ledger) -> None:
+    ann = ledger.contact()
+    message, _, touch = ledger.sent(ann, NOON, hand_over_at=at("2026-03-03T12:03"))
+    ledger.said(ann, EventKind.OPT_OUT, AFTER)
+    ledger.change(tables.touch, touch, withdrawn_at=at(AFTER), withdrawn_number=ledger.number(ann))
+    ledger.change(tables.message, message, state="suppressed", because="consent")
+
+    assert ledger.broken() == []
