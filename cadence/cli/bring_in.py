@@ -13,10 +13,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from cadence.calendar import zone_index
 from cadence.cli.installation import Installation
 from cadence.cli.screen import FINE, NO, errors, print_json, screen
-from cadence.clock import system_micros
 from cadence.doors.files import KINDS, Report, import_file
 from cadence.policy.load import load_policy
-from cadence.store import status
 
 app = typer.Typer(add_completion=False)
 SHOWN = 10
@@ -57,7 +55,7 @@ def bring_in(
             installation.store,
             kind,
             file,
-            now=_now(installation),
+            now=installation.now(),
             source=source,
             zone=chosen,
             categories=names,
@@ -68,13 +66,6 @@ def bring_in(
     else:
         tell(screen(), report)
     return NO if report.bad else FINE
-
-
-def _now(installation: Installation) -> int:
-    """The clock's instant, or where the record already is, which a run on a virtual clock may have moved ahead."""
-    with installation.store.read() as conn:
-        latest = status.latest_now(conn)
-    return max(system_micros(), latest or 0)
 
 
 def tell(out: Console, report: Report) -> None:

@@ -114,8 +114,16 @@ class Installation:
         )
         return Daemon(self.store, clock, files, ways, jobs, options, watch)
 
-    def real_clock(self) -> RealClock:
-        """The database's clock where it has one, else the machine's."""
+    def now(self) -> int:
+        """When something done by hand is done: by the real clock, never before the latest instant that was decided at.
+        Where a daemon lives on a virtual clock, that instant."""
+        with self.store.read() as conn:
+            latest = status.latest_now(conn)
+            virtual = any(abs(d["clock_now"] - d["heartbeat_at"]) > DAY for d in status.daemons(conn))
+        return latest if virtual and latest is not None else self.real_clock(lambda sentence: None).now()
+
+    def real_clock(self, tell: Callable[[str], None] = lambda sentence: _log.warning(sentence)) -> RealClock:
+        """The database's clock where it has one, else the machine's. tell: hears when it stepped back."""
 
         def read_clock() -> int:
             with self.store.read() as conn:
@@ -124,7 +132,7 @@ class Installation:
         with self.store.read() as conn:
             latest = status.latest_now(conn)
         source = system_micros if self.store.dialect == "sqlite" else read_clock
-        return RealClock(source, latest, unsettled_jump(self.store), tell=lambda sentence: _log.warning(sentence))
+        return RealClock(source, latest, unsettled_jump(self.store), tell=tell)
 
     def kept(self) -> dict[str, int]:
         """How long rows of each table are kept, in microseconds."""

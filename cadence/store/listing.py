@@ -1,0 +1,221 @@
+"""What admins list: messages as they stand, and what was decided against sending, one by one or counted.
+
+For people who look; nothing here moves a message, and no tick asks it."""
+
+# Statements are put together from names in tables.py and our own conditions; every value is a parameter.
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import date, timedelta
+from typing import Any, Literal
+
+from sqlalchemy.engine import Connection
+
+from cadence.calendar import next_change, to_local, zone_index
+from cadence.facts import DAY, Push, Verdict
+from cadence.store.bulk import fetch
+from cadence.store.shown import pushes_of
+from cadence.store.tables import LIVE_STATES
+
+By = Literal["rule", "segment", "campaign", "day"]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which messages or decisions are wanted; what is left empty asks for all. since, until: half-open, microseconds."""
+
+    contacts: Sequence[tuple[int, int]] | None = None
+    """As (shard, id)."""
+    campaign: str | None = None
+    rule: str | None = None
+    segment: str | None = None
+    states: Sequence[str] = LIVE_STATES
+    """Of messages."""
+    verdicts: Sequence[Verdict] = (Verdict.SUPPRESS, Verdict.DEFER)
+    """Of decisions."""
+    since: int | None = None
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """One message as it stands. until: when it is welcome, None where that isn't known; segment: the contact's latest."""
+
+    id: int
+    contact: int
+    outside_id: str | None
+    segment: str | None
+    campaign: str | None
+    category: str
+    channel: str
+    state: str
+    rule: str | None
+    until: int | None
+    due_at: int | None
+    asked_at: int | None
+    ask_because: str | None
+    expires_at: int | None
+    created_at: int
+    outcome_at: int | None
+    because: str | None
+    released_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """One decision not to send, or not yet. segment and policy: those it was made by."""
+
+    id: int
+    at: int
+    message: int
+    contact: int
+    outside_id: str | None
+    campaign: str | None
+    category: str | None
+    """None where the message itself is no longer kept."""
+    segment: str | None
+    verdict: Verdict
+    until: int | None
+    held: bool
+    rule: str | None
+    policy: str
+    pushes: tuple[Push, ...]
+    """The evidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How much was stopped and held under one word. of: None where none was named; by day the local date."""
+
+    of: str | date | None
+    stopped: int
+    """Messages that were suppressed."""
+    held: int
+    """Messages that were deferred at least once."""
+    times: int
+    """Deferrals: one message may be deferred by one rule after another."""
+
+
+_QUEUED = (
+    "m.id, m.contact, c.outside_id, c.segment, m.campaign, m.category, m.channel, m.state, m.rule, m.until, m.due_at, "
+    "m.asked_at, m.ask_because, m.expires_at, m.created_at, m.outcome_at, m.because, m.released_by "
+    "FROM message m LEFT JOIN contact c ON c.shard = m.shard AND c.id = m.contact"
+)
+_STOPPED = (
+    "d.id, d.at, d.message, d.contact, c.outside_id, m.campaign, m.category, d.segment, d.verdict, d.until, d.held, "
+    "d.rule, d.policy, d.evidence FROM decision d LEFT JOIN message m ON m.shard = d.shard AND m.id = d.message "
+    "LEFT JOIN contact c ON c.shard = d.shard AND c.id = d.contact"
+)
+
+
+def messages(conn: Connection, wanted: Filter, most: int) -> list[Queued]:
+    """Messages in these states, at most so many: what is due first comes first, what waits for no instant last."""
+    where, params = _of_messages(wanted)
+    sql = f"SELECT {_QUEUED} WHERE {where} ORDER BY m.due_at IS NULL, m.due_at, m.id LIMIT :most"
+    return [Queued(*row) for row in fetch(conn, sql, **params, most=most)]
+
+
+def how_many(conn: Connection, wanted: Filter) -> int:
+    """How many messages there are in these states."""
+    where, params = _of_messages(wanted)
+    joined = _QUEUED[_QUEUED.index("FROM") :]
+    return int(fetch(conn, f"SELECT count(*) {joined} WHERE {where}", **params)[0][0])
+
+
+def stopped(conn: Connection, wanted: Filter, most: int) -> list[Stopped]:
+    """Decisions to suppress or to defer, the latest first, at most so many."""
+    where, params = _of_decisions(wanted)
+    sql = f"SELECT {_STOPPED} WHERE {where} ORDER BY d.at DESC, d.id DESC LIMIT :most"
+    names = [f.name for f in fields(Stopped)]
+    return [_stopped(dict(zip(names, row, strict=True))) for row in fetch(conn, sql, **params, most=most)]
+
+
+def _stopped(row: dict[str, Any]) -> Stopped:
+    pushes = pushes_of(json.loads(row["pushes"] or "[]"))
+    return Stopped(**{**row, "verdict": Verdict(row["verdict"]), "held": bool(row["held"]), "pushes": pushes})
+
+
+def counted(conn: Connection, wanted: Filter, by: By, zone: str = "UTC") -> list[Count]:
+    """How much was stopped and held, by one word: the largest first; days are those of a zone, and come in order."""
+    where, params = _of_decisions(wanted)
+    joined = f"{_STOPPED[_STOPPED.index('FROM') :]} WHERE {where}"
+    columns = {"rule": "d.rule", "segment": "d.segment", "campaign": "m.campaign"}
+    word = (
+        columns[by] if by != "day" else _day(zone, *fetch(conn, f"SELECT min(d.at), max(d.at) {joined}", **params)[0])
+    )
+    sql = (
+        f"SELECT {word}, {_distinct(Verdict.SUPPRESS)}, {_distinct(Verdict.DEFER)}, "
+        f"coalesce(sum(CASE WHEN d.verdict = {int(Verdict.DEFER)} THEN 1 ELSE 0 END), 0) {joined} GROUP BY 1"
+    )
+    rows = fetch(conn, sql, **params)
+    if by == "day":
+        days = [(date(1970, 1, 1) + timedelta(days=int(r[0])), *r[1:]) for r in sorted(rows)]
+        return [Count(day, *map(int, counts)) for day, *counts in days]
+    counts = [Count(row[0], *map(int, row[1:])) for row in rows]
+    return sorted(counts, key=lambda c: (-c.stopped - c.times, str(c.of)))
+
+
+def _day(zone: str, first: int | None, last: int | None) -> str:
+    """The number of the local date of `d.at`, as SQL: a branch for each stretch between two changes of the zone's clock."""
+    code = zone_index(zone)
+    begins, branches = first or 0, []
+    while True:
+        offset = int(to_local([begins], [code])[0]) - begins
+        ends = int(next_change([begins], [code])[0])
+        branches.append((ends, offset))
+        if last is None or ends > last:
+            break
+        begins = ends
+    *earlier, (_, latest) = branches
+    cases = " ".join(f"WHEN d.at < {ends} THEN {offset}" for ends, offset in earlier)
+    offset_of = f"CASE {cases} ELSE {latest} END" if cases else str(latest)
+    return f"(d.at + {offset_of}) / {DAY}"
+
+
+def _distinct(verdict: Verdict) -> str:
+    return f"count(DISTINCT CASE WHEN d.verdict = {int(verdict)} THEN d.message END)"
+
+
+def _of_messages(wanted: Filter) -> tuple[str, dict[str, Any]]:
+    where, params = _of_contacts(wanted, "m")
+    where += _among("m.state", "state", wanted.states, params)
+    for column, name in (("m.campaign", "campaign"), ("m.rule", "rule"), ("c.segment", "segment")):
+        where += _equals(column, name, getattr(wanted, name), params)
+    return " AND ".join(where), params
+
+
+def _of_decisions(wanted: Filter) -> tuple[str, dict[str, Any]]:
+    where, params = _of_contacts(wanted, "d")
+    where += _among("d.verdict", "verdict", [int(v) for v in wanted.verdicts], params)
+    for column, name in (("m.campaign", "campaign"), ("d.rule", "rule"), ("d.segment", "segment")):
+        where += _equals(column, name, getattr(wanted, name), params)
+    for name, sign in (("since", ">="), ("until", "<")):
+        if (at := getattr(wanted, name)) is not None:
+            where.append(f"d.at {sign} :{name}")
+            params[name] = at
+    return " AND ".join(where), params
+
+
+def _of_contacts(wanted: Filter, table: str) -> tuple[list[str], dict[str, Any]]:
+    """Contacts by their ids alone for decisions: a merge leaves those in the shard where they were written."""
+    params: dict[str, Any] = {}
+    if wanted.contacts is None:
+        return ["1 = 1"], params
+    return _among(f"{table}.contact", "contact", [id_ for _, id_ in wanted.contacts], params), params
+
+
+def _among(column: str, name: str, values: Sequence[Any], params: dict[str, Any]) -> list[str]:
+    if not values:
+        return ["1 = 0"]
+    params |= {f"{name}_{i}": value for i, value in enumerate(values)}
+    return [f"{column} IN ({', '.join(f':{name}_{i}' for i in range(len(values)))})"]
+
+
+def _equals(column: str, name: str, value: str | None, params: dict[str, Any]) -> list[str]:
+    if value is None:
+        return []
+    params[name] = value
+    return [f"{column} = :{name}"]
