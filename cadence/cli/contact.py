@@ -18,7 +18,7 @@ from cadence.calendar import zone_index
 from cadence.cli.installation import Installation
 from cadence.cli.screen import FINE, print_json, reader_zone, screen, table, when
 from cadence.decide.decision import text_of
-from cadence.facts import HELD, NEVER, Verdict, instant
+from cadence.facts import HELD, NEVER, instant
 from cadence.policy.moments import moment_of
 from cadence.rules.sentence import sentence
 from cadence.store import Store
@@ -45,6 +45,7 @@ _TIMES = frozenset(
     | set(LATEST.values())
 )
 """Columns that hold instants."""
+_FLAGS = ("applied", "held", "triggered")
 
 
 @app.command()
@@ -87,7 +88,7 @@ def contact(
         return FINE
     out = screen()
     _card(out, card, others, shown)
-    _timeline(out, entries, left_out, shown, str(card["locale"] or "en"))
+    _timeline(out, entries, left_out, shown)
     return FINE
 
 
@@ -173,7 +174,7 @@ def _hold(hold: Mapping[str, Any], zone: ZoneInfo) -> str:
     return f"{hold['kind']}{about} since {when(hold['from_at'], zone)}{until}{reason}"
 
 
-def _timeline(out: Console, entries: Sequence[Entry], left_out: int, zone: ZoneInfo, locale: str) -> None:
+def _timeline(out: Console, entries: Sequence[Entry], left_out: int, zone: ZoneInfo) -> None:
     out.print()
     if not entries:
         out.print("Nothing is on record.")
@@ -270,8 +271,8 @@ def _plain(columns: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in columns.items():
         if name in _TIMES and isinstance(value, int):
             out[name] = text_of(instant(value)) if value < HELD else None
-        elif isinstance(value, Verdict):
-            out[name] = value.word
+        elif name in _FLAGS:
+            out[name] = bool(value)
         elif isinstance(value, int) and not isinstance(value, bool) and value > 2**53:
             out[name] = str(value)
         elif isinstance(value, list) and value and isinstance(value[0], Mapping):

@@ -29,8 +29,7 @@ def find_contacts(conn: Connection, told: str) -> list[Found]:
     have it as an address. Empty where nobody is meant."""
     places = [(s, c) for s, c, _ in look_up(conn, "outside", [told]).get(told, ())]
     if not places and told.isascii() and told.isdigit() and len(told) < 19:
-        known = by_id(conn, np.array([int(told)], np.int64))
-        places = list(known.pairs())
+        places = list(by_id(conn, np.array([int(told)], np.int64)).pairs())
     if not places:
         mailboxes = [m for m in dict.fromkeys(_mailbox(channel, told) for channel in CHANNELS) if m]
         shared = look_up(conn, "mailbox", mailboxes)
@@ -56,6 +55,12 @@ def _found(conn: Connection, places: list[tuple[int, int]]) -> list[Found]:
         **params,
     )
     return [Found(*row) for row in rows]
+
+
+def contact_by_id(conn: Connection, contact: int) -> Found | None:
+    """The contact with this id of ours, whichever shard it is in; None where there is none."""
+    places = list(by_id(conn, np.array([contact], np.int64)).pairs())
+    return next(iter(_found(conn, places)), None)
 
 
 def find_message(conn: Connection, message: int) -> tuple[int, int, str] | None:

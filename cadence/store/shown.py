@@ -79,6 +79,27 @@ def decisions_about(conn: Connection, message: int) -> list[Recorded]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """Where a message stands, and why."""
+
+    state: str
+    because: str | None
+
+
+def fate_of(conn: Connection, shard: int, message: int) -> Fate:
+    """Where a message stands. Raises LookupError where there is none."""
+    rows = fetch(
+        conn,
+        "SELECT m.state, m.because FROM message m WHERE m.shard = :shard AND m.id = :message",
+        shard=shard,
+        message=message,
+    )
+    if not rows:
+        raise LookupError(f"there is no message {message} in shard {shard}")
+    return Fate(*rows[0])
+
+
 def touches_shown(conn: Connection, shard: int, touches: Collection[int]) -> dict[int, Mapping[str, Any]]:
     """By id what evidence shows of touches in this shard: id, at (a datetime), category, channel, campaign, contact."""
     if not touches:
