@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from cadence.audit.verify import verify
 from cadence.facts import DAY
 from cadence.queue.accept import NewMessage
 from cadence.queue.reload import PolicyFiles
@@ -56,7 +57,7 @@ def scene(url: str, folder: Path, can_look: bool) -> tuple[Scene, World]:
 
 
 def judge(scene: Scene, world: World, exactly_once: bool) -> None:
-    """What must hold whatever was killed when, by plain counting in the record."""
+    """What must hold whatever was killed when, by plain counting in the record, and by the verifier."""
     messages = world.rows(tables.message)
     taken = Counter(scene.ledger.taken())
     touches = world.touches()
@@ -78,6 +79,8 @@ def judge(scene: Scene, world: World, exactly_once: bool) -> None:
             assert third - first >= 7 * DAY, "more than two in seven days"
     numbers = [(t["circle"], t["number"]) for t in world.rows(tables.touch)]
     assert len(set(numbers)) == len(numbers), "two facts of a circle have one number"
+    report = verify(world.store, now=at(END), drained=True)
+    assert report.ok, report.text()
 
 
 @pytest.mark.parametrize("can_look", [True, False], ids=["provider can look", "provider can't look"])
