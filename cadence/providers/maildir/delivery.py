@@ -8,6 +8,7 @@ that a reader has moved out of the maildir looks as if it had never come.
 
 import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cadence.providers.letter import Letter
@@ -24,6 +25,9 @@ from cadence.providers.provider import (
 )
 
 _SUFFIX = ".cadence"
+_AT_ONCE = 16
+_CHUNK = 128
+"""After a failure no more than the chunk it was in has been tried."""
 
 
 class Maildir:
@@ -69,21 +73,27 @@ class Maildir:
         except OSError as error:
             yield from retry_rest(letters, f"the maildir {self._path} can't be used: {_reason(error)}")
             return
-        visible: list[Letter] = []
-        failed: tuple[int, str] | None = None
-        for place, letter in enumerate(letters):
-            if there[letter.message_id]:
-                visible.append(letter)
-                continue
-            try:
-                self._put(letter)
-            except OSError as error:
-                failed = place, f"the mail can't be written into the maildir {self._path}: {_reason(error)}"
-                break
-            visible.append(letter)
+        visible = [letter for letter in letters if there[letter.message_id]]
+        missing = [letter for letter in letters if not there[letter.message_id]]
+        trouble = ""
+        with ThreadPoolExecutor(_AT_ONCE) as pool:  # syncs that wait together cost about as much as one
+            while missing and not trouble:
+                chunk, missing = missing[:_CHUNK], missing[_CHUNK:]
+                errors = list(pool.map(self._tried, chunk))
+                visible += [letter for letter, error in zip(chunk, errors, strict=True) if error is None]
+                missing = [letter for letter, error in zip(chunk, errors, strict=True) if error is not None] + missing
+                trouble = next((error for error in errors if error is not None), "")
         yield from self._accepted(visible)
-        if failed is not None:
-            yield from retry_rest(letters[failed[0] :], failed[1])
+        if trouble:
+            yield from retry_rest(missing, f"the mail can't be written into the maildir {self._path}: {trouble}")
+
+    def _tried(self, letter: Letter) -> str | None:
+        """Put one mail; why that failed, or None."""
+        try:
+            self._put(letter)
+        except OSError as error:
+            return _reason(error)
+        return None
 
     def _put(self, letter: Letter) -> None:
         """One mail through `tmp` into `new`. If it raises, the mail is not in `new`."""
