@@ -30,6 +30,8 @@ from cadence.store.numbers import take_numbers
 
 ASK_ERRORS_EVERY: int = HOUR
 """A message held because deciding it threw is asked again so often."""
+SPREAD_STEPS: int = 120
+"""What falls due together is spread over so many steps: fewer, fuller ticks than one for each message."""
 SHADOW = "shadow: decided to send, nothing was handed over"
 
 
@@ -101,13 +103,11 @@ def rest(conn: Connection, work: Work, loaded: Loaded, resting: dict[int, str]) 
 def due_after(welcome: Ints, expires: Ints, ids: Ints, spread: int, now: int, errors: Sequence[bool]) -> Ints:
     """When deferred messages are asked again: int64[n], NONE for those that only an event brings back.
 
-    At their until plus a stable offset within `spread`, before they expire; not yet known: at their expiry; held
-    because deciding threw: in an hour."""
+    At their until plus a stable offset within `spread`, before they expire, and never at once again; not yet known: at
+    their expiry; held because deciding threw: in an hour."""
     room = np.maximum(expires - np.minimum(welcome, expires), 0)
     width = np.minimum(spread, room - np.minimum(room // 2, MINUTE))
-    offset = np.array(
-        [int(spread_of(ids[i : i + 1], int(w) + 1)[0]) if w > 0 else 0 for i, w in enumerate(width)], np.int64
-    )
+    offset = spread_of(ids, SPREAD_STEPS + 1) * (width // SPREAD_STEPS)
     known = welcome < HELD
     due = np.where(known, np.minimum(np.where(known, welcome, 0) + offset, expires), expires)
     due = np.minimum(np.maximum(due, now + SECOND), expires)

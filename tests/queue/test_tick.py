@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 
-from cadence.facts import EventKind, Verdict
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cadence.facts import HELD, NEVER, NONE, SECOND, EventKind, Verdict
 from cadence.queue import deciding
 from cadence.queue.accept import NewMessage
 from cadence.queue.tick import tick
+from cadence.queue.written import due_after
 from cadence.store import tables
 from tests.queue.world import World, at, policy_of
 
@@ -296,3 +301,29 @@ def test_what_cannot_be_accepted_says_why_and_the_others_go_on(world: World) -> 
     assert "did you mean news?" in accepted.errors[0]
     assert "import the contact first" in accepted.errors[1]
     assert "no address for email" in accepted.errors[2]
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 2**60), st.integers(1, 60), st.integers(2, 100)), min_size=1, max_size=50),
+    st.integers(0, 24),
+)
+def test_what_falls_due_together_is_spread_and_never_past_expiry(told: list[tuple[int, int, int]], hours: int) -> None:
+    ids, welcome, lasts = (np.array(c, np.int64) for c in zip(*told, strict=True))
+    expires = (welcome + lasts) * 3600 * SECOND
+    welcome = welcome * 3600 * SECOND
+    spread = hours * 3600 * SECOND
+
+    due = due_after(welcome, expires, ids, spread, 0, [False] * len(ids))
+
+    assert (due >= welcome).all()
+    assert (due <= welcome + spread).all()
+    assert (due < expires).all()
+    assert (due == due_after(welcome, expires, ids, spread, 0, [False] * len(ids))).all()
+
+
+def test_what_is_held_is_asked_at_its_expiry_and_without_one_only_when_told() -> None:
+    held = np.array([HELD, HELD], np.int64)
+
+    due = due_after(held, np.array([5 * SECOND, NEVER]), np.array([1, 2]), 0, 0, [False, False])
+
+    assert due.tolist() == [5 * SECOND, NONE]
