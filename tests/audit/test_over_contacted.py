@@ -85,6 +85,15 @@ def triggered(ledger: Ledger, ann: int) -> None:
     ledger.sent(ann, NOON, trigger_at=at("2026-03-03T11:00"))
 
 
+def of_a_topic(ledger: Ledger, ann: int) -> None:
+    ledger.said(ann, EventKind.OPT_IN, "2026-01-01T12:00", category="profiling")
+    ledger.sent(ann, NOON, trigger_at=at("2026-03-01T11:00"), topic="health")
+
+
+def without_profiling(ledger: Ledger, ann: int) -> None:
+    ledger.sent(ann, NOON, trigger_at=at("2026-03-01T11:00"))
+
+
 def not_looked_up(ledger: Ledger, ann: int) -> None:
     ledger.event(ann, EventKind.SCREENED, "2026-01-01T12:00", subject="nix", detail='{"listed": false}')
     ledger.sent(ann, NOON)
@@ -111,6 +120,8 @@ CASES: dict[str, tuple[dict[str, Any], Callable[[Ledger, int], None], str]] = {
     "follow_ups": ({"follow_ups": {"max": 1}}, follow_ups, "follow_ups"),
     "channel_hop": ({"channel_hop": {"wait": "48h"}}, channels, "channel_hop"),
     "surveillance": ({"surveillance": {"wait": "6h"}}, triggered, "surveillance"),
+    "surveillance of topics": ({"surveillance": {"never_topics": ["health"]}}, of_a_topic, "surveillance"),
+    "surveillance unasked": ({"surveillance": {"wait": "1h"}}, without_profiling, "surveillance"),
     "escalation": ({"escalation": {"window": "14d", "allow": 0, "floor": 1}}, second_at("2026-03-04T12:00"), "escalation"),
     "repetition": ({"repetition": {"window": "60d"}}, second_at("2026-04-04T12:00"), "repetition"),
     "screened": ({"screened": {"register": "nix", "within": "30d"}}, not_looked_up, "screened"),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cadence.audit.verify import localtime
 from cadence.audit.verify.record import Address, Circle, Event, Person, Said, Touch
 from cadence.audit.verify.report import Report
-from cadence.audit.verify.sight import Known, Sight
+from cadence.audit.verify.sight import Known, Sight, Thing
 from cadence.audit.verify.terms import Terms
 from cadence.audit.verify.welcome import refusals
 from cadence.calendar import Duration, QuietInterval, Window, add, quiet_until, window_frees_at, zone_index
@@ -114,9 +114,10 @@ def test_the_clauses_refuse_what_the_slow_reading_refuses(world: World) -> None:
     now = micros(world.now)
     known = [e for e in world.history if e["at"] <= world.now or "touch" in e]
     circle = Telling(World(world.policy, world.contact, known, world.message, world.now, world.others)).circle
-    message = {"campaign": None, "tags": (), "thread": None, "topic": None, "content": None, "about": None}
-    message |= {"channel": "email", "triggered": False, "trigger_at": None, **world.message}
-    message["mailbox"] = world.contact["addresses"].get(message["channel"])
+    m = world.message
+    channel = m.get("channel", "email")
+    words = (m.get("campaign"), (), m.get("thread"), m.get("topic"), m.get("content"))
+    message = Thing(channel, m["category"], *words, world.contact["addresses"].get(channel), None, m.get("about"))
     terms = Terms(from_mapping(world.policy).required().content)
     sight = Sight(circle, circle.people[1], terms, now, Known(), message)
     sight.segment = "everyone"
@@ -163,7 +164,7 @@ def test_it_is_quiet_when_the_calendar_says(
         return
     said = {"from": times[0], "to": times[1], "days": days, "holidays": holidays}
 
-    assert localtime.quiet(said, at, zone, "SE") == (int(until[0]) > at)
+    assert localtime.quiet(localtime.Quiet.of(said), at, zone, "SE") == (int(until[0]) > at)
 
 
 def test_a_touch_leaves_a_rolling_window_to_the_microsecond() -> None:

@@ -13,10 +13,10 @@ from fractions import Fraction
 from math import exp, log
 from typing import Any
 
-from cadence.audit.verify.localtime import exact, is_exact, later, leaves_window, quiet
+from cadence.audit.verify.localtime import Quiet, exact, is_exact, later, leaves_window, quiet
 from cadence.audit.verify.record import Touch
-from cadence.audit.verify.sight import Sight, told
-from cadence.audit.verify.terms import Rule
+from cadence.audit.verify.sight import Sight
+from cadence.audit.verify.terms import Filtered, Rule
 from cadence.facts import EventKind
 
 TOLERANCE = 2e-9
@@ -41,7 +41,7 @@ def caps(rule: Rule, sight: Sight) -> Refused | None:
     """Fewer than `max` counted touches in the window; others' reserves kept free."""
     says, per = rule.says, str(rule.says["per"])
     inside = [t for t in sight.counted("caps", says) if leaves_window(t.at, per, sight.zone) > sight.now]
-    mine = sight.terms.now_called(sight.thing["category"])
+    mine = sight.terms.now_called(sight.thing.category)
     reserve = {sight.terms.now_called(c): n for c, n in (says.get("reserve") or {}).items()}
     taken = 0
     for category in {sight.terms.now_called(t.category) for t in inside} | set(reserve):
@@ -83,8 +83,9 @@ def cool_down(rule: Rule, sight: Sight) -> Refused | None:
 
 def quiet_hours(rule: Rule, sight: Sight) -> Refused | None:
     """It is quiet in none of the contact's zones."""
+    interval = Quiet.of(rule.says)
     for zone in sight.zones:
-        if quiet(dict(rule.says), sight.now, zone, sight.country):
+        if quiet(interval, sight.now, zone, sight.country):
             return Refused(f"it was quiet time in {zone}", {"zone": zone}, by_row=True)
     return None
 
@@ -118,7 +119,7 @@ def fatigue(rule: Rule, sight: Sight) -> Refused | None:
     says = rule.says
     counted = sight.counted("fatigue", says)
     relief = {EventKind[word.upper()]: float(off) for word, off in (says.get("relief") or {}).items()}
-    steps = [(t.at, 0, _weight(says, sight, told(t))) for t in counted]
+    steps = [(t.at, 0, _weight(says, sight, t)) for t in counted]
     steps += [(e.at, 1, -relief[EventKind(e.kind)]) for e in sight.events(*relief)]
     rate = log(2) / exact(says["half_life"])
     pressure, before = 0.0, sight.now
@@ -133,20 +134,20 @@ def fatigue(rule: Rule, sight: Sight) -> Refused | None:
     return Refused(because, _touches(counted))
 
 
-def _weight(says: Mapping[str, Any], sight: Sight, thing: Mapping[str, Any]) -> float:
+def _weight(says: Mapping[str, Any], sight: Sight, thing: Filtered) -> float:
     """The larger of the category's and the channel's weight, else 1."""
-    category = sight.terms.now_called(thing["category"])
+    category = sight.terms.now_called(thing.category)
     given = [
         float(weight)
         for name, weight in (says.get("weights") or {}).items()
-        if name == thing["channel"] or sight.terms.now_called(name) == category
+        if name == thing.channel or sight.terms.now_called(name) == category
     ]
     return max(given, default=1.0)
 
 
 def follow_ups(rule: Rule, sight: Sight) -> Refused | None:
     """Fewer than `max` follow-ups in the thread since the latest answer."""
-    thread = sight.thing["thread"]
+    thread = sight.thing.thread
     if thread is None:
         return None
     says = {"categories": ["follow_up"], **rule.says}
@@ -154,7 +155,7 @@ def follow_ups(rule: Rule, sight: Sight) -> Refused | None:
     since = [
         t
         for t in sight.touches()
-        if sight.terms.matches(says, told(t)) and t.thread == thread and (not answers or t.at > answers[-1].at)
+        if sight.terms.matches(says, t) and t.thread == thread and (not answers or t.at > answers[-1].at)
     ]
     if len(since) < int(says["max"]):
         return None
@@ -163,7 +164,7 @@ def follow_ups(rule: Rule, sight: Sight) -> Refused | None:
 
 def channel_hop(rule: Rule, sight: Sight) -> Refused | None:
     """No jump to another channel after silence on the last, and not too many channels in a window."""
-    says, channel = rule.says, sight.thing["channel"]
+    says, channel = rule.says, sight.thing.channel
     counted = sight.counted("channel_hop", says)
     answers = sight.answers(says.get("answered_by"))
     last = counted[-1:]
@@ -181,11 +182,11 @@ def channel_hop(rule: Rule, sight: Sight) -> Refused | None:
 
 def surveillance(rule: Rule, sight: Sight) -> Refused | None:
     """What was triggered waits, is capped, and keeps away from some topics."""
-    says, trigger_at = rule.says, sight.thing["trigger_at"]
+    says, trigger_at = rule.says, sight.thing.trigger_at
     if trigger_at is None:
         return None
-    if sight.thing["topic"] in (says.get("never_topics") or ()):
-        return Refused(f"the topic {sight.thing['topic']} is never used", {})
+    if sight.thing.topic in (says.get("never_topics") or ()):
+        return Refused(f"the topic {sight.thing.topic} is never used", {})
     wanted = says.get("needs_consent", "profiling")
     if wanted != "none":
         said = sight.decisive(sight.person.id, wanted, None)
@@ -221,7 +222,7 @@ def escalation(rule: Rule, sight: Sight) -> Refused | None:
 
 def repetition(rule: Rule, sight: Sight) -> Refused | None:
     """The same content doesn't lie in the window."""
-    content, window = sight.thing["content"], str(rule.says["window"])
+    content, window = sight.thing.content, str(rule.says["window"])
     if content is None:
         return None
     same = [t for t in sight.touches() if t.content == content and leaves_window(t.at, window, sight.zone) > sight.now]

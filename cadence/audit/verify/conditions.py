@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from cadence.audit.verify.localtime import day_of, earlier, instant_of, later, micros
-from cadence.audit.verify.sight import Sight, told
+from cadence.audit.verify.sight import Sight
 from cadence.facts import CHANNELS, DAY, ENGAGEMENT, EventKind
 
 _INSTANTS = ("first_purchase", "last_purchase", "last_engaged", "last_touch")
@@ -194,7 +194,7 @@ def _total(name: str, since: int | None, sight: Sight) -> float:
 
 
 def _counted(sight: Sight) -> list[Any]:
-    return [t for t in sight.touches() if sight.terms.counted(told(t)["category"])]
+    return [t for t in sight.touches() if sight.terms.counted(t.category)]
 
 
 def consents(category: str, sight: Sight) -> bool:

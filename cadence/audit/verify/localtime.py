@@ -5,7 +5,8 @@ It shares nothing with `cadence.calendar`, on purpose: what one gets wrong, the 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from importlib import resources
@@ -36,6 +37,7 @@ def micros(instant: datetime) -> int:
     return (instant - _EPOCH) // _MICRO
 
 
+@lru_cache(maxsize=1_024)
 def span(text: str) -> tuple[int, int]:
     """A duration as microseconds and months, one of them 0. Raises ValueError for a text that is none."""
     found = re.fullmatch(r"(\d+)(s|mo|m|h|d|w|y)", str(text))
@@ -148,14 +150,32 @@ def is_exact(per: str) -> bool:
     return per == "ever" or re.fullmatch(r"\d+[smhdw]", per) is not None
 
 
-def quiet(interval: dict[str, Any], at: int, zone: str, country: str | None) -> bool:
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """A stretch of quiet, as a policy writes it."""
+
+    begins: str | None
+    ends: str | None
+    days: tuple[str, ...]
+    holidays: tuple[str, ...]
+
+    @classmethod
+    def of(cls, says: Mapping[str, Any]) -> Quiet:
+        """Out of a rule's keys."""
+        holidays = says.get("holidays") or ()
+        kinds = ("public",) if holidays is True else tuple(holidays)
+        return cls(says.get("from"), says.get("to"), tuple(says.get("days") or ()), kinds)
+
+
+@lru_cache(maxsize=65_536)
+def quiet(interval: Quiet, at: int, zone: str, country: str | None) -> bool:
     """Whether an instant lies in the quiet interval of some local date in this zone."""
     here = local(at, zone).date()
     for back in range(-1, 4):
         day = here - timedelta(days=back)
-        if interval.get("days") and WEEKDAYS[day.weekday()] not in interval["days"]:
+        if interval.days and WEEKDAYS[day.weekday()] not in interval.days:
             continue
-        if interval.get("holidays") and not _is_holiday(day, country, interval["holidays"]):
+        if interval.holidays and not _is_holiday(day, country, interval.holidays):
             continue
         begins, ends = _stretch(interval, day, zone)
         if begins <= at < ends:
@@ -163,22 +183,21 @@ def quiet(interval: dict[str, Any], at: int, zone: str, country: str | None) -> 
     return False
 
 
-def _stretch(interval: dict[str, Any], day: date, zone: str) -> tuple[int, int]:
-    if interval.get("from") is None:
+def _stretch(interval: Quiet, day: date, zone: str) -> tuple[int, int]:
+    if interval.begins is None or interval.ends is None:
         return day_start(day, zone), day_start(day + timedelta(days=1), zone)
-    begins = instant_of(datetime.combine(day, time.fromisoformat(interval["from"])), zone)
-    if interval["to"] == "24:00":
+    begins = instant_of(datetime.combine(day, time.fromisoformat(interval.begins)), zone)
+    if interval.ends == "24:00":
         return begins, day_start(day + timedelta(days=1), zone)
-    ends = time.fromisoformat(interval["to"])
-    last = day if ends > time.fromisoformat(interval["from"]) else day + timedelta(days=1)
+    ends = time.fromisoformat(interval.ends)
+    last = day if ends > time.fromisoformat(interval.begins) else day + timedelta(days=1)
     return begins, instant_of(datetime.combine(last, ends), zone, second=True)
 
 
-def _is_holiday(day: date, country: str | None, kinds: bool | Sequence[str]) -> bool:
+def _is_holiday(day: date, country: str | None, kinds: tuple[str, ...]) -> bool:
     if not country:
         return False
-    wanted = ("public",) if kinds is True else tuple(kinds)  # type: ignore[arg-type]
-    return any(day in _holidays(country.upper(), wanted, year) for year in (day.year - 1, day.year, day.year + 1))
+    return any(day in _holidays(country.upper(), kinds, year) for year in (day.year - 1, day.year, day.year + 1))
 
 
 @lru_cache(maxsize=4_096)

@@ -5,9 +5,9 @@ to have held back at the hand-over is told by when it was recorded. What a rule 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from cadence.audit.verify.localtime import zones_in
@@ -42,27 +42,41 @@ class Known:
         return self.after < touch.number < self.until and (gone is None or gone > self.until)
 
 
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """A message as rules see it."""
+
+    channel: str
+    category: str | None
+    campaign: str | None
+    tags: tuple[str, ...]
+    thread: str | None
+    topic: str | None
+    content: str | None
+    mailbox: str | None
+    """Of the address that it goes to."""
+    trigger_at: int | None
+    about: str | None
+
+
 class Sight:
     """One message, or the touch that it became, and what was known of its circle at the instant `now`."""
 
-    def __init__(
-        self, circle: Circle, person: Person, terms: Terms, now: int, known: Known, thing: dict[str, Any]
-    ) -> None:
+    def __init__(self, circle: Circle, person: Person, terms: Terms, now: int, known: Known, thing: Thing) -> None:
         self.circle = circle
         self.person = person
         self.terms = terms
         self.now = now
         self.known = known
         self.thing = thing
-        """What a rule asks of the message: channel, category, campaign, content, thread, topic, tags, mailbox,
-        triggered, trigger_at, about."""
         self.segment: str | None = None
+        self._touches: dict[bool, list[Touch]] = {}
 
     def of(self, person: Person) -> Sight:
         """The same for another member of the circle."""
         return Sight(self.circle, person, self.terms, self.now, self.known, self.thing)
 
-    @property
+    @cached_property
     def zones(self) -> tuple[str, ...]:
         """The contact's possible zones; the first is the one that local days go by."""
         if self.person.zones:
@@ -88,12 +102,16 @@ class Sight:
 
     def touches(self, *, everyone: bool = False) -> list[Touch]:
         """The contact's touches, or the whole circle's, as they stood, by instant; a later one lies at `now`."""
+        if everyone in self._touches:
+            return self._touches[everyone]
         found = [
             t if t.at <= self.now else replace(t, at=self.now)
             for t in self.circle.touches
             if (everyone or t.contact == self.person.id) and self.known.stands(t)
         ]
-        return sorted(found, key=lambda t: (t.at, t.number))
+        found.sort(key=lambda t: (t.at, t.number))
+        self._touches[everyone] = found
+        return found
 
     def counted(self, kind: str, says: Any) -> list[Touch]:
         """The touches that a rule counts for this message, by instant."""
@@ -103,7 +121,7 @@ class Sight:
             t
             for t in self.touches(everyone=wide)
             if (t.contact == self.person.id or (wide and self._together(across, t)))
-            and self.terms.counts(says, told(t))
+            and self.terms.counts(says, t)
             and self._same(says.get("each"), t)
         ]
 
@@ -112,19 +130,19 @@ class Sight:
         if across in ("household", "account"):
             other, mine = self.circle.people.get(touch.contact), getattr(self.person, across)
             return other is not None and mine is not None and getattr(other, across) == mine
-        if not self.thing["mailbox"]:
+        if not self.thing.mailbox:
             return False
         if across == "address":
-            return self.thing["mailbox"] in self.mailboxes(touch.contact)
-        return bool(touch.mailbox == self.thing["mailbox"])
+            return self.thing.mailbox in self.mailboxes(touch.contact)
+        return bool(touch.mailbox == self.thing.mailbox)
 
     def _same(self, each: str | None, touch: Touch) -> bool:
         """Whether touch and message have the same value of what is counted apart."""
         if each is None:
             return True
         if each == "tag":
-            return bool(set(touch.tags) & set(self.thing["tags"]))
-        mine, theirs = self.thing[each], getattr(touch, each)
+            return bool(set(touch.tags) & set(self.thing.tags))
+        mine, theirs = getattr(self.thing, each), getattr(touch, each)
         if each == "category":
             mine, theirs = self.terms.now_called(mine), self.terms.now_called(theirs)
         return mine is not None and mine == theirs
@@ -182,10 +200,10 @@ class Sight:
         for address in self.circle.addresses:
             if address.recorded_at <= self.now:
                 sharing.setdefault(address.mailbox, set()).add(address.contact)
-        mine = self.mailboxes(self.person.id) | ({self.thing["mailbox"]} if self.thing["mailbox"] else set())
+        mine = self.mailboxes(self.person.id) | ({self.thing.mailbox} if self.thing.mailbox else set())
         for mailbox in sorted(mine):
             members = sharing.get(mailbox, set()) | {self.person.id}
-            if len(members) <= most or mailbox == self.thing["mailbox"]:
+            if len(members) <= most or mailbox == self.thing.mailbox:
                 yield from ((other, "a mailbox") for other in sorted(members - {self.person.id}))
         for scope in scopes:
             if scope in ("household", "account") and (shared := getattr(self.person, scope)) is not None:
@@ -196,7 +214,7 @@ class Sight:
     def dead_address(self) -> int | None:
         """When the address that this goes to bounced hard, if it is known to have; None where it isn't, or where it
         can't be told which address it was."""
-        channel = self.thing["channel"]
+        channel = self.thing.channel
         dead: dict[str, int] = {}
         for contact in self.circle.people:
             known = [a for a in self.circle.addresses if a.contact == contact and a.channel == channel]
@@ -210,33 +228,21 @@ class Sight:
             if a.contact == self.person.id
             and a.channel == channel
             and a.recorded_at <= self.now
-            and a.mailbox == self.thing["mailbox"]
+            and a.mailbox == self.thing.mailbox
         ]
         return max(dead[a] for a in mine) if mine and all(a in dead for a in mine) else None
 
 
-def told(touch: Touch) -> dict[str, Any]:
-    """A touch as filters see it."""
-    return {
-        "channel": touch.channel,
-        "category": touch.category,
-        "campaign": touch.campaign,
-        "tags": touch.tags,
-        "mailbox": touch.mailbox,
-        "thread": touch.thread,
-        "topic": touch.topic,
-        "content": touch.content,
-        "triggered": touch.triggered,
-    }
+def touched(touch: Touch, message: Message | None) -> Thing:
+    """What became a touch, as rules saw it: by what the touch says, and of its message what no touch keeps."""
+    shared = (touch.channel, touch.category, touch.campaign, touch.tags, touch.thread, touch.topic, touch.content)
+    if message is None:
+        return Thing(*shared, touch.mailbox, None, None)
+    return Thing(*shared, touch.mailbox, message.trigger_at, message.about)
 
 
-def meant(message: Message, mailbox: str | None) -> dict[str, Any]:
-    """A message as rules see it."""
-    names = ("channel", "category", "campaign", "tags", "thread", "topic", "content", "trigger_at", "about")
-    row = asdict(message)
-    return {name: row[name] for name in names} | {"mailbox": mailbox, "triggered": message.trigger_at is not None}
-
-
-def listed(value: Any) -> str:
-    """Any plain value as JSON."""
-    return json.dumps(value, ensure_ascii=False, default=str)
+def meant(message: Message, mailbox: str | None) -> Thing:
+    """A message that waits, as rules see it."""
+    m = message
+    shared = (m.channel, m.category, m.campaign, m.tags, m.thread, m.topic, m.content)
+    return Thing(*shared, mailbox, m.trigger_at, m.about)

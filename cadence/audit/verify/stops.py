@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from cadence.audit.verify.record import Circle, Message, Touch
 from cadence.audit.verify.report import Breach, Report
-from cadence.audit.verify.sight import Known, Sight, told
+from cadence.audit.verify.sight import Known, Sight, touched
 from cadence.audit.verify.terms import Terms
 from cadence.audit.verify.welcome import Policies
 from cadence.audit.verify.wishes import evasion
@@ -45,8 +45,7 @@ def handed_over_at(message: Message, touch: Touch) -> int | None:
 
 def _judge(circle: Circle, touch: Touch, terms: Terms, at: int, known: Known, when: str, report: Report) -> bool:
     """Whether a stop reached this touch at an instant; then it is reported."""
-    thing = {**told(touch), "trigger_at": None, "about": None}
-    sight = Sight(circle, circle.people[touch.contact], terms, at, known, thing)
+    sight = Sight(circle, circle.people[touch.contact], terms, at, known, touched(touch, None))
     found = _stopped(sight)
     if found is None:
         return False
@@ -59,9 +58,9 @@ def _judge(circle: Circle, touch: Touch, terms: Terms, at: int, known: Known, wh
 def _stopped(sight: Sight) -> tuple[str, dict[str, object]] | None:
     if (bounced_at := sight.dead_address()) is not None:
         return "the address had bounced hard", {"bounced_at": bounced_at}
-    if sight.terms.transactional(sight.thing["category"]):
+    if sight.terms.transactional(sight.thing.category):
         return None
-    said = sight.decisive(sight.person.id, sight.thing["category"], sight.thing["channel"])
+    said = sight.decisive(sight.person.id, sight.thing.category, sight.thing.channel)
     if said is not None and said.kind != EventKind.OPT_IN:
         word = EventKind(said.kind).word
         return f"the contact had said stop ({word})", {"said_at": said.at, "recorded_at": said.recorded_at}

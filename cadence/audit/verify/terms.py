@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from cadence.audit.verify.localtime import day_start, exact
 
@@ -21,7 +21,6 @@ MARKETING_ONLY = frozenset(
 )
 PASSED_BY_RELEASE = frozenset({"caps", "gap", "cool_down", "silence", "fatigue", "repetition", "trust", "lookahead"})
 _INHERITS_NOTHING = frozenset({"caps", "gap", "quiet_hours"})
-_FILTERS = {"channels": "channel", "categories": "category", "campaigns": "campaign"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +30,26 @@ class Rule:
     kind: str
     name: str
     says: Mapping[str, Any]
+
+
+class Filtered(Protocol):
+    """A message or a touch, as filters see it."""
+
+    @property
+    def channel(self) -> str:
+        """Its channel."""
+
+    @property
+    def category(self) -> str | None:
+        """Its category."""
+
+    @property
+    def campaign(self) -> str | None:
+        """Its campaign."""
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Its tags."""
 
 
 class Terms:
@@ -49,6 +68,7 @@ class Terms:
         self.shared_by = next((int(s["shared_by"]) for k, s in rails if k == "evasion" and "shared_by" in s), 3)
         self.scopes = next((tuple(_listed(s.get("scope"))) for k, s in rails if k == "evasion"), ())
         self.rails = [_rule(kind, says) for kind, says in rails if kind not in ALWAYS]
+        self._counted: dict[str | None, bool] = {}
         self.segments: list[tuple[str, Any]] = []
         self.of_segment: dict[str, list[Rule]] = {}
         for segment in told.get("segments") or []:
@@ -82,6 +102,11 @@ class Terms:
 
     def counted(self, category: str | None) -> bool:
         """Whether its touches count; those of a category that the policy doesn't know do."""
+        if category not in self._counted:
+            self._counted[category] = self._counts(category)
+        return self._counted[category]
+
+    def _counts(self, category: str | None) -> bool:
         says = self.category(category)
         given = says.get("counted")
         return not says.get("transactional", False) if given is None else bool(given)
@@ -97,11 +122,11 @@ class Terms:
             need = need.get(channel, "opt_in")
         return {"kind": need} if isinstance(need, str) else dict(need)
 
-    def governing(self, message: Mapping[str, Any], segment: str | None, now: int, *, released: bool) -> Iterator[Rule]:
+    def governing(self, message: Filtered, segment: str | None, now: int, *, released: bool) -> Iterator[Rule]:
         """The rules, besides those that are always on, that govern a message; whether their `where` holds is another
-        question. message: channel, category, campaign, tags, thread, topic, content, triggered."""
-        marketing = not self.transactional(message["category"])
-        exempt = _listed(self.category(message["category"]).get("exempt", [] if marketing else ["all"]))
+        question."""
+        marketing = not self.transactional(message.category)
+        exempt = _listed(self.category(message.category).get("exempt", [] if marketing else ["all"]))
         for rule in [*self.rails, *self.of_segment.get(segment or "", ())]:
             words = {"all", rule.kind, rule.name} | ({"caps"} if rule.kind == "gap" else set())
             if rule.says.get("only_watch") or words & set(exempt):
@@ -119,27 +144,28 @@ class Terms:
             return False
         return not until or now < day_start(date.fromisoformat(str(until)) + timedelta(days=1), self.zone)
 
-    def in_scope(self, says: Mapping[str, Any], thing: Mapping[str, Any]) -> bool:
+    def in_scope(self, says: Mapping[str, Any], thing: Filtered) -> bool:
         """Whether a message or touch matches a rule's filters and isn't excepted."""
         return self.matches(says, thing) and not (says.get("except") and self.matches(says["except"], thing))
 
-    def matches(self, filters: Mapping[str, Any], thing: Mapping[str, Any]) -> bool:
+    def matches(self, filters: Mapping[str, Any], thing: Filtered) -> bool:
         """Whether any value of each filter that is given matches."""
-        for plural, name in _FILTERS.items():
-            wanted = filters.get(plural)
-            if wanted:
-                named = [self.now_called(w) for w in wanted] if name == "category" else wanted
-                have = self.now_called(thing[name]) if name == "category" else thing[name]
-                if have not in named:
-                    return False
-        return not filters.get("tags") or bool(set(filters["tags"]) & set(thing["tags"]))
+        if filters.get("channels") and thing.channel not in filters["channels"]:
+            return False
+        if filters.get("campaigns") and thing.campaign not in filters["campaigns"]:
+            return False
+        if filters.get("categories"):
+            named = [self.now_called(c) for c in filters["categories"]]
+            if self.now_called(thing.category) not in named:
+                return False
+        return not filters.get("tags") or bool(set(filters["tags"]) & set(thing.tags))
 
-    def counts(self, says: Mapping[str, Any], touch: Mapping[str, Any]) -> bool:
+    def counts(self, says: Mapping[str, Any], touch: Filtered) -> bool:
         """Whether a rule counts a touch, whoever's it is."""
         chosen = says.get("counts")
         if chosen:
             return bool(chosen.get("all")) or self.matches(chosen, touch)
-        return self.counted(touch["category"]) and self.in_scope(says, touch)
+        return self.counted(touch.category) and self.in_scope(says, touch)
 
 
 def _listed(value: Any) -> Sequence[str]:

@@ -12,7 +12,7 @@ from cadence.audit.verify.clauses import CLAUSES, Refused
 from cadence.audit.verify.conditions import holds, segment_of
 from cadence.audit.verify.record import Circle, Decision, Message, Person, Touch
 from cadence.audit.verify.report import Breach, Report
-from cadence.audit.verify.sight import Known, Sight, meant, told
+from cadence.audit.verify.sight import Known, Sight, meant, touched
 from cadence.audit.verify.terms import Terms
 from cadence.audit.verify.wishes import ALWAYS_ON
 from cadence.facts import Verdict
@@ -71,19 +71,13 @@ def _judge(circle: Circle, touch: Touch, decision: Decision, policies: Policies,
     message = circle.messages.get(touch.message or 0)
     # Facts of another circle, which came by a merge since, are numbered from that circle's shift on.
     known = Known(circle.shifts.get(decision.circle, 0), touch.number)
-    sight = Sight(circle, person, terms, touch.at, known, _thing(touch, message))
+    sight = Sight(circle, person, terms, touch.at, known, touched(touch, message))
     sight.segment = decision.segment
     released = message is not None and message.released_at is not None and message.released_at <= touch.at
     for rule, refused in refusals(sight, report, released=released):
         evidence = {**refused.evidence, "decision": decision.id, "policy": decision.policy[:12]}
         breach = Breach(1, rule, refused.because, touch.contact, touch.message, touch.id, touch.at, evidence)
         report.found(breach, sure=not (refused.by_row and sight.changed_since))
-
-
-def _thing(touch: Touch, message: Message | None) -> dict[str, object]:
-    if message is not None:
-        return {**told(touch), "trigger_at": message.trigger_at, "about": message.about}
-    return {**told(touch), "trigger_at": None, "about": None}
 
 
 def refusals(sight: Sight, report: Report, *, released: bool) -> Iterator[tuple[str, Refused]]:
@@ -96,7 +90,7 @@ def refusals(sight: Sight, report: Report, *, released: bool) -> Iterator[tuple[
         if clause is None:
             report.unjudged[f"there is no clause for rules of the kind {rule.kind}"] += 1
             continue
-        if rule.says.get("each") and rule.says["each"] != "tag" and sight.thing[rule.says["each"]] is None:
+        if rule.says.get("each") and rule.says["each"] != "tag" and getattr(sight.thing, rule.says["each"]) is None:
             continue
         if (refused := clause(rule, sight)) is not None and holds(where, sight):
             yield rule.name, replace(refused, by_row=refused.by_row or where is not None)

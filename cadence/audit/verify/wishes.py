@@ -19,9 +19,9 @@ def consent(sight: Sight) -> Refused | None:
     """The consent stands, and the address isn't dead."""
     if (bounced_at := sight.dead_address()) is not None:
         return Refused("the address had bounced hard", {"bounced_at": bounced_at})
-    if sight.terms.transactional(sight.thing["category"]):
+    if sight.terms.transactional(sight.thing.category):
         return None
-    category, channel = sight.thing["category"], sight.thing["channel"]
+    category, channel = sight.thing.category, sight.thing.channel
     why = stands(sight, category, channel)
     said = sight.decisive(sight.person.id, category, channel)
     return None if why is None else Refused(why, {"said_at": None if said is None else said.at})
@@ -29,7 +29,7 @@ def consent(sight: Sight) -> Refused | None:
 
 def own_wishes(sight: Sight) -> Refused | None:
     """The pause is over, the cap they chose has a free slot, and it is one of their hours."""
-    if sight.terms.transactional(sight.thing["category"]):
+    if sight.terms.transactional(sight.thing.category):
         return None
     snoozes = sight.events(EventKind.SNOOZE)
     if snoozes and snoozes[-1].until is not None and sight.now < snoozes[-1].until:
@@ -50,10 +50,10 @@ def own_wishes(sight: Sight) -> Refused | None:
 
 def holds(sight: Sight) -> Refused | None:
     """Nothing is open but what the message is about."""
-    if sight.terms.transactional(sight.thing["category"]):
+    if sight.terms.transactional(sight.thing.category):
         return None
     for hold in open_holds(sight):
-        if sight.thing["about"] is None or hold.about != sight.thing["about"]:
+        if sight.thing.about is None or hold.about != sight.thing.about:
             return Refused(f"a hold was open ({hold.kind})", {"about": hold.about, "since": hold.since})
     return None
 
@@ -118,9 +118,9 @@ def _is_open(hold: Hold, now: int) -> bool:
 
 def evasion(sight: Sight) -> Refused | None:
     """No stop of another contact who is taken for the same person reaches here."""
-    if sight.terms.transactional(sight.thing["category"]):
+    if sight.terms.transactional(sight.thing.category):
         return None
-    category, channel = sight.thing["category"], sight.thing["channel"]
+    category, channel = sight.thing.category, sight.thing.channel
     for other, shared in sight.reached_by(sight.terms.shared_by, sight.terms.scopes):
         said = sight.decisive(other, category, channel)
         if said is not None and said.kind != EventKind.OPT_IN:
