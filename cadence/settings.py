@@ -25,6 +25,8 @@ class Retention(BaseModel):
     """How long each kind of row is kept, in days, before housekeeping removes it. The daemon removes a bounded
     number a time."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     decisions: int = Field(default=400, ge=35)
     """Decisions. An answer to "why did I get this?" can be given for so long."""
     messages: int = Field(default=400, ge=35)
@@ -38,7 +40,7 @@ class Retention(BaseModel):
 class Settings(BaseModel):
     """What every part may need to know of the installation."""
 
-    model_config = ConfigDict(hide_input_in_errors=True)
+    model_config = ConfigDict(hide_input_in_errors=True, use_attribute_docstrings=True)
 
     database_url: str = "sqlite:///var/cadence.db"
     """SQLAlchemy URL: sqlite:///FILE, or postgresql+psycopg://USER@HOST/NAME."""
@@ -53,7 +55,7 @@ class Settings(BaseModel):
     send_per_second: float | None = Field(default=None, gt=0)
     """How many mails a second the provider may be given; unset: as many as it takes."""
     sender: str = "Cadence <hello@cadence.example>"
-    """From whom mail comes, unless a campaign says otherwise."""
+    """From whom mail comes: a name and an address."""
     unsubscribe_domain: str | None = None
     """The host whose mailbox `unsubscribe` takes the mails of those who want out; its maildir is `var/unsubscribe`. Unset:
     mail into a local maildir still carries one, and providers that reach real people refuse marketing."""
@@ -70,6 +72,7 @@ class Settings(BaseModel):
     ask_again_rate: int = Field(default=50_000, ge=100)
     """After a new policy, so many waiting messages are asked again each minute, oldest first."""
     log_level: str = "info"
+    """debug, info, warning or error: what the log tells from there on."""
     retention: Retention = Retention()
 
 
@@ -118,10 +121,12 @@ def _table(section: str, model: type[BaseModel]) -> dict[str, Any]:
     if not CONFIG_FILE.is_file():
         return {}
     whole = tomllib.loads(CONFIG_FILE.read_text("utf-8"))
-    table = whole.get(section, {}) if section else {k: v for k, v in whole.items() if k in model.model_fields}
+    fields = model.model_fields
+    ours = {k: v for k, v in whole.items() if k in fields or not isinstance(v, dict)}
+    table = whole.get(section, {}) if section else ours
     unknown = set(table) - set(model.model_fields)
     if unknown:
         raise ValueError(
-            f"{CONFIG_FILE}, [{section}]: unknown {sorted(unknown)}; allowed: {sorted(model.model_fields)}"
+            f"{CONFIG_FILE}, [{section or 'top'}]: unknown {sorted(unknown)}; allowed: {sorted(model.model_fields)}"
         )
     return dict(table)

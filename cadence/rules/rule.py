@@ -31,7 +31,9 @@ def _exact(duration: Duration) -> Duration:
 
 
 ExactDuration = Annotated[
-    DurationField, AfterValidator(_exact), Field(json_schema_extra={"pattern": r"^0*[1-9][0-9]*(s|m|h|d|w)$"})
+    DurationField,
+    AfterValidator(_exact),
+    Field(json_schema_extra={"pattern": r"^0*[1-9][0-9]*(s|m|h|d|w)$", "examples": ["36h", "7d"]}),
 ]
 """A duration that is the same everywhere: no months and years."""
 
