@@ -93,7 +93,9 @@ class Explanation:
         recorded = self.scene.recorded
         if recorded is None or recorded.at != self.scene.now:
             return True
-        return recorded.verdict.word == self.decision.verdict and recorded.rule == self.decision.rule
+        until = None if self.welcome_at >= HELD else self.welcome_at
+        anew = (self.decision.verdict, self.decision.rule, until, self.segment)
+        return anew == (recorded.verdict.word, recorded.rule, recorded.until, recorded.segment)
 
 
 class _Asking:
