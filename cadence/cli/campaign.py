@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 import typer
@@ -44,7 +44,7 @@ def list_(
     with installation.store.read() as conn:
         known = campaigns.campaigns_of(conn)
         counts = summary.by_campaign(conn)
-        due = {c.name: _next(campaigns.next_due(conn, c.name).values()) for c in loaded.campaigns}
+        due = {c.name: _next(campaigns.next_due(conn, c.name)) for c in loaded.campaigns}
     rows = [
         {
             "name": c.name,
@@ -75,8 +75,9 @@ def list_(
     return FINE if loaded.fine else NO
 
 
-def _next(found: object) -> int | None:
-    return min((at for at in found if at is not None), default=None)  # type: ignore[attr-defined]
+def _next(due: Mapping[str, int | None]) -> int | None:
+    """The earliest instant of any zone; what stands under no zone is when zones are looked up anew."""
+    return min((at for zone, at in due.items() if zone and at is not None), default=None)
 
 
 def _counted(counts: dict[str, int]) -> str:
