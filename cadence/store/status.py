@@ -43,6 +43,11 @@ def overdue(conn: Connection, now: int) -> int:
     return int(conn.scalar(asked) or 0)
 
 
+def oldest(conn: Connection, state: str) -> int | None:
+    """Since when the longest of the messages in this state was decided; None when there are none."""
+    return conn.scalar(sa.select(sa.func.min(message.c.decided_at)).where(message.c.state == state))
+
+
 def daemons(conn: Connection) -> list[dict[str, Any]]:
     """All daemons that have a row, with how many shards each holds."""
     held = {r[0]: r[1] for r in conn.execute(sa.select(shard.c.holder, sa.func.count()).group_by(shard.c.holder))}
