@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 import time_machine
 
+from cadence.addresses import address_of, mailbox_of
 from cadence.cli import main
 from cadence.policy.load import from_mapping
-from cadence.store import Store, policies
+from cadence.store import Store, policies, tables
 from tests.queue.world import POLICY, World, at
 
 
@@ -41,6 +42,14 @@ class Office:
         self.world.policy = from_mapping({**POLICY, **changes}).required()
         with self.world.store.write() as conn:
             policies.use(conn, self.world.policy, at(when), "test")
+
+    def list_address(self, name: str, email: str) -> None:
+        """Put an address of a contact into the directory, as an import does."""
+        shard, id_, _ = self.world.contacts[name]
+        value = mailbox_of("email", address_of("email", email))
+        row = {"value": value, "kind": "mailbox", "slot": id_, "contact": id_, "shard": shard}
+        with self.world.store.write() as conn:
+            conn.execute(tables.directory.insert().values(**row))
 
     def run(self, *words: str) -> Answer:
         """Run `cadence WORDS`."""
