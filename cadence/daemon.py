@@ -27,7 +27,7 @@ from cadence.policy.policy import Policy
 from cadence.queue import again, leases, outlets, rescue
 from cadence.queue.active import Active
 from cadence.queue.agreement import Agreement, agree_clock, unsettled_jump
-from cadence.queue.handover import LettersFor, hand_over
+from cadence.queue.handover import AT_ONCE, LettersFor, hand_over
 from cadence.queue.outlets import Outlet
 from cadence.queue.refresh import refresh_segments
 from cadence.queue.reload import PolicyFiles
@@ -124,7 +124,8 @@ class Daemon:
         self._shards: tuple[int, ...] = ()
         self._living: frozenset[str] = frozenset()
         self._stopping, self._reload_asked = threading.Event(), threading.Event()
-        self._sending = threading.Lock()
+        self._look_for_dead, self._sending = threading.Event(), threading.Lock()
+        self._asked_under: tuple[str, tuple[int, ...]] | None = None
         self._away = 0
         self._held_at: int | None = None
         self._last: str | None = None
@@ -259,7 +260,7 @@ class Daemon:
         """The same jobs from a loop: time stands still while they run, then jumps to the next thing due."""
         jobs = {
             "refresh": (DAY, self._refresh),
-            "housekeeping": (DAY, self._housekeeping),
+            "housekeeping": (7 * DAY, self._housekeeping),
             "mailbox": (HOUR, self._mailbox),
         }
         due = dict.fromkeys(jobs, clock.now())
@@ -292,8 +293,15 @@ class Daemon:
             before = self.totals.total()
             self._guarded("tick", self._tick_all)
             self._guarded("send", self._send_all)
-            if self.totals.total() == before or self._stopping.is_set():
+            if self.totals.total() == before or self._stopping.is_set() or not self._more_due():
                 break
+
+    def _more_due(self) -> bool:
+        """Whether anything is due still at this instant."""
+        now = self.clock.now()
+        with self.store.read() as conn:
+            found = rows_of.next_after(conn, self._shards, now - 1)
+        return found is not None and found <= now
 
     def _next_due(self, now: int) -> int | None:
         """The next instant after `now` at which anything is due by itself."""
@@ -325,31 +333,40 @@ class Daemon:
             work = self._work()
             if work is None or not work.shards:
                 return
-            asked = again.because_of_policy(work, self.options.ask_again_rate // 60) + again.because_of_time(work)
+            asked = self._ask_again(work)
             counts = tick(work)
             if counts or asked:
                 self._report("tick", work.now, counts + Counter({"asked": asked}), started)
-            if not counts or self._stopping.is_set():
+            paced = any(outlet.rate is not None for outlet in work.outlets.values())
+            if not counts or self._stopping.is_set() or (counts["claimed"] < work.batch and not paced):
                 return
+
+    def _ask_again(self, work: Work) -> int:
+        """What time changed, and, when the policy or the shards are new, all that waits there."""
+        asked, place = again.because_of_time(work), (work.active.policy.hash, work.shards)
+        if place != self._asked_under:
+            asked += again.because_of_policy(work, self.options.ask_again_rate // 60)
+            self._asked_under = place
+        return asked
 
     def _send_all(self) -> None:
         """Settle what the dead left, then hand over all that is decided and can be taken."""
         if not self._sending.acquire(blocking=False):
             return
         try:
-            for turn in range(MOST_ROUNDS):
+            for _ in range(MOST_ROUNDS):
                 started = passed_micros()
                 work = self._work()
                 if work is None or not work.shards or work.shadow:
                     return
                 counts: Counter[str] = Counter()
-                if turn == 0:
+                if self._look_for_dead.is_set():
+                    self._look_for_dead.clear()
                     counts += rescue.rescue(work, self._living) + rescue.settle(work, self._living)
                 counts += hand_over(work, self.jobs.letters_for, partial(self._wait_for_store, "send"))
-                if not counts:
-                    return
-                self._report("send", work.now, counts, started)
-                if self._stopping.is_set():
+                if counts:
+                    self._report("send", work.now, counts, started)
+                if counts.total() < AT_ONCE or self._stopping.is_set():
                     return
         finally:
             self._sending.release()
@@ -405,6 +422,7 @@ class Daemon:
             self.store, self.me, self.here, now, self._active.policy.hash, self._last, self.options.lease
         )
         self._held_at = passed_micros()
+        self._look_for_dead.set()
         if isinstance(self.clock, RealClock) and self._agreement.settle(self.store, self.clock):
             _log.warning("an admin agreed to the clock; deciding goes on", now=_shown(self.clock.now()))
         if self.clock.jump is None:

@@ -30,7 +30,7 @@ from cadence.store.numbers import take_numbers
 
 ASK_ERRORS_EVERY: int = HOUR
 """A message held because deciding it threw is asked again so often."""
-SPREAD_STEPS: int = 120
+SPREAD_STEPS: int = 30
 """What falls due together is spread over so many steps: fewer, fuller ticks than one for each message."""
 SHADOW = "shadow: decided to send, nothing was handed over"
 
