@@ -14,7 +14,7 @@ from math import exp, log
 from typing import Any
 
 from cadence.audit.verify.localtime import Quiet, exact, is_exact, later, leaves_window, quiet
-from cadence.audit.verify.record import Touch
+from cadence.audit.verify.rows import Touch
 from cadence.audit.verify.sight import Sight
 from cadence.audit.verify.terms import Filtered, Rule
 from cadence.facts import EventKind

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cadence.audit.verify.record import Circle, Message, Touch
 from cadence.audit.verify.report import Breach, Report, shown
+from cadence.audit.verify.rows import Circle, Message, Touch
 from cadence.audit.verify.stops import HANDED_OVER
 from cadence.audit.verify.terms import Terms
 from cadence.audit.verify.welcome import Policies, judgeable, welcome_now

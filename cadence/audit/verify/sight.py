@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from cadence.audit.verify.localtime import zones_in
-from cadence.audit.verify.record import Circle, Event, Message, Person, Said, Touch
+from cadence.audit.verify.rows import Circle, Event, Message, Person, Said, Touch
 from cadence.audit.verify.terms import Terms
 from cadence.facts import ENGAGEMENT, EventKind
 

@@ -5,8 +5,8 @@ Consent that was never given, or has lapsed, is promise 1's."""
 
 from __future__ import annotations
 
-from cadence.audit.verify.record import Circle, Message, Touch
 from cadence.audit.verify.report import Breach, Report
+from cadence.audit.verify.rows import Circle, Message, Touch
 from cadence.audit.verify.sight import Known, Sight, touched
 from cadence.audit.verify.terms import Terms
 from cadence.audit.verify.welcome import Policies

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from cadence.audit.verify.clauses import CLAUSES, Refused
 from cadence.audit.verify.conditions import holds, segment_of
-from cadence.audit.verify.record import Circle, Decision, Message, Person, Touch
 from cadence.audit.verify.report import Breach, Report
+from cadence.audit.verify.rows import Circle, Decision, Message, Person, Touch
 from cadence.audit.verify.sight import Known, Sight, meant, touched
 from cadence.audit.verify.terms import Terms
 from cadence.audit.verify.wishes import ALWAYS_ON

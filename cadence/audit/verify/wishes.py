@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from cadence.audit.verify.clauses import Refused
 from cadence.audit.verify.conditions import stands
 from cadence.audit.verify.localtime import in_hours, leaves_window
-from cadence.audit.verify.record import Event
+from cadence.audit.verify.rows import Event
 from cadence.audit.verify.sight import Sight
 from cadence.facts import EventKind
 
