@@ -77,7 +77,7 @@ def _print(out: Console, drawing: Drawing, letters: str) -> None:
     """The lines; of many in a row before the asking on which nothing happened only how many there are."""
     width = len(drawing.lines[0].cells)
     out.print(Text(f"{'':16}{drawing.ruler:<{width + 4}}{' '.join(letters)}", "dim"))
-    asked = next(i for i, line in enumerate(drawing.lines) if _ASKED in line.cells)
+    asked = next(i for i, line in enumerate(drawing.lines) if any(s.startswith(_ASKED) for s in line.said))
     empty: list[Line] = []
     for i, line in enumerate(drawing.lines):
         if i < asked and not line.said:
