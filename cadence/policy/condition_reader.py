@@ -16,6 +16,8 @@ from cadence.policy.moments import Moment
 
 SPECIAL_NAMES: tuple[str, ...] = ("segment", "consent")
 """Names that are asked of the policy, not of the contact's attributes."""
+RESERVED_CONSENTS: tuple[str, ...] = ("profiling",)
+"""Consents to something that is no category (language.md section 3)."""
 _DEEPEST = 20
 _MEANT_GROUPS = {
     "and": "all",
@@ -58,7 +60,8 @@ class _Reader:
     def __init__(self, in_segment: bool, segments: Collection[str] | None, categories: Collection[str] | None) -> None:
         self.errors: list[ConditionError] = []
         self._in_segment = in_segment
-        self._names = {"segment": segments, "consent": categories}
+        consents = None if categories is None else (*categories, *RESERVED_CONSENTS)
+        self._names = {"segment": segments, "consent": consents}
 
     def mapping(self, found: Any, path: Path, *, may_be_empty: bool = False) -> Condition:
         """A mapping of names and groups: all of it must hold."""
