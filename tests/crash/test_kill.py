@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from cadence.audit.verify import verify
+from cadence.audit.verify import verify
 from cadence.facts import DAY
 from cadence.queue.accept import NewMessage
 from cadence.queue.reload import PolicyFiles
@@ -77,6 +78,8 @@ def judge(scene: Scene, world: World, exactly_once: bool) -> None:
         )
         for first, third in zip(times, times[2:], strict=False):
             assert third - first >= 7 * DAY, "more than two in seven days"
+    report = verify(world.store, now=scene.until, drained=True)
+    assert not report.breaches, report.breaches[:5]
     numbers = [(t["circle"], t["number"]) for t in world.rows(tables.touch)]
     assert len(set(numbers)) == len(numbers), "two facts of a circle have one number"
     report = verify(world.store, now=at(END), drained=True)
@@ -95,7 +98,6 @@ def test_daemons_killed_at_random_moments(database_url: str, tmp_path: Path, can
         if wait(pid) == 0:
             break
         kills += 1
-    print("KILLS", kills, len(victims.ledger.taken()))
 
     assert wait(fork(victims)) == 0, (tmp_path / "victim.log").read_text()
 
