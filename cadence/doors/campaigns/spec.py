@@ -117,8 +117,11 @@ class Words(Part):
     """A mail's subject and its body, each a Jinja2 template: inline, or a file beside the campaign."""
 
     subject: str = Field(min_length=1)
+    """The subject line."""
     html: str | None = None
+    """The HTML part: written here, or a file's name."""
     text: str | None = None
+    """The plain part; where only HTML is given, it is made from that."""
 
     @model_validator(mode="after")
     def _has_body(self) -> Words:
@@ -160,13 +163,17 @@ class Spec(Part):
     """A campaign's keys."""
 
     name: str
+    """What it is called everywhere; 1 to 100 characters."""
     category: str
     """One of the policy's."""
     channel: str = "email"
+    """The channel it goes by."""
     audience: Audience | None = None
-    """A campaign with a trigger may leave it out: everyone to whom that happens."""
+    """Whom it goes to. A campaign with a trigger may leave it out: everyone to whom that happens."""
     schedule: Schedule
+    """When it goes."""
     template: Template
+    """What it says."""
     state: State = "running"
     """Taken when the campaign is new, and when this line changes; `cadence campaign` changes it besides."""
     was: list[str] = Field(default_factory=list)
@@ -174,16 +181,23 @@ class Spec(Part):
     expires: DurationField | None = None
     """Counted from the scheduled instant. Without it, the policy's default."""
     priority: float | None = Field(default=None, allow_inf_nan=False)
+    """Who goes first when several wait; higher goes first. Without it, the category's."""
     collapse: Literal["newest", "oldest", "all"] | None = None
     """Of what waits of this campaign for one person. Default: newest with cron, else all."""
     still_if: StillIf | None = None
+    """What must still be true when it is about to go."""
     stop_on: list[str] = Field(default_factory=list)
     """After one of these events the waiting message ends."""
     at_most: AtMost = AtMost()
+    """How many messages it may queue."""
     thread: str | None = None
+    """The conversation it belongs to, for rules that count by thread."""
     topic: str | None = None
+    """What it is about, in a word, for rules that count by topic."""
     tags: list[str] = Field(default_factory=list)
+    """For the filters of rules."""
     value: float = Field(default=0.0, allow_inf_nan=False)
+    """Of two equally important ones the more valuable goes first."""
     about: str | None = None
     """The hold it is about, which doesn't hold it."""
     content: str | None = None
