@@ -6,7 +6,7 @@ before the mail is put aside, so that a crash reads it again, and writing it twi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -15,7 +15,6 @@ from sqlalchemy.engine import Connection
 from cadence.addresses import address_of
 from cadence.facts import EventKind
 from cadence.log import logger
-from cadence.send.wayout import Stopper, WayOut
 from cadence.store import Store
 from cadence.store.consents import record_consents
 from cadence.store.find import find_contacts
@@ -44,6 +43,25 @@ class Mail(Protocol):
     @property
     def sender(self) -> str | None:
         """The address in From."""
+
+
+class Stopper(Protocol):
+    """Who wants out."""
+
+    @property
+    def contact_id(self) -> int:
+        """The contact that the mail was written to."""
+
+    @property
+    def message_id(self) -> int:
+        """The message they answered to."""
+
+
+class WayOut(Protocol):
+    """Reads the addresses that were given out as ways out."""
+
+    def find(self, addresses: Iterable[str], /) -> Stopper | None:
+        """Who wants out, by the first of these that we made."""
 
 
 M = TypeVar("M", bound=Mail)
