@@ -21,7 +21,6 @@ from cadence.store import Store, policies, tables
 from tests.queue.world import POLICY, World, at
 
 
-
 @dataclass
 class Office:
     """A world, the files beside it, and what a command answered."""

@@ -6,7 +6,9 @@ import pytest
 
 from cadence.facts import Verdict
 from cadence.store import policies
+from cadence.store.contacts import upsert_contacts
 from cadence.store.find import contact_by_id
+from cadence.store.rows import ContactRow
 from cadence.store.shown import decisions_about, fate_of, touches_shown, waiting_circles, waiting_count
 from cadence.workbench.against import Change, compare_queue
 from cadence.workbench.explain import explain
@@ -92,3 +94,22 @@ def test_another_policy_is_compared_over_all_that_waits(world: World, capped: in
     found = compare_queue(world.store, world.policy, policy_of(guard_rails={}), at("2026-03-06T12:00"))
 
     assert dict(found.by_rule) == {(Change.NOW_WELCOME, "2 per 7d"): 1}
+
+
+def test_a_message_that_ended_before_its_circle_moved_can_still_be_explained(world: World, capped: int) -> None:
+    names = [f"neighbour {i}" for i in range(8)]
+    for name in names:
+        world.contact(name)
+    sent = world.message("2026-03-05T10:00", names[-1])
+    world.tick("2026-03-05T10:00")
+    with world.store.write() as conn:
+        home = [ContactRow(name, household="home") for name in names]
+        assert upsert_contacts(conn, home, at("2026-03-05T12:00"), "crm").merged == 7
+
+    with world.store.read() as conn:
+        found = contact_by_id(conn, world.contacts[names[-1]][1])
+        assert found is not None
+        told = explain(conn, set_scene(conn, Asked(found, sent), world.policy, at("2026-03-06T12:00")))
+
+    assert (found.shard, found.circle) != (world.contacts[names[-1]][0], world.contacts[names[-1]][2])
+    assert (told.agrees, told.decision.verdict) == (True, "send")
