@@ -1,0 +1,77 @@
+"""`cadence audit`: the verifier on the command line, and what was changed by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cadence.store import tables
+from tests.cli.office import Office
+
+
+def test_a_record_that_keeps_the_promises_is_fine(busy: Office) -> None:
+    answer = busy.run("audit", "verify")
+
+    assert answer.code == 0
+    assert "No one is over-contacted: kept" in answer.words
+
+
+def test_the_report_for_machines_counts_what_was_judged(busy: Office) -> None:
+    told = busy.json("audit", "verify")
+
+    assert (told["ok"], told["judged"]["touches"], told["breaches"]) == (True, 2, [])
+
+
+def test_a_broken_promise_is_told_with_its_evidence_and_ends_in_one(busy: Office) -> None:
+    held = busy.world.rows(tables.message, tables.message.c.state == "waiting")[0]["id"]
+    with busy.world.store.write() as conn:
+        conn.execute(tables.message.update().where(tables.message.c.id == held).values(state="sent", due_at=None))
+
+    answer = busy.run("audit", "verify")
+
+    assert answer.code == 1
+    assert f"message {held}" in answer.words
+
+
+def test_what_is_left_lying_is_a_breach_once_a_run_has_drained(busy: Office) -> None:
+    busy.world.message("2026-03-03T11:59", "ann")
+
+    assert busy.run("audit", "verify").code == 0
+    assert busy.run("audit", "verify", "--drained").code == 1
+
+
+def test_what_came_due_after_the_daemon_ended_is_not_left_lying(busy: Office) -> None:
+    with busy.world.store.write() as conn:
+        conn.execute(tables.daemon.delete())
+        conn.execute(tables.installation.update().values(last_now=1_772_525_000_000_000))
+    busy.world.message("2026-03-03T11:00", "ann")
+
+    assert busy.run("audit", "verify", "--drained").code == 0
+    assert busy.run("audit", "verify", "--drained", "--at", "2026-03-03T12:00").code == 1
+
+
+def test_mails_are_held_against_the_record(busy: Office) -> None:
+    mail = busy.world.mail
+    assert busy.run("audit", "verify", "--maildir", str(mail)).code == 0
+    next((mail / "new").iterdir()).unlink()
+
+    assert busy.run("audit", "verify", "--maildir", str(mail)).code == 1
+
+
+def test_a_maildir_that_is_not_there_is_wrong_input(office: Office, tmp_path: Path) -> None:
+    assert office.run("audit", "verify", "--maildir", str(tmp_path / "nowhere")).code == 2
+
+
+@pytest.mark.parametrize(
+    "words, count", [([], 2), (["--what", "stop"], 1), (["--limit", "1"], 1), (["--since", "2026-03-04"], 0)]
+)
+def test_changes_by_hand_can_be_narrowed(busy: Office, words: list[str], count: int) -> None:
+    busy.run("stop", "ann", "--reason", "she called")
+    busy.run("hold", "ann", "--reason", "a complaint")
+
+    assert len(busy.json("audit", "changes", *words)["changes"]) == count
+
+
+def test_no_changes_are_told_in_words(office: Office) -> None:
+    assert office.run("audit", "changes").words == "Nothing was changed by hand."

@@ -1,0 +1,134 @@
+"""All commands alike: help for each, `--json` for each, exit codes, and errors in words."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cadence.cli import COMMANDS, command_of
+from tests.cli.office import Office
+
+
+def parts_of(name: str) -> list[tuple[str, Any]]:
+    """A command, or each of its subcommands, by the words that call it."""
+    command = command_of(name)
+    if not hasattr(command, "commands"):
+        return [(name, command)]
+    return [(f"{name} {part}", found) for part, found in command.commands.items()]
+
+
+PARTS = dict(part for name in COMMANDS for part in parts_of(name))
+
+
+def test_the_overview_lists_every_command(office: Office) -> None:
+    answer = office.run("--help")
+
+    assert (answer.code, [n for n in COMMANDS if f"  {n} " not in answer.out]) == (0, [])
+
+
+@pytest.mark.parametrize("words", sorted(PARTS))
+def test_every_command_tells_what_it_does(words: str, office: Office) -> None:
+    answer = office.run(*words.split(), "--help")
+
+    assert answer.code == 0
+    assert len(PARTS[words].help or "") > 20
+
+
+@pytest.mark.parametrize("words", sorted(PARTS))
+def test_every_command_takes_json(words: str) -> None:
+    assert "--json" in {option for p in PARTS[words].params for option in p.opts}
+
+
+@pytest.mark.parametrize("words", sorted(PARTS))
+def test_every_option_and_argument_is_explained(words: str) -> None:
+    silent = [p.name for p in PARTS[words].params if not getattr(p, "help", None)]
+    assert silent in ([], ["help"])
+
+
+@pytest.mark.parametrize("words", ["status", "queue", "suppressed", "campaign list", "audit verify", "audit changes"])
+def test_what_lists_answers_in_json_on_an_empty_database(words: str, office: Office) -> None:
+    assert isinstance(office.json(*words.split()), dict)
+
+
+def test_a_command_that_is_not_there_is_wrong_use_and_the_nearest_is_named(office: Office) -> None:
+    answer = office.run("statsu")
+
+    assert answer.code == 2
+    assert "Did you mean 'status'?" in answer.err
+
+
+@pytest.mark.parametrize("words", [["queue", "--colour"], ["release", "seventeen", "--reason", "x"], ["stop", "ann"]])
+def test_wrong_use_is_told_without_a_traceback(words: list[str], office: Office) -> None:
+    answer = office.run(*words)
+
+    assert answer.code == 2
+    assert "Traceback" not in answer.err + answer.out
+    assert "Error" in answer.err
+
+
+def test_a_wrong_setting_is_named_but_its_value_is_not(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CADENCE_BATCH", "hunter2")
+
+    answer = office.run("status")
+
+    assert answer.code == 2
+    assert "batch" in answer.err
+    assert "hunter2" not in answer.err
+
+
+def test_a_database_that_cannot_be_reached_is_told_without_its_password(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CADENCE_DATABASE_URL", "postgresql://eva:hunter2@localhost:1/nowhere")
+
+    answer = office.run("status")
+
+    assert answer.code == 2
+    assert "is away" in answer.err
+    assert "hunter2" not in answer.err
+
+
+def test_a_broken_policy_is_told_with_its_place(office: Office) -> None:
+    (office.folder / "policy.yaml").write_text("version: 1\ncategorys: {}\n", "utf-8")
+
+    answer = office.run("stop", "ann", "--reason", "x")
+
+    assert answer.code == 2
+    assert "policy.yaml:2:1" in answer.err
+    assert "categories" in answer.err
+
+
+def test_a_zone_that_is_none_is_wrong_input(office: Office) -> None:
+    answer = office.run("status", "--zone", "Europe/Stockhlm")
+
+    assert answer.code == 2
+    assert "Europe/Stockholm" in answer.err
+
+
+def test_into_a_file_there_are_no_colours(busy: Office) -> None:
+    assert all("\x1b" not in busy.run(*w.split()).out for w in ("status", "queue", "suppressed"))
+
+
+def test_the_program_runs_as_a_process(project: Path) -> None:
+    done = subprocess.run([sys.executable, "-m", "cadence", "--help"], cwd=project, capture_output=True, text=True)
+
+    assert (done.returncode, done.stdout.startswith("Cadence decides")) == (0, True)
+
+
+def test_the_overview_loads_nothing_of_what_commands_need(project: Path) -> None:
+    asked = "import sys, cadence.cli as c; c._overview(); print([m for m in ('typer', 'numpy', 'sqlalchemy') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", asked], cwd=project, capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_json_is_one_document_on_standard_output(busy: Office) -> None:
+    answer = busy.run("queue", "--json")
+
+    assert json.loads(answer.out)["total"] == 1
+    assert answer.err == ""
