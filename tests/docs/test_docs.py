@@ -176,3 +176,13 @@ def test_the_readme_has_the_two_commands_word_by_word() -> None:
     readme = (PROJECT / "README.md").read_text("utf-8")
     assert "```\nmake run\n```" in readme
     assert "```\nmake test\n```" in readme
+
+
+def test_the_readme_shows_the_demonstration_in_its_own_words() -> None:
+    """The numbers change with the day it is run; its headings and sentences are those that the program has."""
+    readme = (PROJECT / "README.md").read_text("utf-8")
+    program = (PROJECT / "cadence/cli/demo.py").read_text("utf-8")
+    for words in ("What became of the messages", "Why others had to wait, or will not go", "times it held a message",
+                  "messages it stopped", "The most messages that anyone got in seven days", "all promises kept"):  # fmt: skip
+        assert words in readme
+        assert words in program
