@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cadence.audit.verify import localtime
-from cadence.audit.verify.record import Address, Circle, Event, Person, Said, Touch
 from cadence.audit.verify.report import Report
+from cadence.audit.verify.rows import Address, Circle, Event, Person, Said, Touch
 from cadence.audit.verify.sight import Known, Sight, Thing
 from cadence.audit.verify.terms import Terms
 from cadence.audit.verify.welcome import refusals
