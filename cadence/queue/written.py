@@ -270,7 +270,7 @@ def _remember_contacts(conn: Connection, work: Work, answers: Answers) -> None:
     loaded = answers.loaded
     waits = {loaded.messages["contact"][r] for r, o in answers.outcomes if o.verdict is Verdict.DEFER}
     seen = {int(loaded.person[r]): loaded.messages["shard"][r] for r, _ in answers.outcomes}
-    people = sorted(seen)
+    people = sorted(p for p in seen if answers.segment[p] is not None)  # none: it threw, what is stored stays
     ids = loaded.history.people.id[people]
     change = answers.next_change[people]
     change = np.where(change <= work.now, work.now + HOUR, change)
