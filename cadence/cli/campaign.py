@@ -14,8 +14,10 @@ from cadence.addresses import address_of
 from cadence.cli.installation import Installation
 from cadence.cli.screen import FINE, NO, WRONG, print_json, reader_zone, screen, table, when, wrong
 from cadence.clock import system_micros
+from cadence.decide.decision import text_of
 from cadence.doors.campaigns import register
 from cadence.doors.campaigns.campaign import Campaign
+from cadence.facts import instant
 from cadence.policy.finding import nearest
 from cadence.policy.load import load_policy
 from cadence.policy.policy import Policy
@@ -50,7 +52,7 @@ def list_(
             "name": c.name,
             "state": known[c.name].state if c.name in known else c.first_state,
             "category": c.category,
-            "next_due": due[c.name],
+            "next_due": _text(due[c.name]),
             "messages": counts.get(c.name, {}),
         }
         for c in loaded.campaigns
@@ -78,6 +80,10 @@ def list_(
 def _next(due: Mapping[str, int | None]) -> int | None:
     """The earliest instant of any zone; what stands under no zone is when zones are looked up anew."""
     return min((at for zone, at in due.items() if zone and at is not None), default=None)
+
+
+def _text(at: int | None) -> str | None:
+    return None if at is None else text_of(instant(at))
 
 
 def _counted(counts: dict[str, int]) -> str:
@@ -151,9 +157,11 @@ def end(name: Name, reason: Reason, json: AsJson = False) -> int:
 
 
 def _change(how: Callable[..., str], name: str, reason: str, state: str, json: bool) -> int:
+    if not reason.strip():
+        raise ValueError("a reason is needed: it stands on the record beside who did it")
     installation = Installation.open()
     try:
-        before = how(installation.store, name, system_micros(), getpass.getuser(), reason)
+        before = how(installation.store, name, installation.now(), getpass.getuser(), reason)
     except register.CampaignRefused as refused:
         return wrong(str(refused)) and WRONG
     if json:

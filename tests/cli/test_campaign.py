@@ -1,0 +1,123 @@
+"""`cadence campaign`: which there are, how one reads, a test to our own people, and pausing, resuming, ending."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cadence.store import tables
+from tests.cli.office import Office
+
+LETTER = """name: letter
+category: news
+audience: {where: {}}
+schedule: {cron: "0 10 * * TUE", zone: contact}
+template: {subject: "Spring, {{ first_name }}", text: "Hello {{ first_name }}, here is the news."}
+"""
+
+
+@pytest.fixture
+def shop(office: Office) -> Office:
+    """One campaign, registered as running, and Ann."""
+    folder = office.folder / "config/campaigns"
+    folder.mkdir(parents=True)
+    (folder / "letter.yaml").write_text(LETTER, "utf-8")
+    office.world.contact("ann", attributes='{"first_name": "Ann"}')
+    office.world.campaign("letter", category="news")
+    return office
+
+
+def test_each_is_listed_with_its_state_and_its_messages(shop: Office) -> None:
+    shop.world.message("2026-03-03T09:00", "ann", campaign="letter")
+
+    (told,) = shop.json("campaign", "list")["campaigns"]
+
+    assert (told["name"], told["state"], told["messages"]) == ("letter", "running", {"waiting": 1})
+
+
+def test_a_broken_file_is_told_at_its_place_and_ends_in_one(shop: Office) -> None:
+    (shop.folder / "config/campaigns/odd.yaml").write_text(LETTER.replace("news", "newz"), "utf-8")
+
+    answer = shop.run("campaign", "list")
+
+    assert answer.code == 1
+    assert "odd.yaml:2" in answer.out
+
+
+def test_a_preview_reads_as_for_that_contact_and_sends_nothing(shop: Office) -> None:
+    answer = shop.run("campaign", "preview", "letter", "--as", "ann")
+
+    assert answer.code == 0
+    assert "Hello Ann, here is the news." in answer.words
+    assert shop.world.rows(tables.message) == []
+
+
+def test_a_preview_for_machines_has_subject_and_text(shop: Office) -> None:
+    assert shop.json("campaign", "preview", "letter", "--as", "ann")["subject"] == "Spring, Ann"
+
+
+def test_a_test_is_delivered_and_is_no_touch_of_anybody(shop: Office) -> None:
+    answer = shop.run("campaign", "test", "letter", "--as", "ann", "--to", "eva@example.com")
+
+    (mail,) = (shop.folder / "var/maildir/new").iterdir()
+    assert answer.code == 0
+    assert "eva@example.com" in mail.read_text("utf-8")
+    assert shop.world.rows(tables.touch) == []
+
+
+def test_pausing_resuming_and_ending_are_done_and_recorded(shop: Office) -> None:
+    states = []
+    for word in ("pause", "resume", "end"):
+        told = shop.json("campaign", word, "letter", "--reason", "spring came late")
+        states.append((told["before"], told["state"]))
+
+    assert states == [("running", "paused"), ("paused", "running"), ("running", "ended")]
+    assert {c["reason"] for c in shop.json("audit", "changes")["changes"]} == {"spring came late"}
+
+
+def test_an_ended_campaign_stays_ended(shop: Office) -> None:
+    shop.run("campaign", "end", "letter", "--reason", "over")
+
+    answer = shop.run("campaign", "resume", "letter", "--reason", "again")
+
+    assert answer.code == 2
+    assert "is ended" in answer.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["preview", "lettre", "--as", "ann"],
+        ["test", "lettre", "--as", "ann", "--to", "eva@example.com"],
+        ["pause", "lettre", "--reason", "x"],
+    ],
+)
+def test_a_name_that_is_none_is_wrong_and_the_nearest_is_named(shop: Office, words: list[str]) -> None:
+    answer = shop.run("campaign", *words)
+
+    assert answer.code == 2
+    assert "did you mean 'letter'?" in answer.err
+
+
+def test_a_contact_that_is_none_is_wrong_input(shop: Office) -> None:
+    answer = shop.run("campaign", "preview", "letter", "--as", "nobody")
+
+    assert answer.code == 2
+    assert "nobody" in answer.err
+
+
+def test_the_list_for_machines_has_instants_as_texts(shop: Office) -> None:
+    with shop.world.store.write() as conn:
+        conn.execute(
+            tables.campaign_next.insert().values(campaign="letter", zone="Europe/Oslo", next_due=1_773_133_200_000_000)
+        )
+
+    told = json.dumps(shop.json("campaign", "list"))
+
+    assert "2026-03-10T09:00:00Z" in told
+
+
+def test_without_a_reason_nothing_is_changed(shop: Office) -> None:
+    assert shop.run("campaign", "pause", "letter", "--reason", " ").code == 2
+    assert shop.json("campaign", "list")["campaigns"][0]["state"] == "running"

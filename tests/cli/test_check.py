@@ -1,0 +1,68 @@
+"""`cadence check`: all findings at once, the schema, and a week's quiet hours."""
+
+from __future__ import annotations
+
+import json
+
+from tests.cli.office import Office
+
+BROKEN = """version: 1
+categories:
+  news: {consent: opt_inn}
+segments:
+  - {name: all, cadence: {caps: {max: 0, per: 7d}}}
+"""
+
+
+def test_a_good_policy_is_fine(office: Office) -> None:
+    answer = office.run("check")
+
+    assert answer.code == 0
+    assert "fine" in answer.words
+
+
+def test_every_error_is_told_at_its_place(office: Office) -> None:
+    (office.folder / "broken.yaml").write_text(BROKEN, "utf-8")
+
+    answer = office.run("check", "broken.yaml")
+
+    assert answer.code == 1
+    assert "broken.yaml:3:" in answer.out
+    assert "broken.yaml:5:" in answer.out
+
+
+def test_findings_for_machines_have_file_line_and_column(office: Office) -> None:
+    (office.folder / "broken.yaml").write_text(BROKEN, "utf-8")
+
+    told = json.loads(office.run("check", "broken.yaml", "--json").out)
+
+    assert (told["ok"], told["policy"]) == (False, None)
+    assert {f["line"] for f in told["findings"] if f["level"] == "error"} == {3, 5}
+
+
+def test_a_good_policy_tells_machines_its_version(office: Office) -> None:
+    assert office.json("check")["policy"] == office.world.policy.hash
+
+
+def test_a_policy_that_is_not_there_is_wrong_input(office: Office) -> None:
+    answer = office.run("check", "nowhere.yaml")
+
+    assert answer.code == 2
+    assert "nowhere.yaml" in answer.err
+
+
+def test_the_schema_is_a_json_schema(office: Office) -> None:
+    assert "guard_rails" in json.loads(office.run("check", "--schema").out)["properties"]
+
+
+def test_a_week_has_a_row_a_day_and_a_sign_each_half_hour(office: Office) -> None:
+    out = office.run("check", "--week", "--zone", "Asia/Kathmandu", "--start", "2026-03-04").out
+
+    rows = [line.split()[-1] for line in out.splitlines() if "2026-03-" in line]
+    assert rows == ["█" * 16 + "·" * 24 + "█" * 8] * 7
+
+
+def test_a_week_for_machines_names_the_rule_of_each_quiet_stretch(office: Office) -> None:
+    (week,) = json.loads(office.run("check", "--week", "--zone", "Europe/Stockholm", "--json").out)
+
+    assert {rule for stretch in week["quiet"] for rule in stretch["rules"]} == {"night"}

@@ -1,0 +1,45 @@
+"""`cadence db`: make the database, bring it up to date, say its version, remove what is old."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cadence.store import Store, tables
+from tests.cli.office import Office
+
+
+@pytest.mark.parametrize("word", ["init", "migrate"])
+def test_a_database_is_made_where_there_is_none(
+    office: Office, word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path / 'deep' / 'new.db'}"
+    monkeypatch.setenv("CADENCE_DATABASE_URL", url)
+
+    told = office.json("db", word)
+
+    assert told == {"version": Store.open(url).version(), "database": "sqlite"}
+
+
+@pytest.mark.parametrize("word", ["init", "migrate"])
+def test_doing_it_again_changes_nothing(busy: Office, word: str) -> None:
+    before = busy.world.rows(tables.message)
+
+    assert busy.run("db", word).code == 0
+    assert busy.world.rows(tables.message) == before
+
+
+def test_the_version_is_told(office: Office) -> None:
+    assert office.json("db", "version")["version"] == office.world.store.version()
+
+
+def test_what_is_kept_long_enough_is_removed_and_what_stands_stays(busy: Office) -> None:
+    with busy.world.store.write() as conn:
+        conn.execute(tables.message.update().where(tables.message.c.state == "sent").values(outcome_at=1))
+
+    told = busy.json("db", "prune")
+
+    assert told["message"] == 2
+    assert {m["state"] for m in busy.world.rows(tables.message)} == {"waiting", "suppressed"}
+    assert len(busy.world.rows(tables.consent)) == 1
