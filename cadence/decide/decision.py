@@ -28,13 +28,13 @@ class Evidence:
     """The touches that fill its window: id, at, category, channel."""
 
     def to_json(self) -> dict[str, Any]:
-        """As in `--json`."""
+        """As in `--json`. Ids are texts: as numbers they would be too large for many readers of JSON."""
         return {
             "rule": self.rule,
             "kind": self.kind,
             "welcome_at": text_of(self.welcome_at),
             "because": self.because,
-            "touches": [{**t, "at": text_of(t["at"])} for t in self.touches],
+            "touches": [{**t, "id": str(t["id"]), "at": text_of(t["at"])} for t in self.touches],
         }
 
 

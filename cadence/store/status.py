@@ -45,7 +45,8 @@ def overdue(conn: Connection, now: int) -> int:
 
 def oldest(conn: Connection, state: str) -> int | None:
     """Since when the longest of the messages in this state was decided; None when there are none."""
-    return conn.scalar(sa.select(sa.func.min(message.c.decided_at)).where(message.c.state == state))
+    found: int | None = conn.scalar(sa.select(sa.func.min(message.c.decided_at)).where(message.c.state == state))
+    return found
 
 
 def daemons(conn: Connection) -> list[dict[str, Any]]:
