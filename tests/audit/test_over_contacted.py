@@ -291,6 +291,20 @@ def test_a_touch_without_a_decision_is_found(store: Store) -> None:
     assert ledger.broken() == [(1, "no decision"), (2, "no decision")]
 
 
+def test_a_touch_whose_decision_is_no_longer_kept_is_not_judged(store: Store) -> None:
+    ledger = Ledger(store)
+    message, decision, _ = ledger.sent(ledger.contact(), NOON)
+    with store.write() as conn:
+        conn.execute(tables.decision.delete().where(tables.decision.c.id == decision))
+        conn.execute(tables.message.delete().where(tables.message.c.id == message))
+
+    young, old = ledger.verify("2026-06-01T12:00"), ledger.verify("2027-06-01T12:00")
+
+    assert [(b.promise, b.rule) for b in young.breaches] == [(1, "no decision")]
+    assert old.ok
+    assert old.unjudged == {"touches older than decisions are kept": 1}
+
+
 def test_a_touch_that_doesn_t_lie_at_its_decision_is_found(store: Store) -> None:
     ledger = Ledger(store)
     _, decision, _ = ledger.sent(ledger.contact(), NOON)

@@ -21,9 +21,13 @@ from cadence.audit.verify.report import Breach, Report
 from cadence.audit.verify.stops import judge_stops
 from cadence.audit.verify.terms import Terms
 from cadence.audit.verify.welcome import judge_touches
+from cadence.facts import DAY
 from cadence.store import Store
 
-__all__ = ["Breach", "Report", "verify"]
+KEPT: int = 400 * DAY
+"""How long decisions and messages are kept by default."""
+
+__all__ = ["KEPT", "Breach", "Report", "verify"]
 
 
 def verify(
@@ -33,12 +37,14 @@ def verify(
     drained: bool = False,
     maildir: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
+    kept: int = KEPT,
 ) -> Report:
     """Judge the whole record as of `now` (microseconds since 1970 UTC).
 
     drained: nothing due may be left at all; else what became due in the last quarter of an hour may. maildir: the
     folder that mails were delivered to, to be held against the record. progress: called with how many circles are
-    judged, and how many there are.
+    judged, and how many there are. kept: for how long decisions and messages are kept, in microseconds; a touch without a
+    decision is a breach only if it is younger.
 
     Raises FileNotFoundError where `maildir` is none, StoreUnavailable where the database is away."""
     report, began = Report(now), time.monotonic()
@@ -49,12 +55,12 @@ def verify(
             next(iter(versions.values())) if len(versions) == 1 else None
         )
         spread = max((v.spread for v in versions.values()), default=0)
-        run = Run(now, drained, active, spread, record.campaign_states(conn), mails)
+        run = Run(now, drained, active, spread, record.campaign_states(conn), mails, now - kept)
         total = record.circle_count(conn)
         for done, circle in enumerate(record.circles(conn), 1):
             report.judged["circles"] += 1
             report.judged["contacts"] += len(circle.people)
-            judge_touches(circle, versions.get, report)
+            judge_touches(circle, versions.get, report, run.kept_since)
             judge_lives(circle, run, versions.get, report)
             judge_stops(circle, versions.get, report)
             if progress is not None:

@@ -51,6 +51,8 @@ class Run:
     """The widest that any version had."""
     campaigns: dict[str, str]
     mails: Mails | None
+    kept_since: int
+    """Older decisions and messages may have been removed."""
 
     @property
     def overdue_before(self) -> int:
@@ -68,9 +70,10 @@ def judge_lives(circle: Circle, run: Run, policies: Policies, report: Report) ->
     for message in circle.messages.values():
         report.judged["messages"] += 1
         marketing = _marketing(circle, message, run, policies)
+        decided = message.id in sends or (message.decided_at or run.now) < run.kept_since
         for rule, because in (
             *_ended(message),
-            *_reached(message, standing.get(message.id, []), sends, marketing),
+            *_reached(message, standing.get(message.id, []), decided, marketing),
             *_left_lying(message, run),
             *_mailed(message, marketing, run),
         ):
@@ -102,13 +105,13 @@ def _ended(message: Message) -> Iterator[tuple[str, str]]:
         yield "outcome", "it was suppressed without a decision"
 
 
-def _reached(message: Message, touches: list[Touch], sends: set[int], marketing: bool) -> Iterator[tuple[str, str]]:
+def _reached(message: Message, touches: list[Touch], decided: bool, marketing: bool) -> Iterator[tuple[str, str]]:
     """What went out is a touch, once, and was decided; what didn't is none."""
     if len(touches) > 1:
         ids = ", ".join(str(t.id) for t in touches)
         yield "sent twice", f"{len(touches)} touches of it stand ({ids})"
     if message.state in (*HANDED_OVER, "decided"):
-        if message.id not in sends:
+        if not decided:
             yield "no decision", f"it is {message.state}, and no decision to send it is on record"
         if not any(t.id == message.touch for t in touches):
             yield "no touch", f"it is {message.state}, and no touch of it stands: it doesn't count"

@@ -21,27 +21,30 @@ Policies = Callable[[str], Terms | None]
 """The version of the policy with a hash; None for one that isn't on record."""
 
 
-def judge_touches(circle: Circle, policies: Policies, report: Report) -> None:
-    """Judge every touch of ours in a circle."""
+def judge_touches(circle: Circle, policies: Policies, report: Report, kept_since: int) -> None:
+    """Judge every touch of ours in a circle. kept_since: older decisions may have been removed."""
     decided: dict[int, int] = {}
     for touch in circle.touches:
         if not touch.ours:
             continue
         report.judged["touches"] += 1
         decision = circle.decisions.get(int(touch.source_id)) if touch.source_id.isdigit() else None
+        if decision is None and touch.at < kept_since:
+            report.unjudged["touches older than decisions are kept"] += 1
+            continue
         if decision is None:
             _found(report, touch, "no decision", "no decision to send it is on record")
             continue
         if decision.id in decided:
             _found(report, touch, "no decision", f"its decision already made touch {decided[decision.id]}")
         decided[decision.id] = touch.id
-        for rule, because in _unlike(circle, touch, decision):
+        for rule, because in _unlike(circle, touch, decision, kept_since):
             _found(report, touch, rule, because)
         _judge(circle, touch, decision, policies, report)
     _without_touch(circle, decided, report)
 
 
-def _unlike(circle: Circle, touch: Touch, decision: Decision) -> Iterator[tuple[str, str]]:
+def _unlike(circle: Circle, touch: Touch, decision: Decision, kept_since: int) -> Iterator[tuple[str, str]]:
     """In what a touch differs from the decision and the message that made it."""
     if decision.verdict != Verdict.SEND:
         yield "no decision", f"its decision said {Verdict(decision.verdict).word}, not send"
@@ -50,9 +53,9 @@ def _unlike(circle: Circle, touch: Touch, decision: Decision) -> Iterator[tuple[
     if decision.message != touch.message or decision.contact != touch.contact:
         yield "no decision", "its decision is about another message"
     message = circle.messages.get(touch.message or 0)
-    if message is None:
+    if message is None and touch.at >= kept_since:
         yield "record", "its message isn't on record"
-    elif (message.channel, message.category) != (touch.channel, touch.category):
+    elif message is not None and (message.channel, message.category) != (touch.channel, touch.category):
         yield "record", "it is recorded in another channel or category than its message's"
     seen = decision.seen_number + circle.shifts.get(decision.circle, 0)
     if seen != touch.number - 1:
