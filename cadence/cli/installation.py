@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from cadence.clock import Clock, RealClock, system_micros
+from cadence.clock import Clock, RealClock
 from cadence.daemon import Daemon, Jobs, Options, Pace, Report, unsettled_jump
 from cadence.decide.needs import needs
 from cadence.doors.campaigns.campaign import Campaign
@@ -125,14 +125,21 @@ class Installation:
     def real_clock(self, tell: Callable[[str], None] = lambda sentence: _log.warning(sentence)) -> RealClock:
         """The database's clock where it has one, else the machine's. tell: hears when it stepped back."""
 
+        with self.store.read() as conn:
+            latest = status.latest_now(conn)
+            virtual = any(abs(d["clock_now"] - d["heartbeat_at"]) > DAY for d in status.daemons(conn))
+        return latest if virtual and latest is not None else self.real_clock(lambda sentence: None).now()
+
+    def real_clock(self, tell: Callable[[str], None] = lambda sentence: _log.warning(sentence)) -> RealClock:
+        """The database's clock where it has one, else the machine's. tell: hears when it stepped back."""
+
         def read_clock() -> int:
             with self.store.read() as conn:
                 return now_of(conn)
 
         with self.store.read() as conn:
             latest = status.latest_now(conn)
-        source = system_micros if self.store.dialect == "sqlite" else read_clock
-        return RealClock(source, latest, unsettled_jump(self.store), tell=tell)
+        return RealClock(self.clock_now, latest, unsettled_jump(self.store), tell=tell)
 
     def kept(self) -> dict[str, int]:
         """How long rows of each table are kept, in microseconds."""

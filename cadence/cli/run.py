@@ -10,7 +10,7 @@ from cadence import daemon as daemons
 from cadence import log
 from cadence.cli.installation import Installation, options_of
 from cadence.cli.screen import FINE, print_json, wrong
-from cadence.clock import Clock, VirtualClock, system_micros
+from cadence.clock import Clock, VirtualClock
 from cadence.policy.moments import moment_of
 from cadence.settings import Settings, read
 
@@ -36,7 +36,7 @@ def run(
         return wrong("--speed and --until go with --from")
     installation = Installation.open(settings)
     if agree_clock:
-        daemons.agree_clock(installation.store, system_micros())
+        daemons.agree_clock(installation.store, installation.clock_now())
     clock: Clock = VirtualClock(_instant(start, "--from"), speed) if start else installation.real_clock()
     end = _instant(until, "--until") if until else None
     daemon = installation.daemon(clock, options_of(settings, once=once, shadow=shadow, until=end))

@@ -15,7 +15,7 @@ import numpy as np
 from sqlalchemy.engine import Connection
 
 from cadence.calendar import add, zone_index
-from cadence.facts import CHANNELS, EventKind, instant, key
+from cadence.facts import CHANNELS, instant, key
 from cadence.policy.policy import Policy
 from cadence.queue.states import State
 from cadence.store import arrivals
@@ -23,6 +23,7 @@ from cadence.store import round as rows_of
 from cadence.store.arrivals import Claim
 from cadence.store.ids import new_ids
 from cadence.store.known import Known, locked
+from cadence.store.tables import LATEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def _wrong(policy: Policy, message: NewMessage, now: int) -> str | None:
         return f"category {message.category!r} isn't in the policy; it has {', '.join(names)}{meant}"
     if message.expires_at is not None and message.expires_at <= now:
         return f"it expired at {instant(message.expires_at).isoformat()}, before it came in"
-    words = [kind.word for kind in EventKind]
+    words = [kind.word for kind in LATEST]
     unknown = [word for word in message.stop_on if word not in words]
     if unknown:
         return f"stop_on {unknown[0]!r} is no event; allowed are {', '.join(words)}{_meant(unknown[0], words)}"
