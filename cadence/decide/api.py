@@ -23,6 +23,8 @@ from cadence.decide.told import ToldContact, ToldEvent, ToldMember, ToldMessage
 from cadence.facts import Candidates, History, key, micros
 from cadence.policy.load import PolicyError, from_mapping, load
 from cadence.policy.moments import Moment, moment_of
+from cadence.policy.nodes import of_plain
+from cadence.policy.places import validate
 from cadence.policy.policy import Policy
 
 M = TypeVar("M", bound=BaseModel)
@@ -115,13 +117,20 @@ def policy_of(content: Mapping[str, Any] | str, base: Path | None = None) -> Dec
 
 
 def _read(model: type[M], given: Mapping[str, Any], name: str) -> M:
+    plain = _plain(given)
     try:
-        return model.model_validate(_plain(given))
+        return model.model_validate(plain)
     except ValidationError as wrong:
-        lines = [
-            f"{name}.{'.'.join(str(x) for x in e['loc'])}: {e['msg']} (found {e['input']!r})" for e in wrong.errors()
-        ]
-        raise Misunderstood("; ".join(lines)) from None
+        raise Misunderstood("; ".join(_wrongs(model, plain, name)) or str(wrong)) from None
+
+
+def _wrongs(model: type[M], plain: Any, name: str) -> list[str]:
+    """What is wrong in it, in the words in which a policy test would be told: what is allowed, and the nearest word."""
+    try:
+        node = of_plain(plain)
+    except (TypeError, RecursionError) as odd:
+        return [f"{name}: {odd}"]
+    return [str(finding).removeprefix("error: ") for finding in validate(model, node, name=name, nulls=True)[1]]
 
 
 def _plain(given: Any) -> Any:
