@@ -116,7 +116,7 @@ def world(n: int, seed: int = 1) -> tuple[History, Candidates]:
         campaign=zeros, thread=zeros, topic=zeros, content=zeros, tags=Ragged(np.zeros(n + 1, np.int64), empty), address=zeros,
         mailbox=zeros, trigger_at=np.full(n, NONE), priority=np.full(n, 50.0), value=np.zeros(n),
         expires_at=np.where(rng.random(n) < 0.02, NOW + HOUR, NEVER), created_at=zeros, about=zeros,
-        released=np.zeros(n, bool), due=np.ones(n, bool),
+        released=np.zeros(n, bool), due=np.ones(n, bool), due_at=np.full(n, NONE),
     )  # fmt: skip
     return history, candidates
 

@@ -394,6 +394,8 @@ class Candidates:
     released: Bools
     """An admin let it pass the rules that a release may pass."""
     due: Bools
+    due_at: Ints
+    """When one that isn't due will be asked: it goes no earlier. Not looked at where `due`."""
 
     def __len__(self) -> int:
         return len(self.id)

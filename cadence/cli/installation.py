@@ -122,21 +122,13 @@ class Installation:
             virtual = any(abs(d["clock_now"] - d["heartbeat_at"]) > DAY for d in status.daemons(conn))
         return latest if virtual and latest is not None else self.real_clock(lambda sentence: None).now()
 
-    def real_clock(self, tell: Callable[[str], None] = lambda sentence: _log.warning(sentence)) -> RealClock:
-        """The database's clock where it has one, else the machine's. tell: hears when it stepped back."""
-
+    def clock_now(self) -> int:
+        """The instant by the database's clock; on SQLite by the machine's."""
         with self.store.read() as conn:
-            latest = status.latest_now(conn)
-            virtual = any(abs(d["clock_now"] - d["heartbeat_at"]) > DAY for d in status.daemons(conn))
-        return latest if virtual and latest is not None else self.real_clock(lambda sentence: None).now()
+            return now_of(conn)
 
     def real_clock(self, tell: Callable[[str], None] = lambda sentence: _log.warning(sentence)) -> RealClock:
         """The database's clock where it has one, else the machine's. tell: hears when it stepped back."""
-
-        def read_clock() -> int:
-            with self.store.read() as conn:
-                return now_of(conn)
-
         with self.store.read() as conn:
             latest = status.latest_now(conn)
         return RealClock(self.clock_now, latest, unsettled_jump(self.store), tell=tell)

@@ -203,7 +203,8 @@ class _Round:
             if len(sent):
                 history = replace(history, touches=_with_touches(history, self.candidates, sent, self.now))
             seen, rules, _ = self._seen(history)
-            return welcome(seen, rules, rows, self.now).at
+            starts = np.where(self.candidates.due[rows], self.now, np.maximum(self.candidates.due_at[rows], self.now))
+            return welcome(seen, rules, rows, starts).at
 
         reach = self.policy.arbitration.lookahead
         return lookahead(

@@ -240,6 +240,7 @@ def _candidates(policy: Policy, messages: Sequence[ToldMessage], told: History, 
         about=keys("about"),
         released=np.zeros(n, bool),
         due=np.ones(n, bool),
+        due_at=np.full(n, NONE, np.int64),
     )
 
 

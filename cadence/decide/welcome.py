@@ -40,19 +40,19 @@ class Welcome:
     """(rule, row in Candidates) -> what the rule threw; such a candidate is HELD."""
 
 
-def welcome(view: View, rules: Sequence[Governed], rows: Ints, start: int) -> Welcome:
-    """The welcome instants of these candidates from `start` on.
+def welcome(view: View, rules: Sequence[Governed], rows: Ints, start: int | Ints) -> Welcome:
+    """The welcome instants of these candidates from `start` on: one instant, or one for each.
 
     No accepted instant within five years of it is NEVER; then the first rule, in the order given, of all that pushed
     binds."""
     k = len(rows)
-    at = np.full(k, start, np.int64)
+    at = np.broadcast_to(np.asarray(start, np.int64), k).copy()
+    horizon = np.minimum(at + FIVE_YEARS, HELD - 1)
     binding = np.full(k, -1, np.int32)
     answers = np.full((len(rules), k), NONE, np.int64)
     asked = np.full((len(rules), k), NONE, np.int64)
     errors: dict[tuple[int, int], str] = {}
     active = np.arange(k, dtype=np.int64)
-    horizon = min(start + FIVE_YEARS, HELD - 1)
     for _ in range(MOST_PASSES):
         if not len(active):
             break
@@ -60,7 +60,7 @@ def welcome(view: View, rules: Sequence[Governed], rows: Ints, start: int) -> We
         moved = latest > at[active]
         active, latest, by = active[moved], latest[moved], by[moved]
         at[active], binding[active] = latest, by
-        active = active[latest <= horizon]
+        active = active[latest <= horizon[active]]
     beyond = (at > horizon) & (at < HELD)
     beyond[active] = True
     at[beyond] = NEVER

@@ -85,6 +85,7 @@ def candidates(active: Active, loaded: Loaded, rows_: Ints, due: Bools) -> Candi
         about=_keys(m["about"]),
         released=np.array([r is not None for r in m["released_at"]], bool),
         due=due,
+        due_at=m.ints("due_at", NONE),
     )
 
 

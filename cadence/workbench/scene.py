@@ -277,6 +277,7 @@ def _unwritten(
         about=same,
         released=np.zeros(n, bool),
         due=due,
+        due_at=same,
     )
 
 

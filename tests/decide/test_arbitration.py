@@ -5,10 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 import cadence
+from cadence.decide.round import decide as decide_round
+from cadence.decide.telling import tell
+from cadence.decide.told import ToldContact, ToldMessage
+from cadence.facts import HOUR, NONE, Verdict
+from cadence.policy.moments import moment_of
 from tests.decide.reference import World, refusing
 from tests.decide.test_welcome import relaxed
 from tests.decide.worlds import CATEGORIES, some, worlds
@@ -69,6 +75,24 @@ def test_one_that_would_expire_meanwhile_is_not_held_back() -> None:
     rails = {**POLICY["guard_rails"], "quiet_hours": LATER}
     messages = [{"id": "p", "category": "promotion", "expires": "12h"}, {"id": "n", "category": "newsletter"}]
     assert decide(messages, guard_rails=rails)["p"].verdict == "send"
+
+
+def test_a_greater_message_that_is_asked_later_is_awaited_until_then_and_no_earlier() -> None:
+    policy = cadence.policy_of(POLICY).policy
+    messages = [{"id": "n", "category": "newsletter"}, {"id": "p", "category": "promotion"}]
+    told = tell(
+        policy,
+        ToldContact.model_validate({"timezone": "UTC"}),
+        [],
+        [ToldMessage.model_validate(m) for m in messages],
+        moment_of(NOW),
+    )
+    for hours, verdict, until in ((3, Verdict.DEFER, told.now + 3 * HOUR), (30, Verdict.SEND, told.now)):
+        waiting = replace(
+            told.candidates, due=np.array([False, True]), due_at=np.array([told.now + hours * HOUR, NONE])
+        )
+        (outcome,) = decide_round(policy, told.history, waiting, told.now).outcomes
+        assert (outcome.verdict, outcome.welcome_at) == (verdict, until)
 
 
 def test_without_lookahead_nobody_lets_anybody_pass() -> None:

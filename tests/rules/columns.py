@@ -147,6 +147,7 @@ def _candidates(messages: Sequence[Mapping[str, Any]], contacts: Sequence[Mappin
         about=_keys(messages, "about"),
         released=np.zeros(n, bool),
         due=np.ones(n, bool),
+        due_at=np.full(n, NONE, np.int64),
         **{name: _keys(messages, name, "email" if name == "channel" else "") for name in COLUMNS},
     )
 
