@@ -3,6 +3,7 @@
 For people who look; nothing here moves a message, and no tick asks it."""
 
 # Statements are put together from names in tables.py and our own conditions; every value is a parameter.
+# ruff: noqa: S608
 
 from __future__ import annotations
 
@@ -17,6 +18,8 @@ from sqlalchemy.engine import Connection
 from cadence.calendar import next_change, to_local, zone_index
 from cadence.facts import DAY, Push, Verdict
 from cadence.store.bulk import fetch
+from cadence.store.bulk import wanted as wanted_rows
+from cadence.store.ids import SHARDS
 from cadence.store.shown import pushes_of
 from cadence.store.tables import LIVE_STATES
 
@@ -101,36 +104,31 @@ class Count:
 
 _QUEUED = (
     "m.id, m.contact, c.outside_id, c.segment, m.campaign, m.category, m.channel, m.state, m.rule, m.until, m.due_at, "
-    "m.asked_at, m.ask_because, m.expires_at, m.created_at, m.outcome_at, m.because, m.released_by "
-    "FROM message m LEFT JOIN contact c ON c.shard = m.shard AND c.id = m.contact"
+    "m.asked_at, m.ask_because, m.expires_at, m.created_at, m.outcome_at, m.because, m.released_by"
 )
 _STOPPED = (
     "d.id, d.at, d.message, d.contact, c.outside_id, m.campaign, m.category, d.segment, d.verdict, d.until, d.held, "
-    "d.rule, d.policy, d.evidence FROM decision d LEFT JOIN message m ON m.shard = d.shard AND m.id = d.message "
-    "LEFT JOIN contact c ON c.shard = d.shard AND c.id = d.contact"
+    "d.rule, d.policy, d.evidence"
 )
 
 
 def messages(conn: Connection, wanted: Filter, most: int) -> list[Queued]:
     """Messages in these states, at most so many: what is due first comes first, what waits for no instant last."""
-    where, params = _of_messages(wanted)
-    sql = f"SELECT {_QUEUED} WHERE {where} ORDER BY m.due_at IS NULL, m.due_at, m.id LIMIT :most"
-    return [Queued(*row) for row in fetch(conn, sql, **params, most=most)]
+    asked = _of_messages(conn, wanted)
+    order = "ORDER BY m.due_at IS NULL, m.due_at, m.id LIMIT :most"
+    return [Queued(*row) for row in asked.rows(conn, _QUEUED, order, most=most)]
 
 
 def how_many(conn: Connection, wanted: Filter) -> int:
     """How many messages there are in these states."""
-    where, params = _of_messages(wanted)
-    joined = _QUEUED[_QUEUED.index("FROM") :]
-    return int(fetch(conn, f"SELECT count(*) {joined} WHERE {where}", **params)[0][0])
+    return int(_of_messages(conn, wanted).rows(conn, "count(*)")[0][0])
 
 
 def stopped(conn: Connection, wanted: Filter, most: int) -> list[Stopped]:
     """Decisions to suppress or to defer, the latest first, at most so many."""
-    where, params = _of_decisions(wanted)
-    sql = f"SELECT {_STOPPED} WHERE {where} ORDER BY d.at DESC, d.id DESC LIMIT :most"
+    rows = _of_decisions(conn, wanted).rows(conn, _STOPPED, "ORDER BY d.at DESC, d.id DESC LIMIT :most", most=most)
     names = [f.name for f in fields(Stopped)]
-    return [_stopped(dict(zip(names, row, strict=True))) for row in fetch(conn, sql, **params, most=most)]
+    return [_stopped(dict(zip(names, row, strict=True))) for row in rows]
 
 
 def _stopped(row: dict[str, Any]) -> Stopped:
@@ -140,22 +138,18 @@ def _stopped(row: dict[str, Any]) -> Stopped:
 
 def counted(conn: Connection, wanted: Filter, by: By, zone: str = "UTC") -> list[Count]:
     """How much was stopped and held, by one word: the largest first; days are those of a zone, and come in order."""
-    where, params = _of_decisions(wanted)
-    joined = f"{_STOPPED[_STOPPED.index('FROM') :]} WHERE {where}"
+    asked = _of_decisions(conn, wanted)
     columns = {"rule": "d.rule", "segment": "d.segment", "campaign": "m.campaign"}
-    word = (
-        columns[by] if by != "day" else _day(zone, *fetch(conn, f"SELECT min(d.at), max(d.at) {joined}", **params)[0])
+    word = columns[by] if by != "day" else _day(zone, *asked.rows(conn, "min(d.at), max(d.at)")[0])
+    counts = (
+        f"{word}, {_distinct(Verdict.SUPPRESS)}, {_distinct(Verdict.DEFER)}, "
+        f"coalesce(sum(CASE WHEN d.verdict = {int(Verdict.DEFER)} THEN 1 ELSE 0 END), 0)"
     )
-    sql = (
-        f"SELECT {word}, {_distinct(Verdict.SUPPRESS)}, {_distinct(Verdict.DEFER)}, "
-        f"coalesce(sum(CASE WHEN d.verdict = {int(Verdict.DEFER)} THEN 1 ELSE 0 END), 0) {joined} GROUP BY 1"
-    )
-    rows = fetch(conn, sql, **params)
+    rows = asked.rows(conn, counts, "GROUP BY 1")
     if by == "day":
         days = [(date(1970, 1, 1) + timedelta(days=int(r[0])), *r[1:]) for r in sorted(rows)]
-        return [Count(day, *map(int, counts)) for day, *counts in days]
-    counts = [Count(row[0], *map(int, row[1:])) for row in rows]
-    return sorted(counts, key=lambda c: (-c.stopped - c.times, str(c.of)))
+        return [Count(day, *map(int, found)) for day, *found in days]
+    return sorted((Count(row[0], *map(int, row[1:])) for row in rows), key=lambda c: (-c.stopped - c.times, str(c.of)))
 
 
 def _day(zone: str, first: int | None, last: int | None) -> str:
@@ -179,16 +173,41 @@ def _distinct(verdict: Verdict) -> str:
     return f"count(DISTINCT CASE WHEN d.verdict = {int(verdict)} THEN d.message END)"
 
 
-def _of_messages(wanted: Filter) -> tuple[str, dict[str, Any]]:
-    where, params = _of_contacts(wanted, "m")
-    where += _among("m.state", "state", wanted.states, params)
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked of, and its parameters."""
+
+    first: str
+    """What stands before SELECT."""
+    source: str
+    where: list[str]
+    params: dict[str, Any]
+
+    def rows(self, conn: Connection, columns: str, then: str = "", **more: Any) -> list[tuple[Any, ...]]:
+        sql = f"{self.first} SELECT {columns} FROM {self.source} WHERE {' AND '.join(self.where)} {then}"
+        return fetch(conn, sql, **self.params, **more)
+
+
+def _of_messages(conn: Connection, wanted: Filter) -> _Asked:
+    first, params = _moved(conn)
+    place = "m.shard" if not first else "coalesce(k.now_in, m.shard)"
+    moves = "LEFT JOIN k ON k.shard = m.shard AND k.circle = m.circle" if first else ""
+    source = f"message m {moves} LEFT JOIN contact c ON c.shard = {place} AND c.id = m.contact"
+    where = _of_contacts(wanted, "m", params) + _among("m.state", "state", wanted.states, params)
     for column, name in (("m.campaign", "campaign"), ("m.rule", "rule"), ("c.segment", "segment")):
         where += _equals(column, name, getattr(wanted, name), params)
-    return " AND ".join(where), params
+    return _Asked(first, source, where, params)
 
 
-def _of_decisions(wanted: Filter) -> tuple[str, dict[str, Any]]:
-    where, params = _of_contacts(wanted, "d")
+def _of_decisions(conn: Connection, wanted: Filter) -> _Asked:
+    first, params = _moved(conn)
+    place, places = ("coalesce(k.now_in, d.shard)", "IN (d.shard, k.now_in)") if first else ("d.shard", "= d.shard")
+    moves = "LEFT JOIN k ON k.shard = d.shard AND k.circle = d.circle" if first else ""
+    source = (
+        f"decision d {moves} LEFT JOIN message m ON m.shard {places} AND m.id = d.message "
+        f"LEFT JOIN contact c ON c.shard = {place} AND c.id = d.contact"
+    )
+    where = _of_contacts(wanted, "d", params)
     where += _among("d.verdict", "verdict", [int(v) for v in wanted.verdicts], params)
     for column, name in (("m.campaign", "campaign"), ("d.rule", "rule"), ("d.segment", "segment")):
         where += _equals(column, name, getattr(wanted, name), params)
@@ -196,15 +215,34 @@ def _of_decisions(wanted: Filter) -> tuple[str, dict[str, Any]]:
         if (at := getattr(wanted, name)) is not None:
             where.append(f"d.at {sign} :{name}")
             params[name] = at
-    return " AND ".join(where), params
+    return _Asked(first, source, where, params)
 
 
-def _of_contacts(wanted: Filter, table: str) -> tuple[list[str], dict[str, Any]]:
-    """Contacts by their ids alone for decisions: a merge leaves those in the shard where they were written."""
-    params: dict[str, Any] = {}
+def _moved(conn: Connection) -> tuple[str, dict[str, Any]]:
+    """The circles that merges moved to another shard, as something to join: decisions and ended messages stayed where
+    they were written, the contact is in shard `now_in`. Empty where there are none."""
+    told = [json.loads(row[0]) for row in fetch(conn, "SELECT detail FROM change WHERE what = 'merge'")]
+    into = {(m["shard"], m["circle"]): (m["into_shard"], m["into"]) for m in told}
+    moves = []
+    for old in into:
+        at = old
+        while at in into:
+            at = into[at]
+        if at[0] != old[0]:
+            moves.append((*old, at[0]))
+    if not moves:
+        return "", {}
+    shard, circle, place = (list(column) for column in zip(*moves, strict=True))
+    sql, params = wanted_rows(conn, "w", {"shard": shard, "circle": circle, "now_in": place})
+    return f"WITH k AS MATERIALIZED (SELECT w.shard, w.circle, w.now_in FROM {sql})", params
+
+
+def _of_contacts(wanted: Filter, table: str, params: dict[str, Any]) -> list[str]:
+    """Contacts by their ids, in whichever shard: a merge leaves decisions and ended messages where they were written."""
     if wanted.contacts is None:
-        return ["1 = 1"], params
-    return _among(f"{table}.contact", "contact", [id_ for _, id_ in wanted.contacts], params), params
+        return ["1 = 1"]
+    every = f"{table}.shard IN ({', '.join(map(str, range(SHARDS)))})"
+    return [every, *_among(f"{table}.contact", "contact", [id_ for _, id_ in wanted.contacts], params)]
 
 
 def _among(column: str, name: str, values: Sequence[Any], params: dict[str, Any]) -> list[str]:
