@@ -1,0 +1,176 @@
+"""What the language page calls an error is one, in words that name the thing, and what it allows is none."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from cadence.policy.load import from_mapping
+from cadence.rules.registry import RULES
+
+CATEGORIES = "categories: {news: {consent: none}, heavy: {consent: none}, service: {transactional: true}}\n"
+
+
+def rails(text: str) -> str:
+    return CATEGORIES + "guard_rails: {" + text + "}\n"
+
+
+def segment(cadence: str, rail: str = "") -> str:
+    return rails(rail) + "segments: [{name: a, cadence: {" + cadence + "}}]\n"
+
+
+def errors(text: str) -> list[str]:
+    return [str(f) for f in from_mapping(text, file="p").findings if f.level == "error"]
+
+
+def warnings(text: str) -> list[str]:
+    return [str(f) for f in from_mapping(text, file="p").findings if f.level == "warning"]
+
+
+WRONG = {
+    "a max of 0": (rails("caps: {max: 0, per: 7d}"), "caps.max"),
+    "an empty window": (rails("caps: {max: 1, per: 0d}"), "empty window"),
+    "an empty window of days": (rails("caps: {max: 1, per: 0 local days}"), "0 local days"),
+    "an empty wait": (rails("gap: {wait: 0h}"), "empty duration"),
+    "months as a rolling window": (rails("caps: {max: 1, per: 1mo}"), "1mo"),
+    "years as a rolling window": (rails("caps: {max: 1, per: 1y}"), "1y"),
+    "a limit that is a category's weight": (rails("fatigue: {half_life: 7d, limit: 3, weights: {heavy: 3}}"), "heavy"),
+    "a limit below a channel's weight": (rails("fatigue: {half_life: 7d, limit: 2, weights: {phone: 3}}"), "phone"),
+    "a limit that is what others weigh": (rails("fatigue: {half_life: 7d, limit: 1}"), "weight 1"),
+    "a segment's limit below what the rail weighs": (
+        segment("fatigue: {limit: 2.5}", "fatigue: {half_life: 7d, limit: 4, weights: {heavy: 3}}"),
+        "heavy",
+    ),
+    "reserves that sum to max": (rails("caps: {max: 2, per: 7d, reserve: {news: 1, heavy: 1}}"), "reserves"),
+    "reserves that sum to more": (rails("caps: {max: 2, per: 7d, reserve: {news: 3}}"), "reserves"),
+    "a given name twice in a kind": (rails("caps: [{name: a, max: 1, per: 1d}, {name: a, max: 2, per: 3d}]"), "twice"),
+    "marketing exempt from consent": ("categories: {news: {exempt: [consent]}}", "consent"),
+    "marketing exempt from own wishes": ("categories: {news: {exempt: [own_wishes]}}", "own_wishes"),
+    "marketing exempt from holds": ("categories: {news: {exempt: [holds]}}", "holds"),
+    "marketing exempt from evasion": ("categories: {news: {exempt: [evasion]}}", "evasion"),
+    "marketing exempt from all": ("categories: {news: {exempt: [all]}}", "all"),
+    "a segment that exempts": (segment("exempt: [caps]"), "exempt"),
+    "a segment that un-counts": (segment("counted: false"), "counted"),
+    "a segment that un-counts a category": (segment("categories: {news: {counted: false}}"), "categories"),
+    "a segment that scales up": (segment("caps: {multiply_by: 2}"), "multiply_by"),
+    "from that equals to": (rails("quiet_hours: {from: '20:00', to: '20:00'}"), "20:00"),
+    "across where nothing is counted across": (rails("silence: {base: 1d, across: household}"), "across"),
+    "across for quiet hours": (rails("quiet_hours: {days: [sun], across: account}"), "across"),
+    "a category called like a channel": ("categories: {email: {}}", "channel"),
+    "a category that isn't there": (rails("caps: {max: 1, per: 1d, categories: [newz]}"), "did you mean news"),
+    "a category that isn't there, excepted": (rails("caps: {max: 1, per: 1d, except: {categories: [newz]}}"), "news"),
+    "a category that isn't there, counted": (rails("caps: {max: 1, per: 1d, counts: {categories: [newz]}}"), "news"),
+    "an exemption from what isn't there": (
+        "categories: {news: {exempt: [nite]}}\nguard_rails: {caps: {name: night, max: 1, per: 1d}}",
+        "nite",
+    ),
+    "an unknown key": (rails("caps: {max: 1, per: 1d, chanels: [email]}"), "did you mean channels"),
+    "an unknown kind of rule": (rails("cap: {max: 1, per: 1d}"), "did you mean caps"),
+    "an unknown section": ("segment: []", "did you mean segments"),
+    "a key twice": ("version: 1\nversion: 1", "stands twice"),
+    "an unknown comparison": (rails("caps: {max: 1, per: 1d, where: {orders: {atleast: 1}}}"), "at_least"),
+    "a consent to what isn't there": (rails("caps: {max: 1, per: 1d, where: {consent: newz}}"), "news"),
+    "a segment that isn't there": (
+        rails("caps: {max: 1, per: 1d, where: {segment: keyz}}") + "segments: [{name: keys}]",
+        "did you mean keys",
+    ),
+    "a segment nobody reaches": (CATEGORIES + "segments: [{name: a}, {name: b}]", "never reached"),
+    "a last segment with a condition": (CATEGORIES + "segments: [{name: a, where: {plan: x}}]", "last"),
+    "a zone that is none": ("defaults: {timezone: Europe/Stokholm}", "Europe/Stockholm"),
+    "a number as text": (rails("caps: {max: '1', per: 1d}"), "whole number"),
+    "dates in force that end first": (
+        rails("caps: {max: 1, per: 1d, in_force: {from: 2026-03-02, until: 2026-03-01}}"),
+        "in_force",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_the_page_calls_an_error_is_one(what: str) -> None:
+    text, word = WRONG[what]
+    found = errors(text)
+    assert found, "no error was found"
+    assert any(word in one for one in found), found
+    assert all(re.match(r"p:\d+:\d+: error: ", one) for one in found), found
+
+
+RIGHT = {
+    "the example of a humane default alone": "version: 1\ninclude: [packs/lagom.yaml]",
+    "a rule alone, without a list": rails("caps: {max: 1, per: 7d}"),
+    "NO is a text": "defaults: {country: NO}",
+    "20:00 is a text": rails("quiet_hours: {from: 20:00, to: 08:00}"),
+    "merge keys": "categories: {a: &a {consent: none, priority: 3}, b: {<<: *a, priority: 4}}",
+    "months in a wait": rails("gap: {wait: 1mo}"),
+    "months in a lapse": "categories: {a: {consent: {kind: opt_in, lasts: 6mo}}}",
+    "transactional exempt from consent by words": "categories: {a: {transactional: true, exempt: [consent]}}",
+    "marketing exempt from a kind": "categories: {a: {exempt: [caps, quiet_hours]}}",
+    "marketing exempt from a rule": rails("caps: {name: x, max: 1, per: 1d}").replace(
+        "news: {", "news: {exempt: [x], "
+    ),
+    "unnamed twice": rails("caps: [{max: 1, per: 1d}, {max: 1, per: 1d, channels: [email]}]"),
+    "one name in two kinds": rails("caps: {name: x, max: 1, per: 1d}, gap: {name: x, wait: 1d}"),
+    "a limit above what it governs": rails(
+        "fatigue: {half_life: 7d, limit: 2, weights: {phone: 2}, channels: [email]}"
+    ),
+    "reserves that leave one": rails("caps: {max: 3, per: 7d, reserve: {news: 1, heavy: 1}}"),
+    "24:00 as an end": rails("quiet_hours: {from: '17:00', to: '24:00'}"),
+    "the reserved consent": rails("caps: {max: 1, per: 1d, where: {consent: profiling}}"),
+    "no segments": CATEGORIES,
+}
+
+
+@pytest.mark.parametrize("what", RIGHT)
+def test_what_the_page_allows_is_no_error(what: str) -> None:
+    assert errors(RIGHT[what]) == []
+
+
+def test_a_segments_rule_that_can_never_bind_is_a_warning() -> None:
+    (found,) = warnings(segment("caps: {max: 2, per: 7d}", "caps: {max: 1, per: 7d}"))
+    assert "never bind" in found
+
+
+def test_a_segments_rule_with_other_filters_can() -> None:
+    assert warnings(segment("caps: {max: 2, per: 7d}", "caps: {max: 1, per: 7d, channels: [email]}")) == []
+
+
+def test_with_two_rails_of_a_kind_nothing_is_inherited() -> None:
+    two = "fatigue: [{name: x, half_life: 7d, limit: 4}, {name: y, half_life: 1d, limit: 4}]"
+    found = errors(segment("fatigue: {limit: 2.5}", two))
+    assert any("half_life" in one for one in found), found
+
+
+def test_caps_inherit_nothing() -> None:
+    found = errors(segment("caps: {max: 1}", "caps: {max: 3, per: 7d}"))
+    assert any("per" in one for one in found), found
+
+
+def test_the_hash_is_that_of_what_results() -> None:
+    plain = from_mapping("version: 1\ncategories: {a: {consent: none}}").policy
+    other = from_mapping("# a comment\ncategories:\n  a:\n    consent: none   # none needed\nversion: 1\n").policy
+    assert plain is not None
+    assert other is not None
+    assert plain.hash == other.hash
+
+
+def test_another_meaning_is_another_hash() -> None:
+    one = from_mapping("categories: {a: {consent: none}}").policy
+    other = from_mapping("categories: {a: {consent: opt_in}}").policy
+    assert one is not None
+    assert other is not None
+    assert one.hash != other.hash
+
+
+EXAMPLE = (Path(__file__).parent / "example" / "policy.yaml").read_text("utf-8")
+KINDS = set(re.findall(r"^  (\w+):", EXAMPLE.split("guard_rails:")[1].split("segments:")[0], re.M))
+
+
+def test_the_pages_example_has_no_other_error_than_what_is_not_built() -> None:
+    assert [e for e in errors(EXAMPLE) if "isn't built yet" not in e] == []
+
+
+def test_each_part_of_the_example_that_is_not_built_is_named() -> None:
+    unbuilt = sorted(KINDS - set(RULES))
+    named = " ".join(errors(EXAMPLE))
+    assert [kind for kind in unbuilt if f"'{kind}'" not in named] == []
