@@ -96,9 +96,7 @@ def stop(
 def hold(
     contact: Who,
     reason: Reason,
-    until: Annotated[
-        str | None, typer.Option(help="It ends by itself then: an instant, or where a date begins.")
-    ] = None,
+    until: Annotated[str | None, typer.Option(help="It ends by itself then: an instant, or the end of a date.")] = None,
     kind: Annotated[str, typer.Option(help="What kind of bad moment it is, in your words.")] = HoldKind.MANUAL.value,
     end: Annotated[bool, typer.Option("--end", help="End the holds of this kind instead.")] = False,
     at: At = None,
@@ -116,7 +114,7 @@ def hold(
         _needs_open(store, found, kind, now)
         by_hand.end_hold(store, place, reason, who(), now, kind)
     else:
-        by_hand.hold(store, place, reason, who(), now, kind, instant_given(until, "--until", shown_in))
+        by_hand.hold(store, place, reason, who(), now, kind, instant_given(until, "--until", shown_in, date_ends=True))
     held = [h for h in _open(store, found, now) if not end or h["kind"] == kind]
     waiting = _live(store, found)
     if json:
@@ -126,7 +124,7 @@ def hold(
         return FINE
     name = name_of(found)
     if not end:
-        ends = instant_given(until, "--until", shown_in)
+        ends = instant_given(until, "--until", shown_in, date_ends=True)
         lasting = "until it is ended" if ends is None else f"until {when(ends, shown_in)}"
         _say(f"Marketing to contact {name} is held ({kind}) {lasting}.{_asked(waiting)}")
     elif held:

@@ -5,6 +5,7 @@ Touches, decisions, messages, engagement, consents and what was changed by hand;
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import tzinfo
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -18,7 +19,7 @@ from cadence.calendar import zone_index
 from cadence.cli.installation import Installation
 from cadence.cli.screen import FINE, print_json, reader_zone, screen, table, when
 from cadence.decide.decision import text_of
-from cadence.facts import HELD, NEVER, instant
+from cadence.facts import DAY, HELD, NEVER, instant
 from cadence.policy.moments import moment_of
 from cadence.rules.sentence import sentence
 from cadence.store import Store
@@ -111,9 +112,9 @@ def name_of(found: Found) -> str:
     return found.outside_id or str(found.id)
 
 
-def instant_given(text: str | None, option: str, zone: ZoneInfo) -> int | None:
+def instant_given(text: str | None, option: str, zone: ZoneInfo, *, date_ends: bool = False) -> int | None:
     """An instant given on the command line; without an offset it is local to the reader's zone, and a date is its
-    beginning. ValueError for what is none."""
+    beginning, or its end with `date_ends`. ValueError for what is none."""
     if text is None:
         return None
     moment = moment_of(text)
@@ -121,6 +122,8 @@ def instant_given(text: str | None, option: str, zone: ZoneInfo) -> int | None:
         raise ValueError(f"{option}: found {text!r}; write an instant, for example 2026-03-06T12:00+01:00, or a date")
     if not moment.local:
         return moment.micros
+    if date_ends and moment.whole_day:
+        moment = replace(moment, micros=moment.micros + DAY)
     return int(moment.at(_codes(zone))[0])
 
 

@@ -175,6 +175,11 @@ def _keep_in_touch(written: WrittenSegment, reading: Reading) -> KeepInTouch | N
     reading.findings.extend(found)
     if made is None:
         return None
+    reading.findings.append(
+        warning(
+            written.keep_in_touch.place, f"{path} is kept, but nothing acts on it: keeping in touch isn't built yet"
+        )
+    )
     if made.campaign:
         known_names([made.campaign], reading.campaigns, "campaign", written.keep_in_touch, ("campaign",), path, reading)
     return KeepInTouch(made.at_least_every, made.campaign)

@@ -118,7 +118,7 @@ def test_a_hold_holds_until_it_is_ended(busy: Office) -> None:
 def test_a_hold_may_end_by_itself(busy: Office) -> None:
     told = busy.json("hold", "ann", "--reason", "on holiday", "--until", "2026-03-20")
 
-    assert told["holds"] == [{"kind": "manual", "about": "manual", "until": "2026-03-19T23:00:00Z"}]
+    assert told["holds"] == [{"kind": "manual", "about": "manual", "until": "2026-03-20T23:00:00Z"}]
 
 
 @pytest.mark.parametrize(
