@@ -237,7 +237,7 @@ def test_an_error_in_a_category_has_its_place_and_words(text: str, expected: str
         (
             "caps: {max: 4, per: 7d, where: {consent: newletter}}",
             "3:35: error: guard_rails.caps.where: 'newletter' is no category of this policy; allowed: newsletter, "
-            "promotion, service; did you mean newsletter?",
+            "promotion, service, profiling; did you mean newsletter?",
         ),
         (
             "caps: {max: 4, per: 7d, where: {}}",
