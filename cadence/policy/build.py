@@ -125,11 +125,17 @@ def _category(entry: Entry, reading: Reading) -> Category:
     if made.transactional and "consent" in entry.node.entries:
         place = entry.node.entries["consent"].place
         reading.findings.append(warning(place, f"{path}.consent does nothing: a transactional category needs none"))
+    return category_of(name, made)
+
+
+def category_of(name: str, made: CategorySection) -> Category:
+    """A category as rules see it, with what the page says of keys that are left out."""
+    left_out = ["all"] if made.transactional else []
     return Category(
         name=name,
         transactional=made.transactional,
         consent=_needs(made.consent),
-        exempt=frozenset(made.exempt or (["all"] if made.transactional else [])),
+        exempt=frozenset(left_out if made.exempt is None else made.exempt),
         counted=(not made.transactional) if made.counted is None else made.counted,
         priority=made.priority,
         was=tuple(made.was or ()),

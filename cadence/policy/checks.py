@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cadence.calendar import categories_known, holidays_of, tz_version
+from cadence.calendar import Duration, categories_known, holidays_of, tz_version
+from cadence.facts import CHANNEL_KEYS, NEVER
 from cadence.policy import unbuilt
+from cadence.policy.build import category_of
 from cadence.policy.comparisons import texts
 from cadence.policy.conditions import leaves
 from cadence.policy.finding import Place, error, listed, nearest, warning
@@ -22,6 +24,7 @@ from cadence.policy.strictness import as_strict
 from cadence.policy.week import interval_of
 from cadence.policy.written import Replaced, WrittenRule
 from cadence.rules.registry import RULES
+from cadence.rules.rule import Category
 
 _STRENGTH = {"none": 0, "relationship": 1, "opt_in": 2}
 
@@ -191,28 +194,37 @@ def _looser_rule(replaced: Replaced, old: WrittenRule, new: WrittenRule, reading
 
 def _looser_category(old: Node, new: Node) -> Iterator[str]:
     """In which ways a category asks less than the one it replaces."""
-    before, _ = validate(CategorySection, old)
-    now, _ = validate(CategorySection, new)
-    if before is None or now is None:
+    was, _ = validate(CategorySection, old)
+    made, _ = validate(CategorySection, new)
+    if was is None or made is None:
         return
+    before, now = category_of("before", was), category_of("now", made)
     if now.transactional and not before.transactional:
         yield "it is transactional now"
         return
-    weaker = _strength(now.consent) < _strength(before.consent) if not now.transactional else False
-    if weaker:
+    if not now.transactional and not before.transactional and any(_less(now, before, c) for c in CHANNEL_KEYS):
         yield "it needs less consent"
-    if added := set(now.exempt or ()) - set(before.exempt or ()):
+    if "all" not in before.exempt and (added := now.exempt - before.exempt):
         yield f"it is exempt from {listed(sorted(added))}"
-    if now.counted is False and before.counted is not False and not now.transactional:
+    if before.counted and not now.counted:
         yield "its touches no longer count"
 
 
-def _strength(consent: object) -> int:
-    """How much a consent asks for, by its weakest channel."""
-    if isinstance(consent, dict):
-        return min((_strength(one) for one in consent.values()), default=2)
-    word = consent if isinstance(consent, str) else getattr(consent, "kind", "opt_in")
-    return _STRENGTH[str(word)]
+def _less(now: Category, before: Category, channel: int) -> bool:
+    """Whether consent that wouldn't have done on this channel will do now."""
+    need, needed = now.need(channel), before.need(channel)
+    if need.kind != needed.kind:
+        return _STRENGTH[need.kind] < _STRENGTH[needed.kind]
+    if need.kind == "opt_in":
+        return _lasting(need.lasts) > _lasting(needed.lasts)
+    lasted = {g.since: _lasting(g.lasts) for g in needed.grounds}
+    if not need.grounds or not lasted:
+        return bool(lasted)
+    return any(_lasting(g.lasts) > lasted.get(g.since, 0) for g in need.grounds)
+
+
+def _lasting(lasts: Duration | None) -> int:
+    return NEVER if lasts is None else lasts.at_most_micros()
 
 
 def _holidays(reading: Reading) -> None:

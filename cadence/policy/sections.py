@@ -170,8 +170,9 @@ class CategorySection(Written):
     """A receipt, a code, an apology: consent is not asked, no stop applies, and no rule for marketing governs it."""
     consent: Consent = "opt_in"
     """The consent it needs: a word, a mapping with kind, or a mapping from channel to one of these."""
-    exempt: Annotated[list[Name], Field(min_length=1)] | None = None
-    """Kinds of rule or names of rules that don't govern it. By default a transactional one is exempt from `all`."""
+    exempt: list[Name] | None = None
+    """Kinds of rule or names of rules that don't govern it. By default a transactional one is exempt from `all`, `[]`
+    makes it exempt from nothing that may govern it."""
     counted: bool | None = None
     """Whether its touches count. Marketing's do by default, transactional ones don't."""
     priority: float = 50

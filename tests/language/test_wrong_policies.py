@@ -174,3 +174,51 @@ def test_each_part_of_the_example_that_is_not_built_is_named() -> None:
     unbuilt = sorted(KINDS - set(RULES))
     named = " ".join(errors(EXAMPLE))
     assert [kind for kind in unbuilt if f"'{kind}'" not in named] == []
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "word"),
+    [
+        ("{transactional: true, exempt: [caps]}", "{transactional: true}", "exempt from all"),
+        ("{transactional: true, counted: true}", "{transactional: true}", "no longer count"),
+        ("{consent: {kind: opt_in, lasts: 1y}}", "{consent: opt_in}", "less consent"),
+        ("{consent: {kind: opt_in, lasts: 1y}}", "{consent: {kind: opt_in, lasts: 2y}}", "less consent"),
+        ("{consent: {phone: opt_in, post: none}}", "{consent: {phone: relationship, post: none}}", "less consent"),
+        (
+            "{consent: {kind: relationship, grounds: [{since: purchase, lasts: 1y}]}}",
+            "{consent: relationship}",
+            "less consent",
+        ),
+        (
+            "{consent: {kind: relationship, grounds: [{since: purchase, lasts: 1y}]}}",
+            "{consent: {kind: relationship, grounds: [{since: purchase, lasts: 1y}, {since: visit, lasts: 1d}]}}",
+            "less consent",
+        ),
+        ("{consent: none}", "{transactional: true}", "transactional now"),
+    ],
+)
+def test_the_check_says_where_a_category_is_looser(tmp_path: Path, before: str, now: str, word: str) -> None:
+    assert any(word in one for one in replaced(tmp_path, before, now))
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ("{transactional: true}", "{transactional: true, exempt: [caps]}"),
+        ("{transactional: true}", "{transactional: true, exempt: []}"),
+        ("{transactional: true}", "{consent: none}"),
+        ("{consent: {kind: opt_in, lasts: 2y}}", "{consent: {kind: opt_in, lasts: 1y}}"),
+        ("{consent: relationship}", "{consent: {kind: relationship, grounds: [{since: purchase, lasts: 1y}]}}"),
+        ("{consent: {phone: none}}", "{consent: opt_in}"),
+        ("{consent: opt_in, priority: 3}", "{consent: opt_in, priority: 90}"),
+    ],
+)
+def test_the_check_says_nothing_of_a_category_that_is_as_strict(tmp_path: Path, before: str, now: str) -> None:
+    assert replaced(tmp_path, before, now) == []
+
+
+def replaced(folder: Path, before: str, now: str) -> list[str]:
+    """What is said of a file that replaces the category x of the one it includes."""
+    (folder / "base.yaml").write_text("categories: {x: " + before + "}", "utf-8")
+    text = "include: [base.yaml]\ncategories: {x: " + now + "}"
+    return [str(f) for f in from_mapping(text, folder, file="p").findings]
