@@ -153,6 +153,7 @@ class _Round:
         self.segment = segment_of(policy, ContactFacts.of(policy, history, now))
         self.facts = ContactFacts(now, history, policy, self.segment)
         self.waits = np.ones(len(candidates), bool)
+        self.lets_pass_until = np.full(len(candidates), NONE, np.int64)
 
     def turns(self) -> Iterator[_Turn]:
         """Turn by turn, the most important message of each circle first."""
@@ -175,6 +176,7 @@ class _Round:
         sends = (found.at == self.now) & ~expired
         self.waits[rows[sends]] = False
         yielding = self._yield(view, rows[sends])
+        self.lets_pass_until[yielding.rows] = yielding.until
         at, yields = found.at.copy(), np.full(len(rows), -1, np.int64)
         place = np.searchsorted(rows, yielding.rows)
         at[place], yields[place], sends[place] = yielding.until, np.arange(len(yielding.rows)), False
@@ -204,7 +206,8 @@ class _Round:
                 history = replace(history, touches=_with_touches(history, self.candidates, sent, self.now))
             seen, rules, _ = self._seen(history)
             starts = np.where(self.candidates.due[rows], self.now, np.maximum(self.candidates.due_at[rows], self.now))
-            return welcome(seen, rules, rows, starts).at
+            # One that lets another pass itself isn't welcome before: nobody waits for it until now.
+            return welcome(seen, rules, rows, np.maximum(starts, self.lets_pass_until[rows])).at
 
         reach = self.policy.arbitration.lookahead
         return lookahead(
