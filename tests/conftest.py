@@ -12,8 +12,8 @@ PROJECT = Path(__file__).resolve().parents[1]
 SHARED = PROJECT.parent / "shared"
 
 hypothesis.settings.register_profile("dev", max_examples=50, deadline=None)
-hypothesis.settings.register_profile("ci", max_examples=200, deadline=None, print_blob=True)
-hypothesis.settings.load_profile("ci" if os.environ.get("CADENCE_CI") else "dev")
+hypothesis.settings.register_profile("thorough", max_examples=300, deadline=None, print_blob=True)
+hypothesis.settings.load_profile("thorough" if os.environ.get("CADENCE_THOROUGH") else "dev")
 
 
 @pytest.fixture(scope="session")

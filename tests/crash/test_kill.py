@@ -11,7 +11,6 @@ import pytest
 import sqlalchemy as sa
 
 from cadence.audit.verify import verify
-from cadence.audit.verify import verify
 from cadence.facts import DAY
 from cadence.queue.accept import NewMessage
 from cadence.queue.reload import PolicyFiles
@@ -33,6 +32,7 @@ segments: [{name: everyone}]
 START, END = "2026-03-03T06:00", "2026-03-31T12:00"
 CONTACTS, EACH = 40, 7
 KILLS = 50
+"""At random, in each of two set-ups a database; at least half of them, and 24 more at the named points, are made."""
 
 
 def scene(url: str, folder: Path, can_look: bool) -> tuple[Scene, World]:
@@ -78,8 +78,6 @@ def judge(scene: Scene, world: World, exactly_once: bool) -> None:
         )
         for first, third in zip(times, times[2:], strict=False):
             assert third - first >= 7 * DAY, "more than two in seven days"
-    report = verify(world.store, now=scene.until, drained=True)
-    assert not report.breaches, report.breaches[:5]
     numbers = [(t["circle"], t["number"]) for t in world.rows(tables.touch)]
     assert len(set(numbers)) == len(numbers), "two facts of a circle have one number"
     report = verify(world.store, now=at(END), drained=True)
@@ -100,6 +98,7 @@ def test_daemons_killed_at_random_moments(database_url: str, tmp_path: Path, can
         kills += 1
 
     assert wait(fork(victims)) == 0, (tmp_path / "victim.log").read_text()
+    assert kills >= KILLS // 2, f"all was done after {kills} kills: give the victims more to do"
 
     judge(victims, world, exactly_once=can_look)
 
