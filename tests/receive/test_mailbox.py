@@ -97,7 +97,8 @@ def test_without_a_token_the_senders_address_says_who_wants_out(store: Store, in
 def test_a_forged_token_stops_nobody_and_the_mail_is_kept(store: Store, inbox: Inbox) -> None:
     address = token_address(WAY_OUT, store, "1")
     name, _, host = address.partition("@")
-    arrives(inbox, "a", f"{name[:-1]}{'a' if name[-1] != 'a' else 'b'}@{host}")
+    at = len(name) - 12
+    arrives(inbox, "a", f"{name[:at]}{'a' if name[at] != 'a' else 'b'}{name[at + 1 :]}@{host}")
     assert read_mailbox(store, inbox, WAY_OUT, NOW) == 1
     assert stops(store) == []
     assert len(list((inbox.path / "cur").iterdir())) == 1
