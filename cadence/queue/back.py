@@ -16,7 +16,7 @@ from cadence.queue.states import State
 from cadence.queue.work import Work
 from cadence.store import outbox
 from cadence.store import round as rows_of
-from cadence.store.ask import ask_circles
+from cadence.store.ask import ask_held
 from cadence.store.bulk import Values, plain
 from cadence.store.round import Messages
 
@@ -65,12 +65,12 @@ def refuse(conn: Connection, work: Work, messages: Messages, why: Mapping[int, s
 
 
 def withdraw(conn: Connection, work: Work, messages: Messages, why: Mapping[int, str]) -> None:
-    """Withdraw these rows' touches, but for those that may have reached the contact. What else waits for their circles
+    """Withdraw these rows' touches, but for those that may have reached the contact. What rules hold in their circles
     is asked again: the slots are free."""
     gone = [r for r in why if messages["touch"][r] is not None and not may_have_reached(messages, r)]
     touches = [(messages["shard"][r], messages["circle"][r], messages["touch"][r]) for r in gone]
     outbox.withdraw_touches(conn, touches, work.now, [why[r] for r in gone])
-    ask_circles(conn, [(shard, circle) for shard, circle, _ in touches], work.now, "touch withdrawn")
+    ask_held(conn, [(shard, circle) for shard, circle, _ in touches], work.now, "touch withdrawn")
 
 
 def may_have_reached(messages: Messages, row: int) -> bool:

@@ -39,6 +39,15 @@ def ask_circles(conn: Connection, circles: Sequence[tuple[int, int]], now: int, 
     return _due_now(conn, "circle", pairs, now, because)
 
 
+def ask_held(conn: Connection, circles: Sequence[tuple[int, int]], now: int, because: str) -> int:
+    """The same for what a rule holds in these circles, given as (shard, id): a slot came free. What waits to be handed
+    to its provider again, or for its campaign, goes on waiting: nothing has changed for it."""
+    pairs = sorted(set(circles))
+    if not pairs:
+        return 0
+    return _due_now(conn, "circle", pairs, now, because, "m.rule IS NOT NULL")
+
+
 def circles_of(conn: Connection, contacts: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """The circles, as (shard, id), of contacts given as (shard, id)."""
     if not contacts:
@@ -88,13 +97,15 @@ LIVE = f"m.state IN ({', '.join(repr(s) for s in LIVE_STATES)})"
 """Word for word the condition of a partial index: SQLite then looks by circle, and not through all that waits in a shard."""
 
 
-def _due_now(conn: Connection, column: str, pairs: Sequence[tuple[int, int]], now: int, because: str) -> int:
-    """Found first, by a literal state that the partial index is known by; then updated by key."""
+def _due_now(
+    conn: Connection, column: str, pairs: Sequence[tuple[int, int]], now: int, because: str, only: str = "true"
+) -> int:
+    """Found first, by a literal state that the partial index is known by; then updated by key. only: a condition."""
     source, params = wanted(conn, "w", {"shard": [p[0] for p in pairs], "id": [p[1] for p in pairs]})
     sql = (
         f"SELECT m.shard, m.id FROM {source} CROSS JOIN message m "
         f"WHERE m.shard = w.shard AND m.{column} = w.id AND m.state = 'waiting' "
-        f"AND m.asked_at IS NOT NULL AND {LIVE}"
+        f"AND m.asked_at IS NOT NULL AND {only} AND {LIVE}"
     )
     found = fetch(conn, sql, **params)
     if not found:

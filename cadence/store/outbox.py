@@ -32,13 +32,17 @@ def decided_of(conn: Connection, shards: Sequence[int], now: int, limit: int) ->
     return [(int(r[0]), int(r[1]), int(r[2])) for r in fetch(conn, sql, now=now, most=limit)]
 
 
-def backlog(conn: Connection, shards: Sequence[int]) -> dict[str, int]:
-    """How many messages are decided and not yet handed over, by channel."""
+def backlog(conn: Connection, shards: Sequence[int], now: int) -> dict[str, int]:
+    """How many messages are decided and may be handed over by now, by channel. What is to be tried again later holds up
+    nobody."""
     if not shards:
         return {}
     mine = _listed(shards)
-    sql = f"SELECT channel, count(*) FROM message WHERE shard IN ({mine}) AND state = 'decided' GROUP BY channel"
-    return {r[0]: int(r[1]) for r in fetch(conn, sql)}
+    sql = (
+        f"SELECT channel, count(*) FROM message WHERE shard IN ({mine}) AND state = 'decided' "
+        "AND (hand_over_at IS NULL OR hand_over_at <= :now) GROUP BY channel"
+    )
+    return {r[0]: int(r[1]) for r in fetch(conn, sql, now=now)}
 
 
 def under_way(conn: Connection, shards: Sequence[int], state: str) -> list[tuple[int, int, str | None, str | None]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -24,8 +24,10 @@ from cadence.doors.rows import consents, events, touches
 from cadence.doors.rows.cells import Context, Row
 from cadence.facts import instant, micros
 from cadence.policy.policy import Policy
-from cadence.providers.letter import Mailbox
+from cadence.providers.letter import Letter, Mailbox
+from cadence.providers.provider import Outcome, Receipt
 from cadence.queue.accept import NewMessage, accept
+from cadence.queue.handover import Outgoing, Rendered
 from cadence.queue.outlets import Outlet
 from cadence.queue.reload import PolicyFiles
 from cadence.send.letters import Letters
@@ -40,6 +42,33 @@ from tests.crash.victim import Ledger
 
 LETTERS = Letters({}, Mailbox("shop@example.com"), WayOut("out@example.com", {1: b"k" * 32}), "en", "UTC")
 CONSENTS = ("opt_in", "opt_out", "do_not_contact", "complaint")
+
+
+class Moody(Ledger):
+    """A provider that takes most letters, refuses some, wants some again later, and leaves some in doubt: by what they
+    say, so that it is the same each time."""
+
+    def __init__(self, path: Path, messages: dict[int, dict[str, Any]]) -> None:
+        super().__init__(path, can_look=False)
+        self.messages, self.asked = messages, set[int]()
+
+    def send(self, letters: Sequence[Letter]) -> list[Receipt]:
+        return [self._answer(letter) for letter in letters]
+
+    def _answer(self, letter: Letter) -> Receipt:
+        mood, id_ = int(self.messages[letter.message_id]["content"][1:]) % 20, letter.message_id
+        if mood == 3:
+            return Receipt(id_, Outcome.REFUSED, detail="no such mailbox")
+        if mood in (7, 8) and id_ not in self.asked:
+            self.asked.add(id_)
+            return Receipt(id_, Outcome.RETRY, detail="come again", retry_after=60.0 if mood == 7 else 7200.0)
+        (receipt,) = super().send([letter])
+        return Receipt(id_, Outcome.IN_DOUBT, detail="it hung up") if mood == 11 else receipt
+
+
+def letters_for(conn: Any, messages: Sequence[Outgoing]) -> Rendered:
+    """Letters, those for telephones written as mail: what they look like is not the question."""
+    return LETTERS(conn, [replace(m, address="phone@example.com") if m.channel == "sms" else m for m in messages])
 
 
 @dataclass(frozen=True)
@@ -78,7 +107,7 @@ class Lived:
     tale: Tale
     store: Store
     folder: Path
-    ledger: Ledger
+    ledger: Moody
     ids: dict[str, int] = field(default_factory=dict)
     """Contacts' ids by name."""
     told: dict[str, list[tuple[datetime, dict[str, Any]]]] = field(default_factory=dict)
@@ -123,7 +152,8 @@ class living:
         folder = Path(self.folder.name)
         shutil.copy(empty_database(), folder / "cadence.db")
         store = Store.open(f"sqlite:///{folder / 'cadence.db'}")
-        lived = Lived(self.tale, store, folder, Ledger(folder / "ledger", can_look=False))
+        messages: dict[int, dict[str, Any]] = {}
+        lived = Lived(self.tale, store, folder, Moody(folder / "ledger", messages), messages=messages)
         begin(lived)
         live(lived, self.tale.start, self.tale.end)
         self.lived = lived
@@ -174,7 +204,7 @@ def live(lived: Lived, start: datetime, end: datetime | None, *, once: bool = Fa
 
     ways = {channel: Outlet(lived.ledger) for channel in ("email", "sms")}
     options = Options(until=None if end is None else micros(end), once=once, batch=lived.tale.batch)
-    jobs = Jobs(LETTERS, plan=None if once else plan)
+    jobs = Jobs(letters_for, plan=None if once else plan)
     daemon = Daemon(
         lived.store, VirtualClock(micros(start)), PolicyFiles(lived.folder / "policy.yaml"), ways, jobs, options
     )

@@ -27,6 +27,7 @@ from tests.whole.tale import Lived, Step, Tale, live, living, seen_by, set_polic
 
 DAY = timedelta(days=1)
 relaxed = settings(
+    deadline=None,
     max_examples=max(10, settings.default.max_examples // 2),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
