@@ -22,6 +22,8 @@ def test_the_shipped_policy_tests_pass(project: Path) -> None:
 
 def test_the_shipped_campaigns_load_under_the_shipped_policy(project: Path) -> None:
     policy = load(project / "config/policy.yaml").required()
-    loaded = load_campaigns(project / "config/campaigns", policy, TemplateDesk(), attributes=["first_name", "last_name"])
+    loaded = load_campaigns(
+        project / "config/campaigns", policy, TemplateDesk(), attributes=["first_name", "last_name"]
+    )
     assert [str(f) for f in loaded.findings] == []
     assert len(loaded.campaigns) == 5
