@@ -7,7 +7,7 @@ PIP   := $(BIN)/python -m pip --disable-pip-version-check -q
 WEEKS ?= 6
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lint types floors format bench soak generate verify lock clean
+.PHONY: help run test test-all search lint types floors format bench soak generate verify lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ test: $(VENV)/dev.stamp ## all tests but the long ones: under ten minutes on two
 
 test-all: $(VENV)/dev.stamp ## the long ones too (crashes on each database, a virtual year)
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not soak"
+
+search: $(VENV)/dev.stamp ## an hour or so: the properties over examples nobody has tried yet, another set each time
+	@CADENCE_THOROUGH=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not soak" \
+	  $$(grep -rl "^@given\|^@relaxed" tests --include="*.py")
 
 soak: $(VENV)/dev.stamp ## hours: the real clock, thousands of kills
 	@$(BIN)/python -m pytest -m soak -x

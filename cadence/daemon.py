@@ -81,7 +81,7 @@ class Options:
     shadow: bool = False
     once: bool = False
     until: int | None = None
-    """On a virtual clock: where it ends."""
+    """On a virtual clock: where it ends; what is due at that very instant is still done."""
     batch: int = BATCH
     hand_over_within: int = HAND_OVER_WITHIN
     lease: int = leases.LEASE
@@ -274,7 +274,7 @@ class Daemon:
             if (upcoming is not None and upcoming <= now) or self.totals.total() != before:
                 self._instant()
                 upcoming = self._next_due(now)
-            if end is not None and (upcoming is None or upcoming >= end) and min(due.values()) >= end:
+            if end is not None and (upcoming is None or upcoming > end) and min(due.values()) >= end:
                 clock.advance(end)
                 break
             if end is None and upcoming is None:

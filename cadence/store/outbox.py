@@ -22,25 +22,26 @@ from cadence.store.tables import directory, message, provider, touch
 
 
 def decided_of(conn: Connection, shards: Sequence[int], now: int, limit: int) -> list[tuple[int, int, int]]:
-    """Messages as (shard, circle, id) that are decided and may be handed over by now, longest decided first."""
+    """Messages as (shard, circle, id) that are decided and may be handed over by now: those left in doubt by an earlier
+    try last, else longest decided first."""
     if limit <= 0 or not shards:
         return []
     sql = (
         f"SELECT shard, circle, id FROM message WHERE shard IN ({_listed(shards)}) AND state = 'decided' "
-        "AND (hand_over_at IS NULL OR hand_over_at <= :now) ORDER BY decided_at, id LIMIT :most"
+        "AND (hand_over_at IS NULL OR hand_over_at <= :now) ORDER BY doubt_at IS NOT NULL, decided_at, id LIMIT :most"
     )
     return [(int(r[0]), int(r[1]), int(r[2])) for r in fetch(conn, sql, now=now, most=limit)]
 
 
 def backlog(conn: Connection, shards: Sequence[int], now: int) -> dict[str, int]:
-    """How many messages are decided and may be handed over by now, by channel. What is to be tried again later holds up
-    nobody."""
+    """How many messages are decided and may be handed over by now, by channel. What was tried before and left in doubt
+    goes after them, and holds up nobody."""
     if not shards:
         return {}
     mine = _listed(shards)
     sql = (
         f"SELECT channel, count(*) FROM message WHERE shard IN ({mine}) AND state = 'decided' "
-        "AND (hand_over_at IS NULL OR hand_over_at <= :now) GROUP BY channel"
+        "AND doubt_at IS NULL AND (hand_over_at IS NULL OR hand_over_at <= :now) GROUP BY channel"
     )
     return {r[0]: int(r[1]) for r in fetch(conn, sql, now=now)}
 

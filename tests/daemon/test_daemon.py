@@ -90,6 +90,16 @@ def test_without_an_end_it_ends_when_nothing_is_left_to_do(world: World) -> None
     assert (world.state(id_), one.clock.now()) == ("sent", at("2026-03-04T08:00"))
 
 
+def test_what_falls_due_at_the_very_instant_at_which_it_ends_is_done(world: World) -> None:
+    world.contact("ann")
+    welcome = world.message("2026-03-03T22:00", "ann")
+    expires = world.message("2026-03-03T22:00", "ann", due_at=at("2026-03-04T08:00"), expires_at=at("2026-03-04T08:00"))
+
+    daemon(world, "2026-03-03T22:00", "2026-03-04T08:00").run(signals=False)
+
+    assert (world.state(welcome), world.state(expires)) == ("sent", "expired")
+
+
 def test_once_runs_what_is_due_and_stops(world: World) -> None:
     world.contact("ann")
     now, later = (
