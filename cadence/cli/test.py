@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.progress import Progress
 
 from cadence.cli.screen import FINE, NO, WRONG, errors, print_json, screen
+from cadence.workbench.coverage import Coverage, coverage
 from cadence.workbench.junit import junit_xml
 from cadence.workbench.runner import CaseResult, Report, run
 
@@ -22,6 +23,9 @@ def test(
     files: Annotated[list[Path], typer.Argument(help="Files of cases, or folders of them.")],
     keyword: Annotated[str, typer.Option("-k", help="Only cases whose name has this in it.")] = "",
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML here.")] = None,
+    cover: Annotated[
+        bool, typer.Option("--coverage", help="Also which rules no case meets, and which segments nobody is in.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> int:
     """Run policy tests. Exit 0: all as expected; 1: some were not; 2: a file or case can't be read."""
@@ -33,10 +37,13 @@ def test(
             report = run(files, keyword, lambda _: bar.advance(task))
     if junit is not None:
         junit.write_text(junit_xml(report), "utf-8")
+    tried = coverage(report) if cover else ()
     if json:
-        print_json(report.to_json())
+        print_json(report.to_json() | ({"coverage": [c.to_json() for c in tried]} if cover else {}))
     else:
         _tell(screen(), report)
+        for one in tried:
+            _tell_coverage(screen(), one)
     return FINE if report.ok else NO if report.readable else WRONG
 
 
@@ -63,6 +70,18 @@ def _failure(out: Console, result: CaseResult) -> None:
         out.print(f"    {escape(str(difference))}")
     for why in result.why:
         out.print(f"    why: {escape(why)}")
+
+
+def _tell_coverage(out: Console, tried: Coverage) -> None:
+    """What no case meets; the counts of the rest are for machines."""
+    met, files = len(tried.rules) - len(tried.untried), ", ".join(tried.files)
+    out.print(
+        f"\n[bold]Policy {tried.policy[:12]}[/]: cases meet {met} of its {len(tried.rules)} rules ({escape(files)})"
+    )
+    for rule in tried.untried:
+        out.print(f"    no case meets {escape(str(rule))}")
+    for segment in tried.empty:
+        out.print(f"    no case has a contact in segment '{escape(segment)}'")
 
 
 test_command = typer.main.get_command(app)

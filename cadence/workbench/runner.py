@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -92,6 +92,8 @@ class Report:
     left_out: int
     """Cases whose name didn't have the keyword in it."""
     seconds: float
+    policies: tuple[tuple[str, Policy], ...] = ()
+    """Each file whose policy could be read, with it."""
 
     def count(self, outcome: Literal["passed", "failed", "broken"]) -> int:
         """How many cases came to this."""
@@ -133,7 +135,7 @@ def run(files: Sequence[Path], keyword: str = "", progress: Progress | None = No
     missing, found = _files(files)
     read = [read_cases(path) for path in found]
     report = _run(read, keyword, progress)
-    return Report(report.results, (*missing, *report.findings), report.left_out, time.perf_counter() - began)
+    return replace(report, findings=(*missing, *report.findings), seconds=time.perf_counter() - began)
 
 
 def run_text(text: str, *, name: str = "policy test", base: Path | None = None) -> Report:
@@ -175,7 +177,8 @@ def _run(files: Sequence[CaseFile], keyword: str, progress: Progress | None) -> 
             if progress is not None:
                 progress(result)
     findings = tuple(f for file in files for f in file.findings)
-    return Report(tuple(results), findings, left_out, time.perf_counter() - began)
+    policies = tuple((file.name, file.policy) for file in files if file.policy is not None)
+    return Report(tuple(results), findings, left_out, time.perf_counter() - began, policies)
 
 
 def _result(file: CaseFile, case: Case | Broken) -> CaseResult | None:

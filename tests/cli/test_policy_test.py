@@ -64,3 +64,29 @@ def test_a_file_that_cannot_be_read_is_wrong_input(cases: Office, content: str) 
     (cases.folder / "odd.yaml").write_text(content, "utf-8")
 
     assert cases.run("test", "odd.yaml").code == 2
+
+
+def test_coverage_names_the_rules_that_no_case_meets_and_the_segments_nobody_is_in(cases: Office) -> None:
+    cases.policy(
+        segments=[
+            {"name": "big", "where": {"spend": {"at_least": 100}}, "cadence": {"caps": {"max": 1, "per": "30d"}}},
+            {"name": "everyone"},
+        ]
+    )
+
+    told = cases.run("test", "good.yaml", "--coverage")
+
+    assert "cases meet 1 of its 3 rules (good.yaml)" in told.words
+    assert "no case meets caps '2 per 7d'" in told.words
+    assert "no case meets caps '1 per 30d' of segment 'big'" in told.words
+    assert "no case has a contact in segment 'big'" in told.words
+    assert "night" not in told.words
+
+
+def test_coverage_of_files_with_one_policy_is_told_together(cases: Office) -> None:
+    told = json.loads(cases.run("test", "good.yaml", "bad.yaml", "--coverage", "--json").out)
+
+    (one,) = told["coverage"]
+    assert one["files"] == ["good.yaml", "bad.yaml"]
+    assert {r["name"]: r["cases"] for r in one["rules"]} == {"2 per 7d": 0, "night": 2}
+    assert one["segments"] == [{"name": "everyone", "cases": 4}]
