@@ -219,7 +219,10 @@ def _decision(c: Mapping[str, Any], zone: ZoneInfo) -> tuple[str, str]:
     until = ", not yet known until when" if c["held"] else until
     by = f" by {c['rule']}" if "rule" in c else ""
     return f"{c['verdict']}{until}{by}", _joined(
-        f"message {c['message']}", f"segment {c['segment']}" if "segment" in c else "", f"policy {c['policy'][:8]}"
+        f"decision {c['id']}",
+        f"message {c['message']}",
+        f"segment {c['segment']}" if "segment" in c else "",
+        f"policy {c['policy'][:8]}",
     )
 
 

@@ -20,15 +20,28 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def test(
-    files: Annotated[list[Path], typer.Argument(help="Files of cases, or folders of them.")],
+    files: Annotated[list[Path] | None, typer.Argument(help="Files of cases, or folders of them.")] = None,
     keyword: Annotated[str, typer.Option("-k", help="Only cases whose name has this in it.")] = "",
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML here.")] = None,
     cover: Annotated[
         bool, typer.Option("--coverage", help="Also which rules no case meets, and which segments nobody is in.")
     ] = False,
+    from_decision: Annotated[
+        int | None, typer.Option(help="Make a case out of this decision, with the people made anonymous.")
+    ] = None,
+    write: Annotated[
+        Path | None, typer.Option(help="With --from-decision: the file it is written into, new or not; - prints it.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="With --from-decision: what the case promises.")] = "",
     json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> int:
-    """Run policy tests. Exit 0: all as expected; 1: some were not; 2: a file or case can't be read."""
+    """Run policy tests, or make one out of a real decision.
+
+    Exit 0: all as expected; 1: some were not; 2: a file or case can't be read."""
+    if from_decision is not None or write is not None:
+        return _from_decision(files or [], from_decision, write, name, json)
+    if not files:
+        raise ValueError("say which files or folders of cases to run, for example config/tests")
     if json:
         report = run(files, keyword)
     else:
@@ -45,6 +58,14 @@ def test(
         for one in tried:
             _tell_coverage(screen(), one)
     return FINE if report.ok else NO if report.readable else WRONG
+
+
+def _from_decision(files: list[Path], decision: int | None, write: Path | None, name: str, json: bool) -> int:
+    if decision is None or write is None or files:
+        raise ValueError("a case is made with --from-decision ID and --write FILE together, and without other files")
+    from cadence.cli.retell import retell
+
+    return retell(decision, write, name, json)
 
 
 def _tell(out: Console, report: Report) -> None:

@@ -72,6 +72,27 @@ def canonical(written: Gathered) -> str:
     return json.dumps(_in_order(content), ensure_ascii=False, separators=(",", ":"))
 
 
+def as_mapping(content: str) -> dict[str, Any]:
+    """A canonical content as the mapping that a policy's YAML holds: it loads to the same rules. Those of one kind stand
+    together, so that of equal answers another may bind first than did where kinds were mixed by includes."""
+    stored = json.loads(content)
+    segments = []
+    for segment in stored["segments"]:
+        cadence = _by_kind(segment.pop("cadence"))
+        if "keep_in_touch" in segment:
+            cadence["keep_in_touch"] = segment.pop("keep_in_touch")
+        segments.append({**segment, **({"cadence": cadence} if cadence else {})})
+    told = {**stored, "guard_rails": _by_kind(stored["guard_rails"]), "segments": segments}
+    return {name: part for name, part in told.items() if part}
+
+
+def _by_kind(rules: list[list[Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for kind, rule in rules:
+        found.setdefault(kind, []).append(rule)
+    return found
+
+
 def _in_order(content: Any, name: str = "") -> Any:
     """Mappings by key, but those in which the order of the keys says something; 4.0 as 4."""
     if isinstance(content, dict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from cadence.calendar import Duration
 from cadence.facts import HOUR, NEVER, NONE, key
 from cadence.policy import unbuilt
+from cadence.policy.build import as_mapping
 from cadence.policy.load import Loaded, PolicyError, from_content, from_mapping, load, load_policy
 from cadence.policy.policy import Policy
 from cadence.rules.registry import RULES
@@ -437,3 +439,15 @@ def test_a_file_that_is_not_there_is_a_finding(tmp_path: Path) -> None:
 
 def test_an_empty_policy_says_so() -> None:
     assert errors("# nothing") == ["p.yaml:1:1: error: the policy is empty; write at least version: 1 and segments"]
+
+
+def test_a_stored_content_is_told_as_the_mapping_it_came_from(project: Path) -> None:
+    policy = load(project / "config/policy.yaml").required()
+
+    again = from_mapping(as_mapping(policy.content)).required()
+
+    assert as_mapping(again.content) == as_mapping(policy.content)
+    assert sorted((r.name, r.segment or "") for r in again.rules) == sorted(
+        (r.name, r.segment or "") for r in policy.rules
+    )
+    assert [s.name for s in again.segments] == [s.name for s in policy.segments]
