@@ -23,6 +23,7 @@ _LONGEST = 1000 * 366 * DAY
 _SPAN = re.compile(r"([0-9]+)(s|mo|m|h|d|w|y)")
 _LOCAL_DAYS = re.compile(r"([0-9]+) local days?")
 _PERIOD_DAYS = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
+_MEAN_DAYS = {"day": 1.0, "week": 7.0, "month": 365.2425 / 12, "quarter": 365.2425 / 4, "year": 365.2425}
 _SLACK = 2 * DAY  # local days last up to 26 hours, and dates have been skipped or lived twice
 
 
@@ -123,6 +124,14 @@ class Window:
             return self.micros
         days = self.days if self.kind is WindowKind.LOCAL_DAYS else _PERIOD_DAYS[self.unit]
         return days * DAY + _SLACK
+
+    def mean_micros(self) -> int | None:
+        """How long it is on average over the years, in microseconds; None for `ever`."""
+        if self.kind is WindowKind.EVER:
+            return None
+        if self.kind is WindowKind.ROLLING:
+            return self.micros
+        return self.days * DAY if self.kind is WindowKind.LOCAL_DAYS else int(_MEAN_DAYS[self.unit] * DAY)
 
 
 def parse_wait(text: str) -> Duration | Window:

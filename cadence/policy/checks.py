@@ -24,7 +24,7 @@ from cadence.policy.strictness import as_strict
 from cadence.policy.week import interval_of
 from cadence.policy.written import Replaced, WrittenRule
 from cadence.rules.registry import RULES
-from cadence.rules.rule import Category
+from cadence.rules.rule import Category, Rule
 
 _STRENGTH = {"none": 0, "relationship": 1, "opt_in": 2}
 
@@ -37,6 +37,7 @@ def check(reading: Reading) -> None:
     _segments(reading)
     _governs_nobody(reading)
     _never_binds(reading)
+    _keeps_in_touch(reading)
     _looser(reading)
     _holidays(reading)
 
@@ -168,6 +169,28 @@ def _never_binds(reading: Reading) -> None:
                 message = f"{built.written.path} ('{built.rule.name}') can never bind: {why}"
                 reading.findings.append(warning(built.written.node.place, message))
                 break
+
+
+def _keeps_in_touch(reading: Reading) -> None:
+    """A silence that a segment wants broken sooner than rules for all its marketing let anyone be written to."""
+    for written, segment in zip(reading.written.segments, reading.segments, strict=False):
+        if segment.keep_in_touch is None or written.keep_in_touch is None:
+            continue
+        wanted = segment.keep_in_touch.at_least_every
+        for built in [b for b in reading.rules if b.rule.segment in (None, segment.name) and _for_all(b.rule)]:
+            if built.rule.keys.spacing > wanted.micros:
+                whose = "the guard rail" if built.rule.segment is None else "its own rule"
+                message = (
+                    f"{written.path}.cadence.keep_in_touch wants a contact every {wanted.text}, and {whose} "
+                    f"'{built.rule.name}' lets those who don't answer be reached less often than that"
+                )
+                reading.findings.append(warning(written.keep_in_touch.place, message))
+
+
+def _for_all(rule: Rule) -> bool:
+    """Whether a rule governs and counts every marketing message, at all times."""
+    narrowed = rule.excluded or rule.counts or rule.where or rule.each or rule.in_force or rule.only_watch
+    return rule.filters.everything and not narrowed
 
 
 def _looser(reading: Reading) -> None:

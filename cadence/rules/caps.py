@@ -37,6 +37,12 @@ class Keys(Base):
     reserve: Mapping[str, Annotated[int, Field(strict=True, ge=1)]] = {}
     """By category, how many of the slots are kept free for it."""
 
+    @property
+    def spacing(self) -> int:
+        """A window holds `max` at the most."""
+        window = self.per.mean_micros()
+        return NEVER if window is None else window // self.max
+
 
 def default_name(keys: Any) -> str:
     """`4 per 7d`."""

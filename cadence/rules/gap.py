@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from cadence.calendar import DurationField, add
-from cadence.facts import EventKind, Ints, Push
+from cadence.facts import DAY, EventKind, Ints, Push
 from cadence.rules.rule import Category, Rule, Stricter
 from cadence.rules.rule import Keys as Base
 from cadence.rules.view import View
@@ -29,6 +29,11 @@ class Keys(Base):
 
     wait: Annotated[DurationField, Stricter.MORE]
     """Since the latest counted touch: `24h`, `3d`, `1mo`."""
+
+    @property
+    def spacing(self) -> int:
+        """The wait itself; of months at least 28 days each."""
+        return self.wait.micros if self.wait.exact else self.wait.months * 28 * DAY
 
 
 def default_name(keys: Any) -> str:

@@ -23,6 +23,12 @@ class Keys(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True)
 
+    @property
+    def spacing(self) -> int:
+        """How far apart touches lie at the least in the long run, in microseconds, under these keys alone, to somebody who
+        never answers: NEVER when they end, 0 where the keys don't bound it."""
+        return 0
+
 
 def _exact(duration: Duration) -> Duration:
     if not duration.exact:

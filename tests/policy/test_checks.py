@@ -177,3 +177,33 @@ def test_a_country_that_another_rule_takes_care_of_is_no_worry() -> None:
         - {name: b, holidays: [workday], where: {country: UA}}
     """
     assert said(text) == []
+
+
+KEEP = "cadence: {{{}keep_in_touch: {{at_least_every: 10d}}}}"
+
+
+def keeping(rails: str, own: str = "") -> list[str]:
+    told = said(f"guard_rails: {{{rails}}}\nsegments: [{{name: a, {KEEP.format(own)}}}]")
+    return [t.partition("every 10d, and ")[2] for t in told if "every 10d, and" in t]
+
+
+@pytest.mark.parametrize(
+    ("rails", "own", "expected"),
+    [
+        ("caps: {max: 1, per: 10d}", "", []),
+        ("caps: {max: 1, per: 30d}", "", ["the guard rail '1 per 30d'"]),
+        ("caps: {max: 3, per: 30d}", "", []),
+        ("caps: {max: 2, per: 30d}", "caps: {max: 1, per: 11d}, ", ["its own rule '1 per 11d'", "the guard rail '2 per 30d'"]),
+        ("caps: {max: 3, per: calendar month}", "", ["the guard rail '3 per calendar month'"]),
+        ("caps: {max: 9, per: ever}", "", ["the guard rail '9 per ever'"]),
+        ("gap: {wait: 1mo}", "", ["the guard rail '1 per 1mo'"]),
+        ("caps: {max: 1, per: 30d, where: {country: SE}}", "", []),
+        ("caps: {max: 1, per: 30d, channels: [phone]}", "", []),
+        ("caps: {max: 1, per: 30d, only_watch: true}", "", []),
+    ],
+)  # fmt: skip
+def test_a_cap_that_leaves_longer_silences_than_a_segment_wants_is_told(
+    rails: str, own: str, expected: list[str]
+) -> None:
+    ending = " lets those who don't answer be reached less often than that"
+    assert keeping(rails, own) == [e + ending for e in expected]
