@@ -40,6 +40,7 @@ def check(
     country: Annotated[str | None, typer.Option(help="With --week: for contacts of this country.")] = None,
     start: Annotated[str | None, typer.Option(help="With --week: a date in that week.")] = None,
     against_queue: Annotated[bool, typer.Option(help="What it would change for the messages that wait now.")] = False,
+    contacts: Annotated[bool, typer.Option(help="How many contacts each segment has now, and which nobody.")] = False,
     json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> int:
     """Check a policy: every error and warning at once, each at its place.
@@ -61,6 +62,10 @@ def check(
         from cadence.cli.against import against_queue as compare
 
         return compare(loaded.policy, settings, json)
+    if contacts:
+        from cadence.cli.inhabited import inhabited
+
+        return inhabited(loaded.policy, settings, json)
     return _tell(loaded, where, json)
 
 

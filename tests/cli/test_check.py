@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from cadence.store import tables
 from tests.cli.office import Office
 
 BROKEN = """version: 1
@@ -66,3 +67,35 @@ def test_a_week_for_machines_names_the_rule_of_each_quiet_stretch(office: Office
     (week,) = json.loads(office.run("check", "--week", "--zone", "Europe/Stockholm", "--json").out)
 
     assert {rule for stretch in week["quiet"] for rule in stretch["rules"]} == {"night"}
+
+
+SEGMENTS = [
+    {"name": "big", "where": {"spend": {"at_least": 100}}},
+    {"name": "Swedes", "where": {"country": "SE"}},
+    {"name": "everyone"},
+]
+
+
+def test_contacts_are_counted_by_segment_and_an_empty_one_is_named(office: Office) -> None:
+    office.world.contact("ann", country="SE", segment="everyone")
+    office.world.contact("bob", country="NO", segment="everyone")
+    office.world.contact("cid", country="SE", segment="Swedes")
+    office.policy(segments=SEGMENTS)
+
+    answer = office.run("check", "--contacts")
+
+    assert answer.code == 0
+    assert "3 contacts" in answer.words
+    assert "Swedes 2 66.7% 1" in answer.words
+    assert "warning: nobody is in segment 'big'" in answer.words
+    assert "'Swedes'" not in answer.words
+
+
+def test_contacts_are_counted_for_machines_and_nothing_is_changed(office: Office) -> None:
+    office.world.contact("ann", country="SE", segment="everyone")
+    office.policy(segments=SEGMENTS)
+
+    told = office.json("check", "--contacts")
+
+    assert (told["contacts"], [s["contacts"] for s in told["segments"]]) == (1, [0, 1, 0])
+    assert office.world.rows(tables.contact)[0]["segment"] == "everyone"

@@ -1,0 +1,57 @@
+"""`cadence check --contacts`: how many contacts each segment of a policy would have now, and which nobody is in.
+
+Nothing is changed: the segments are worked out as a decision does it, and counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from rich.markup import escape
+from rich.progress import Progress
+
+from cadence.cli.installation import Installation
+from cadence.cli.screen import FINE, errors, print_json, screen, table
+from cadence.clock import system_micros
+from cadence.decide.decision import text_of
+from cadence.facts import instant
+from cadence.policy.policy import Policy
+from cadence.queue.refresh import segments_of_all
+from cadence.settings import Settings
+from cadence.store import Store, status
+
+
+def inhabited(policy: Policy, settings: Settings, json: bool) -> int:
+    """Count the contacts of each segment. Exit 0: an empty segment is a thing to know, not an error."""
+    store = Installation.open(settings).store
+    with store.read() as conn:
+        now = max(system_micros(), status.latest_now(conn) or 0)
+    counted, before = _count(store, policy, now, json)
+    total = counted.total()
+    names = [s.name for s in policy.segments]
+    if json:
+        segments = [{"name": n, "contacts": counted[n], "now_stored": before[n]} for n in names]
+        print_json({"at": text_of(instant(now)), "policy": policy.hash, "contacts": total, "segments": segments})
+        return FINE
+    out = screen()
+    out.print(f"{total:,} contacts under version {policy.hash[:12]}")
+    share = [f"{counted[n] / total:.1%}" if total else "-" for n in names]
+    rows = [[n, counted[n], s, before[n]] for n, s in zip(names, share, strict=True)]
+    out.print(table(None, ["segment", "contacts", "share", "in it by what is stored"], rows))
+    for name in names if total else ():
+        if not counted[name]:
+            out.print(f"[yellow]warning:[/] nobody is in segment '{escape(name)}'")
+    return FINE
+
+
+def _count(store: Store, policy: Policy, now: int, json: bool) -> tuple[Counter[str | None], Counter[str | None]]:
+    """Contacts by their segment under this policy, and by the stored one."""
+    counted: Counter[str | None] = Counter()
+    before: Counter[str | None] = Counter()
+    with Progress(console=errors(), transient=True, disable=json or not errors().is_terminal) as bars:
+        bar = bars.add_task("contacts", total=None)
+        for found, stored in segments_of_all(store, policy, now):
+            counted.update(found.values())
+            before.update(stored.values())
+            bars.update(bar, advance=len(found))
+    return counted, before
