@@ -16,7 +16,9 @@ import numpy.typing as npt
 from cadence.decide.arbitration import Yielding, lookahead, ranks
 from cadence.decide.welcome import Welcome, welcome
 from cadence.facts import (
+    DAY,
     HELD,
+    NEVER,
     NONE,
     Bools,
     Candidates,
@@ -34,6 +36,7 @@ from cadence.policy.conditions import ContactFacts
 from cadence.policy.governed import Governed, governed
 from cadence.policy.policy import Policy
 from cadence.policy.segments import segment_of
+from cadence.rules.sentence import TOGETHER
 from cadence.rules.view import View
 
 LOOKAHEAD = "lookahead"
@@ -41,6 +44,7 @@ ERROR = "error"
 """The name under which a message is held because a rule threw."""
 EXPIRY = "expires"
 """The name under which a message ends that had expired before it was asked."""
+_YEAR = 366 * DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,13 +223,29 @@ def _pushes(view: View, rules: Sequence[Governed], found: Welcome, i: int) -> tu
     """The evidence: the last answer of each rule that pushed, in binding order."""
     row = int(found.rows[i])
     out = []
+    together = _together(rules, found, i)
     for j in np.flatnonzero(found.answers[:, i] != NONE):
         rule, answer = rules[int(j)].rule, int(found.answers[j, i])
         if (error := found.errors.get((int(j), row))) is not None:
             out.append(Push(rule.name, rule.kind, HELD, (), {"error": error}))
         else:
-            out.append(rules[int(j)].module.push(rule, view, row, int(found.asked[j, i]), answer))
+            push = rules[int(j)].module.push(rule, view, row, int(found.asked[j, i]), answer)
+            if together and j == found.binding[i]:
+                push = replace(push, detail={**push.detail, "why": TOGETHER, "rules": ", ".join(together)})
+            out.append(push)
     return tuple(out)
+
+
+def _together(rules: Sequence[Governed], found: Welcome, i: int) -> tuple[str, ...]:
+    """The names of the rules that leave no time together, where none of them says never by itself.
+
+    They are those that still pushed in the last year of the search; one that stopped before stands in nobody's way.
+    Empty where the rule that binds does it alone: then its own sentence says it better."""
+    answers, by = found.answers[:, i], int(found.binding[i])
+    if found.at[i] != NEVER or by < 0 or answers.max() >= HELD:
+        return ()
+    last = np.flatnonzero(answers > answers.max() - _YEAR)
+    return () if last.tolist() == [by] else tuple(rules[j].rule.name for j in last.tolist())
 
 
 def _with_touches(history: History, candidates: Candidates, sent: Ints, now: int) -> Touches:

@@ -2,9 +2,9 @@
 section 3).
 
 Each pass asks every rule from the same instant and goes on from the latest answer, until nothing moves. Only the
-candidates
-that moved are asked again. What a rule's answer means for a message, and in which order messages go, is decided
-elsewhere.
+candidates that moved are asked again. Where that goes on and on (hours that a contact chose against quiet hours), the
+passes ahead are made many at a time; they are the same passes. What a rule's answer means for a message, and in which
+order messages go, is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cadence.calendar.trails import PATIENCE, look_ahead, trails
 from cadence.facts import FIVE_YEARS, HELD, NEVER, NONE, Codes, Ints
 from cadence.policy.governed import Governed
 from cadence.rules.view import View
 
-MOST_PASSES = 10_000
-"""A policy under which no instant within five years is welcome moves a few times a day at most."""
+MOST_TURNS = 10_000
+"""A limit to the search: no policy that people write needs a hundredth of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,59 +48,82 @@ def welcome(view: View, rules: Sequence[Governed], rows: Ints, start: int | Ints
     binds."""
     k = len(rows)
     at = np.broadcast_to(np.asarray(start, np.int64), k).copy()
-    horizon = np.minimum(at + FIVE_YEARS, HELD - 1)
-    binding = np.full(k, -1, np.int32)
-    answers = np.full((len(rules), k), NONE, np.int64)
-    asked = np.full((len(rules), k), NONE, np.int64)
-    errors: dict[tuple[int, int], str] = {}
+    search = _Search(view, rules, rows, at.copy(), at, k)
     active = np.arange(k, dtype=np.int64)
-    for _ in range(MOST_PASSES):
+    for turn in range(MOST_TURNS):
         if not len(active):
             break
-        latest, by = _ask_all(view, rules, rows, active, at, answers, asked, errors)
-        moved = latest > at[active]
-        active, latest, by = active[moved], latest[moved], by[moved]
-        at[active], binding[active] = latest, by
-        active = active[latest <= horizon[active]]
-    beyond = (at > horizon) & (at < HELD)
+        active = search.far(active) if turn >= PATIENCE else search.step(active)
+    beyond = (at > search.horizon) & (at < HELD)
     beyond[active] = True
     at[beyond] = NEVER
-    binding[beyond] = np.argmax(answers[:, beyond] != NONE, axis=0) if len(rules) else -1
-    return Welcome(rows, at, binding, answers, asked, errors)
+    search.binding[beyond] = np.argmax(search.answers[:, beyond] != NONE, axis=0) if len(rules) else -1
+    return Welcome(rows, at, search.binding, search.answers, search.asked, search.errors)
 
 
-def _ask_all(
-    view: View,
-    rules: Sequence[Governed],
-    rows: Ints,
-    active: Ints,
-    at: Ints,
-    answers: Ints,
-    asked: Ints,
-    errors: dict[tuple[int, int], str],
-) -> tuple[Ints, Codes]:
-    """One pass: every rule asked from the same instants. The latest answer of each active candidate, and whose it
-    was."""
-    latest = at[active].copy()
-    by = np.full(len(active), -1, np.int32)
-    for j, governed in enumerate(rules):
-        mine = governed.candidates[rows[active]]
-        whole = bool(mine.all())
-        places = active if whole else active[mine]
-        if not len(places):
-            continue
-        t = at[places]
-        answer = _ask(view, governed, rows[places], t, j, errors)
-        pushed = answer > t
-        if not pushed.any():
-            continue
-        answers[j, places[pushed]] = answer[pushed]
-        asked[j, places[pushed]] = t[pushed]
-        within = np.flatnonzero(pushed) if whole else np.flatnonzero(mine)[pushed]
-        later = answer[pushed] > latest[within]
-        latest[within[later]] = answer[pushed][later]
-        by[within[later]] = j
-    return latest, by
+class _Search:
+    """The passes of one search, and what is to be told of them."""
+
+    def __init__(self, view: View, rules: Sequence[Governed], rows: Ints, start: Ints, at: Ints, k: int) -> None:
+        self.view, self.rules, self.rows = view, rules, rows
+        self.start, self.at = start, at
+        self.horizon = np.minimum(start + FIVE_YEARS, HELD - 1)
+        self.binding = np.full(k, -1, np.int32)
+        self.answers = np.full((len(rules), k), NONE, np.int64)
+        self.asked = np.full((len(rules), k), NONE, np.int64)
+        self.errors: dict[tuple[int, int], str] = {}
+
+    def step(self, active: Ints) -> Ints:
+        """One pass. Those that it moved, and not past the horizon."""
+        return self._move(active, np.arange(len(active), dtype=np.int64), self.at[active], self.errors)
+
+    def far(self, active: Ints) -> Ints:
+        """Many passes at once, the same as would be made one by one: every rule is asked along the whole trail."""
+        errors: dict[tuple[int, int], str] = {}
+
+        def latest(place: Ints, t: Ints) -> Ints:
+            return self._ask_all(self.rows[active[place]], t, errors)[0]
+
+        until = look_ahead(self.start[active], self.at[active], self.horizon[active])
+        which, t = trails(latest, self.at[active], until)
+        if errors:  # perhaps of an instant that the passes never come to
+            return self.step(active)
+        return self._move(active, which, t, self.errors)
+
+    def _move(self, active: Ints, which: Ints, t: Ints, errors: dict[tuple[int, int], str]) -> Ints:
+        """Ask from t on for active[which], a trail (one instant or more, ascending) for each, and go on from its end."""
+        latest, by, pushes = self._ask_all(self.rows[active[which]], t, errors)
+        places = active[which]
+        for j, where, answer in pushes:  # in order, so that the last of each trail stays
+            self.answers[j, places[where]] = answer
+            self.asked[j, places[where]] = t[where]
+        moved = latest > t
+        self.at[places[moved]], self.binding[places[moved]] = latest[moved], by[moved]
+        ends = np.flatnonzero(np.diff(which, append=-1))
+        going = ends[moved[ends] & (latest[ends] <= self.horizon[places[ends]])]
+        return np.asarray(places[going], np.int64)
+
+    def _ask_all(
+        self, rows: Ints, t: Ints, errors: dict[tuple[int, int], str]
+    ) -> tuple[Ints, Codes, list[tuple[int, Ints, Ints]]]:
+        """Every rule asked from t: the latest answers, whose they were (-1: nobody's, t stands), and all that pushed:
+        the rule, for which places, and its answers."""
+        latest, by, pushes = t.copy(), np.full(len(t), -1, np.int32), []
+        for j, governed in enumerate(self.rules):
+            mine = np.flatnonzero(governed.candidates[rows])
+            if not len(mine):
+                continue
+            whole = len(mine) == len(rows)
+            asked, since = (rows, t) if whole else (rows[mine], t[mine])
+            answer = _ask(self.view, governed, asked, since, j, errors)
+            pushed = np.flatnonzero(answer > since)
+            if not len(pushed):
+                continue
+            where, answer = pushed if whole else mine[pushed], answer[pushed]
+            pushes.append((j, where, answer))
+            later = answer > latest[where]
+            latest[where[later]], by[where[later]] = answer[later], j
+        return latest, by, pushes
 
 
 def _ask(view: View, governed: Governed, rows: Ints, t: Ints, j: int, errors: dict[tuple[int, int], str]) -> Ints:

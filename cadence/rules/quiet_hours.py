@@ -14,7 +14,8 @@ import numpy as np
 from pydantic import Field, StrictBool, StrictStr, model_validator
 
 from cadence.calendar import QuietInterval, quiet_until, zone_name
-from cadence.facts import FIVE_YEARS, HELD, NEVER, Codes, EventKind, Ints, Push, expand
+from cadence.calendar.trails import settled
+from cadence.facts import FIVE_YEARS, Codes, EventKind, Ints, Push, expand
 from cadence.rules.rule import Category, Rule
 from cadence.rules.rule import Keys as Base
 from cadence.rules.view import View
@@ -90,14 +91,7 @@ def welcome_at(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:
     Where one stretch of quiet runs into the next (a Saturday into a Sunday), it goes on until none follows. What is
     quiet for more than five years is left there: the fixed point calls it never."""
     interval = interval_of(rule.keys)
-    at = _one_pass(interval, view, rows, t)
-    left = np.flatnonzero((at > t) & (at < HELD))
-    while len(left):
-        later = _one_pass(interval, view, rows[left], at[left])
-        left, later = left[moved := later > at[left]], later[moved]
-        at[left] = later
-        left = left[(later < HELD) & (later - t[left] <= FIVE_YEARS)]
-    return at
+    return settled(lambda place, at: _one_pass(interval, view, rows[place], at), t, FIVE_YEARS)
 
 
 def _one_pass(interval: QuietInterval, view: View, rows: Ints, t: Ints) -> Ints:
@@ -124,9 +118,12 @@ def push(rule: Rule, view: View, row: int, t: int, welcome_at: int) -> Push:
     zones = [int(z) for z in view.people.zones.row(contact)]
     codes = np.full(len(zones), country.codes[contact], np.int32)
     ends = quiet_until(interval, np.full(len(zones), t, np.int64), np.array(zones, np.int32), codes, country.names)
-    why = "never" if welcome_at == NEVER else "holiday" if interval.holidays else "day" if interval.all_day else "hours"
-    detail = {"why": why, "name": rule.name, "from": rule.keys.from_ or "", "to": rule.keys.to or ""}
-    return Push(rule.name, KIND, welcome_at, (), detail | {"where": zone_name(zones[int(np.argmax(ends))])})
+    detail = {"name": rule.name, "from": rule.keys.from_ or "", "to": rule.keys.to or ""}
+    if welcome_at - t > FIVE_YEARS:
+        where = ", ".join(zone_name(z) for z in zones)
+        return Push(rule.name, KIND, welcome_at, (), detail | {"why": "never", "where": where})
+    why = "holiday" if interval.holidays else "day" if interval.all_day else "hours"
+    return Push(rule.name, KIND, welcome_at, (), detail | {"why": why, "where": zone_name(zones[int(np.argmax(ends))])})
 
 
 SENTENCES: Mapping[str, Mapping[str, str]] = {
@@ -136,7 +133,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         ),
         "day": "It is a quiet day in {where} ({name}). Messages are welcome again from {welcome_at}.",
         "holiday": "It is a holiday in {where} ({name}). Messages are welcome again from {welcome_at}.",
-        "never": "It is always quiet in {where} ({name}).",
+        "never": "It is quiet at all times ({name}), in one or another of {where}.",
     },
     "sv": {
         "hours": (
@@ -144,7 +141,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         ),
         "day": "Det är en tyst dag i {where} ({name}). Meddelanden är välkomna igen från {welcome_at}.",
         "holiday": "Det är helgdag i {where} ({name}). Meddelanden är välkomna igen från {welcome_at}.",
-        "never": "Det är alltid tyst tid i {where} ({name}).",
+        "never": "Det är alltid tyst tid ({name}), i någon av {where}.",
     },
     "nb": {
         "hours": (
@@ -152,7 +149,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         ),
         "day": "Det er en stille dag i {where} ({name}). Meldinger er velkomne igjen fra {welcome_at}.",
         "holiday": "Det er helligdag i {where} ({name}). Meldinger er velkomne igjen fra {welcome_at}.",
-        "never": "Det er alltid stille tid i {where} ({name}).",
+        "never": "Det er alltid stille tid ({name}), i en av {where}.",
     },
     "uk": {
         "hours": (
@@ -160,7 +157,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         ),
         "day": "Зараз тихий день у {where} ({name}). Повідомлення знову доречні від {welcome_at}.",
         "holiday": "Зараз святковий день у {where} ({name}). Повідомлення знову доречні від {welcome_at}.",
-        "never": "У {where} завжди тихі години ({name}).",
+        "never": "Завжди тихі години ({name}), принаймні в одному з {where}.",
     },
 }
 

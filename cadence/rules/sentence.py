@@ -19,6 +19,8 @@ from cadence.rules.registry import RULES
 _SPAN = re.compile(r"([0-9]+)(s|mo|m|h|d|w|y| local days?)")
 _TEXTS = {"channel": words.CHANNELS, "event": words.EVENTS, "hold": words.HOLDS}
 _SPANS = ("window", "wait", "half_life")
+TOGETHER = "together"
+"""A push's `why` where no rule says never by itself, but several leave no time together; `rules` names them."""
 
 
 def sentence(push: Push, rule_kind: str, locale: str, zone: str) -> str:
@@ -32,6 +34,8 @@ def sentence(push: Push, rule_kind: str, locale: str, zone: str) -> str:
     why = push.detail.get("why", "")
     if why in known:
         template = known[why]
+    elif why == TOGETHER:
+        template = words.BESIDES[language][why]
     else:
         besides = "never" if push.welcome_at == NEVER else "held" if push.welcome_at == HELD else "later"
         template = words.BESIDES[language][besides]

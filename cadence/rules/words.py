@@ -233,21 +233,25 @@ BESIDES: Mapping[str, Mapping[str, str]] = {
         "later": "Welcome from {welcome_at}.",
         "held": "Not yet welcome; when is not yet known.",
         "never": "This will not become welcome.",
+        "together": "No time within five years suits all of these at once: {rules}.",
     },
     "sv": {
         "later": "Välkommet från {welcome_at}.",
         "held": "Inte välkommet ännu; när är inte känt.",
         "never": "Det här blir inte välkommet.",
+        "together": "Ingen tid inom fem år passar alla dessa samtidigt: {rules}.",
     },
     "nb": {
         "later": "Velkommen fra {welcome_at}.",
         "held": "Ikke velkommen ennå; når er ikke kjent.",
         "never": "Dette blir ikke velkomment.",
+        "together": "Ingen tid innen fem år passer for alle disse samtidig: {rules}.",
     },
     "uk": {
         "later": "Доречно від {welcome_at}.",
         "held": "Поки що недоречно; коли стане доречно, ще невідомо.",
         "never": "Це не стане доречним.",
+        "together": "Протягом п’яти років немає часу, який задовольняв би всі ці правила разом: {rules}.",
     },
 }
-"""What is said of an answer whose kind has no sentence of its own."""
+"""What is said of an answer whose kind has no sentence of its own, and of rules that leave no time together."""

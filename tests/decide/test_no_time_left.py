@@ -1,0 +1,134 @@
+"""Rules that leave little time together, or none: found as the single passes find it, but in few questions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+import cadence
+from cadence.calendar import trails
+from cadence.decide import welcome
+from cadence.decide.decision import Decision
+from cadence.facts import DAY, HELD, HOUR, Ints
+from cadence.rules import quiet_hours
+from cadence.rules.rule import Rule
+from cadence.rules.view import View
+
+STOCKHOLM = {"timezone": "Europe/Stockholm", "country": "SE"}
+BY_DAY = {"name": "day", "from": "08:00", "to": "20:00"}
+MARCH = datetime(2026, 3, 4, 9, tzinfo=UTC)
+some = st.sampled_from
+times = some(["00:00", "02:30", "06:00", "09:00", "12:00", "20:00"])
+days = st.lists(some(["mon", "wed", "sat", "sun"]), min_size=1, max_size=3, unique=True)
+quiet = st.one_of(
+    st.fixed_dictionaries({"from": times, "to": times}, optional={"days": days}).filter(lambda q: q["from"] != q["to"]),
+    st.fixed_dictionaries({"days": days}),
+    st.just({"holidays": True}),
+)
+contacts = st.fixed_dictionaries(
+    {
+        "timezones": st.lists(
+            some(["Europe/Stockholm", "Asia/Kathmandu", "Australia/Lord_Howe", "America/New_York"]),
+            min_size=1,
+            max_size=3,
+            unique=True,
+        ),
+        "country": some(["SE", "DE-BY", "IL"]),
+        "hours": st.lists(some(["00:30-03:00", "09:00-12:00", "12:00-18:00", "20:00-24:00"]), max_size=2),
+    },
+    optional={"days": days},
+)
+
+
+def decide(contact: dict[str, Any], rails: dict[str, Any], history: list[dict[str, Any]]) -> Decision:
+    policy = cadence.policy_of({"categories": {"letter": {"consent": "none"}}, "guard_rails": rails})
+    return policy.decide(
+        contact=contact, history=history, message={"category": "letter", "expires": "9999d"}, now=MARCH
+    )
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
+@given(contacts, st.lists(quiet, min_size=1, max_size=4), st.lists(st.integers(0, 90), max_size=4))
+@example({**STOCKHOLM, "hours": ["09:00-12:00"]}, [BY_DAY], [0, 1])
+@example({"timezones": ["Europe/Stockholm", "America/New_York"], "hours": ["12:00-18:00"]}, [BY_DAY], [])
+def test_many_passes_at_once_are_the_single_passes(
+    contact: dict[str, Any], intervals: list[dict[str, Any]], ages: list[int]
+) -> None:
+    rails = {
+        "quiet_hours": [{**q, "name": f"quiet {i}"} for i, q in enumerate(intervals)],
+        "caps": [{"max": 1, "per": "3d"}, {"max": 3, "per": "calendar month"}],
+    }
+    history = [{"at": MARCH - timedelta(hours=a), "touch": "letter"} for a in ages]
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (welcome, quiet_hours):  # five years of single passes take too long
+            patch.setattr(module, "FIVE_YEARS", 70 * DAY)
+        told = []
+        for patience in (1, 10**9):
+            for module in (welcome, trails):
+                patch.setattr(module, "PATIENCE", patience)
+            told.append(decide(contact, rails, history).to_json())
+    assert told[0] == told[1]
+
+
+def test_hours_that_meet_no_open_time_take_few_questions(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    answer = quiet_hours.welcome_at
+
+    def counting(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:
+        asked.append(len(t))
+        return answer(rule, view, rows, t)
+
+    monkeypatch.setattr(quiet_hours, "welcome_at", counting)
+    decision = decide({**STOCKHOLM, "hours": ["09:00-12:00"]}, {"quiet_hours": BY_DAY}, [])
+    assert (decision.verdict, decision.rule) == ("suppress", "own_wishes")
+    assert len(asked) < 100
+
+
+def test_the_reason_names_all_that_leave_no_time_together_and_nobody_else() -> None:
+    rails = {"caps": {"max": 1, "per": "3d"}, "quiet_hours": BY_DAY}
+    touch = {"at": MARCH - timedelta(hours=1), "touch": "letter"}
+    decision = decide({**STOCKHOLM, "hours": ["09:00-12:00"]}, rails, [touch])
+    assert decision.reason == "No time within five years suits all of these at once: own_wishes, day."
+    assert {e.rule for e in decision.evidence} == {"own_wishes", "day", "1 per 3d"}
+
+
+def test_what_is_always_quiet_by_itself_says_so_itself() -> None:
+    contact = {"timezones": ["Europe/Stockholm", "Asia/Tokyo", "America/New_York"]}
+    decision = decide(contact, {"quiet_hours": BY_DAY}, [])
+    assert (decision.verdict, decision.rule) == ("suppress", "day")
+    assert "quiet at all times" in decision.reason
+
+
+def test_a_pause_of_ten_years_is_never_and_keeps_its_own_sentence() -> None:
+    snooze = {"at": MARCH, "snooze": "2036-03-04T10:00+01:00"}
+    decision = decide(STOCKHOLM, {"quiet_hours": BY_DAY}, [snooze])
+    assert (decision.verdict, decision.rule) == ("suppress", "own_wishes")
+    assert "2036" in decision.reason
+
+
+@given(st.lists(st.integers(0, 40 * 24), min_size=1, max_size=6), st.integers(1, 40))
+def test_trails_are_beginnings_of_the_way_that_single_moves_take(starts: list[int], open_day: int) -> None:
+    start = np.array(starts, np.int64) * HOUR
+
+    def step(row: Ints, t: Ints) -> Ints:
+        """Nights of another length for each row, until a day on which it rests."""
+        wait = (7 + row % 5) * HOUR
+        return np.where(t >= open_day * DAY, t, t // wait * wait + wait)
+
+    row, at = trails.trails(step, start, start + 60 * DAY)
+    for i, begin in enumerate(start.tolist()):
+        way, one = [begin], np.array([i], np.int64)
+        while (to := int(step(one, np.array(way[-1:], np.int64))[0])) > way[-1]:
+            way.append(to)
+        assert at[row == i].tolist() == way[: int((row == i).sum())]
+        assert at[row == i][-1] == way[-1]
+
+
+def test_what_rests_nowhere_is_followed_as_far_as_is_asked() -> None:
+    start = np.array([0, HELD], np.int64)
+    assert trails.settled(lambda row, t: t + DAY, start, 1000 * DAY).tolist() == [1001 * DAY, HELD]
