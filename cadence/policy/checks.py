@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cadence.calendar import Duration, categories_known, holidays_of, tz_version
-from cadence.facts import CHANNEL_KEYS, NEVER
+from cadence.calendar import categories_known, holidays_of, tz_version
+from cadence.facts import CHANNEL_KEYS
 from cadence.policy import unbuilt
 from cadence.policy.build import category_of
 from cadence.policy.comparisons import texts
@@ -20,13 +20,11 @@ from cadence.policy.nodes import Node
 from cadence.policy.places import validate
 from cadence.policy.ready import Reading, make_rule
 from cadence.policy.sections import CategorySection
-from cadence.policy.strictness import as_strict
+from cadence.policy.strictness import as_strict, needs_less
 from cadence.policy.week import interval_of
 from cadence.policy.written import Replaced, WrittenRule
 from cadence.rules.registry import RULES
-from cadence.rules.rule import Category, Rule
-
-_STRENGTH = {"none": 0, "relationship": 1, "opt_in": 2}
+from cadence.rules.rule import Rule
 
 
 def check(reading: Reading) -> None:
@@ -225,29 +223,12 @@ def _looser_category(old: Node, new: Node) -> Iterator[str]:
     if now.transactional and not before.transactional:
         yield "it is transactional now"
         return
-    if not now.transactional and not before.transactional and any(_less(now, before, c) for c in CHANNEL_KEYS):
+    if not now.transactional and not before.transactional and any(needs_less(now, before, c) for c in CHANNEL_KEYS):
         yield "it needs less consent"
     if "all" not in before.exempt and (added := now.exempt - before.exempt):
         yield f"it is exempt from {listed(sorted(added))}"
     if before.counted and not now.counted:
         yield "its touches no longer count"
-
-
-def _less(now: Category, before: Category, channel: int) -> bool:
-    """Whether consent that wouldn't have done on this channel will do now."""
-    need, needed = now.need(channel), before.need(channel)
-    if need.kind != needed.kind:
-        return _STRENGTH[need.kind] < _STRENGTH[needed.kind]
-    if need.kind == "opt_in":
-        return _lasting(need.lasts) > _lasting(needed.lasts)
-    lasted = {g.since: _lasting(g.lasts) for g in needed.grounds}
-    if not need.grounds or not lasted:
-        return bool(lasted)
-    return any(_lasting(g.lasts) > lasted.get(g.since, 0) for g in need.grounds)
-
-
-def _lasting(lasts: Duration | None) -> int:
-    return NEVER if lasts is None else lasts.at_most_micros()
 
 
 def _holidays(reading: Reading) -> None:

@@ -15,6 +15,7 @@ from cadence.policy.finding import Finding, Place, error, listed, nearest
 from cadence.policy.nodes import Entry, Node, read_file
 from cadence.policy.places import validate
 from cadence.policy.sections import Document
+from cadence.policy.stricter import stricter
 from cadence.policy.written import LOOSENING, Gathered, Replaced, WrittenRule, WrittenSegment, loosening
 from cadence.rules.registry import RULES
 
@@ -185,7 +186,8 @@ class _Gathering:
         return out
 
     def _joined(self, parts: Iterable[Gathered], *, twice: bool) -> Gathered:
-        """Parts one after another. `twice`: a name in two of them is an error, else it is kept as a clash."""
+        """Parts one after another. `twice`: a name in two of them is an error; else the stricter category goes, and what
+        can't be told apart so is kept as a clash."""
         out: Gathered | None = None
         for part in parts:
             if out is None:
@@ -197,7 +199,11 @@ class _Gathering:
                         message = f"{section}.{name} stands twice, first in {into[name].place}"
                         self.findings.append(error(entry.place, message))
                     elif name in into and into[name].node.plain() != entry.node.plain():
-                        out.clashes.append((section, into[name], entry))
+                        both = stricter(into[name], entry) if section == "categories" else None
+                        if both is None:
+                            out.clashes.append((section, into[name], entry))
+                        else:
+                            into[name] = both
                     into.setdefault(name, entry)
             out.places = {**part.places, **out.places}
             out.rails.extend(part.rails)
@@ -213,6 +219,9 @@ class _Gathering:
                 message = f"{section}.{entry.key} is said differently in {other.place}; say here which goes"
                 self.findings.append(error(entry.place, message))
         replaced = [*included.replaced, *own.replaced]
+        for section, entry, other in included.clashes:
+            if section == "categories" and entry.key in own.categories:
+                replaced.append(Replaced(entry.key, other.node, own.categories[entry.key].node))
         out = Gathered(own.place, replaced=replaced, places={**included.places, **own.places})
         for section, into in out.mappings().items():
             into.update(included.mappings()[section])

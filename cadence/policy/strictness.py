@@ -1,4 +1,5 @@
-"""Which of two rules of one kind is as strict as the other, told from their keys alone.
+"""Which of two rules of one kind is as strict as the other, told from their keys alone; and which of two categories asks
+for less consent.
 
 A kind says by metadata on its keys which way each one is stricter (`rule.Stricter`); keys that say nothing must be
 equal. It is a comparison for warnings, on the safe side: what can't be compared is not as strict. Decisions never ask.
@@ -11,7 +12,10 @@ from dataclasses import replace
 from typing import Any
 
 from cadence.calendar import Duration, Window, WindowKind
-from cadence.rules.rule import Rule, Stricter
+from cadence.facts import NEVER
+from cadence.rules.rule import Category, Rule, Stricter
+
+_STRENGTH = {"none": 0, "relationship": 1, "opt_in": 2}
 
 
 def same_scope(one: Rule, other: Rule) -> bool:
@@ -62,3 +66,20 @@ def _size(value: Any) -> tuple[str, float] | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return "number", float(value)
     return None
+
+
+def needs_less(now: Category, before: Category, channel: int) -> bool:
+    """Whether consent that wouldn't have done for one category on this channel will do for the other."""
+    need, needed = now.need(channel), before.need(channel)
+    if need.kind != needed.kind:
+        return _STRENGTH[need.kind] < _STRENGTH[needed.kind]
+    if need.kind == "opt_in":
+        return _lasting(need.lasts) > _lasting(needed.lasts)
+    lasted = {g.since: _lasting(g.lasts) for g in needed.grounds}
+    if not need.grounds or not lasted:
+        return bool(lasted)
+    return any(_lasting(g.lasts) > lasted.get(g.since, 0) for g in need.grounds)
+
+
+def _lasting(lasts: Duration | None) -> int:
+    return NEVER if lasts is None else lasts.at_most_micros()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from cadence.facts import key
 from cadence.policy.load import Loaded, from_content, load
 from cadence.policy.policy import Policy
 
@@ -186,6 +188,77 @@ def test_two_includes_that_say_different_things_need_a_word_of_the_file(files: F
     ]
     files.write("policy.yaml", "include: [a.yaml, b.yaml]\ncategories: {x: {priority: 3}}")
     assert files.policy("policy.yaml").categories["x"].priority == 3
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "together"),
+    [
+        ("{consent: none}", "{consent: opt_in}", "opt_in"),
+        ("{}", "{consent: none}", "opt_in"),
+        ("{consent: opt_in, priority: 30}", "{consent: relationship}", "opt_in"),
+        (
+            "{consent: {kind: opt_in, lasts: 2y}}",
+            "{consent: {kind: opt_in, lasts: 3mo}}",
+            {"kind": "opt_in", "lasts": "3mo"},
+        ),
+        (
+            "{consent: {kind: relationship, grounds: [{since: purchase, lasts: 2y}, {since: inquiry}]}}",
+            "{consent: {kind: relationship, grounds: [{since: purchase, lasts: 1y}]}}",
+            {"kind": "relationship", "grounds": [{"since": "purchase", "lasts": "1y"}]},
+        ),
+        ("{consent: {email: none}}", "{consent: {email: opt_in, sms: opt_in}}", {"email": "opt_in", "sms": "opt_in"}),
+    ],
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_two_included_categories_the_one_that_asks_for_more_consent_goes(
+    files: Files, first: str, second: str, together: object, turned: bool
+) -> None:
+    files.write("a.yaml", f"categories: {{x: {second if turned else first}}}")
+    files.write("b.yaml", f"categories: {{x: {first if turned else second}}}")
+    files.write("policy.yaml", "include: [a.yaml, b.yaml]")
+    files.write("same.yaml", f"categories: {{x: {{consent: {json.dumps(together)}}}}}")
+    assert files.policy("policy.yaml").categories["x"].consent == files.policy("same.yaml").categories["x"].consent
+
+
+def test_each_channel_takes_the_stricter_of_two_included_consents(files: Files) -> None:
+    files.write("a.yaml", "categories: {x: {priority: 30, consent: {email: opt_in, phone: none, post: none}}}")
+    files.write("b.yaml", "categories: {x: {was: [y], consent: {email: relationship, phone: opt_in, post: none}}}")
+    files.write("policy.yaml", "include: [a.yaml, b.yaml]")
+    found = files.policy("policy.yaml").categories["x"]
+    asked = {name: found.need(key(name)).kind for name in ("email", "phone", "post", "sms")}
+    assert asked == {"email": "opt_in", "phone": "opt_in", "post": "none", "sms": "opt_in"}
+    assert (found.priority, found.was) == (30, ("y",))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("{priority: 1}", "{priority: 2}"),
+        ("{counted: false}", "{}"),
+        ("{exempt: [caps]}", "{}"),
+        ("{transactional: true}", "{}"),
+        (
+            "{consent: {kind: relationship, grounds: [{since: purchase}]}}",
+            "{consent: {kind: relationship, grounds: [{since: inquiry}]}}",
+        ),
+    ],
+)
+def test_what_no_rule_says_is_stricter_is_for_the_file_to_say(files: Files, first: str, second: str) -> None:
+    files.write("a.yaml", f"categories: {{x: {first}}}")
+    files.write("b.yaml", f"categories: {{x: {second}}}")
+    files.write("policy.yaml", "include: [a.yaml, b.yaml]")
+    assert files.said("policy.yaml") == [
+        "a.yaml:1:14: error: categories.x is said differently in b.yaml:1:14; say here which goes"
+    ]
+
+
+def test_a_word_of_the_file_is_held_against_each_of_the_includes_that_differ(files: Files) -> None:
+    files.write("a.yaml", "categories: {x: {priority: 1, consent: none}}")
+    files.write("b.yaml", "categories: {x: {priority: 2, consent: opt_in}}")
+    files.write("policy.yaml", "include: [a.yaml, b.yaml]\ncategories: {x: {priority: 3, consent: relationship}}")
+    assert files.said("policy.yaml") == [
+        "policy.yaml:2:17: warning: categories.x is looser than what it replaces in b.yaml:1:17: it needs less consent"
+    ]
 
 
 def test_a_missing_include_names_the_nearest_ready_pack(files: Files) -> None:
