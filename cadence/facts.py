@@ -366,6 +366,28 @@ class Events:
 
 
 @dataclass(frozen=True, slots=True)
+class Lookups:
+    """Look-ups of those contacts in registers that outsiders keep, up to now, sorted by contact, then at; of those at
+    one instant the ones that found them come last."""
+
+    contact: Ints
+    at: Ints
+    register: Ints
+    """Key of the register's name."""
+    listed: Bools
+    """Whether the contact stood on it."""
+
+    @classmethod
+    def none(cls) -> Lookups:
+        """No look-up at all."""
+        empty = np.zeros(0, np.int64)
+        return cls(empty, empty, empty, np.zeros(0, bool))
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+
+@dataclass(frozen=True, slots=True)
 class Candidates:
     """Messages to be decided, and, with `due` False, those that wait besides (arbitration looks at them)."""
 
@@ -421,6 +443,7 @@ class History:
     holds: Holds
     touches: Touches
     events: Events
+    lookups: Lookups = field(default_factory=Lookups.none)
 
 
 @dataclass(frozen=True, slots=True)

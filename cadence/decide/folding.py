@@ -26,6 +26,7 @@ from cadence.facts import (
     HoldKind,
     Holds,
     Ints,
+    Lookups,
     Ragged,
     Touches,
     Wish,
@@ -55,6 +56,8 @@ class Folded:
     """at, given, category, channel; undated ones at NONE."""
     holds: list[tuple[int, int, int]] = field(default_factory=list)
     """kind, about, until"""
+    lookups: list[tuple[int, bool, int]] = field(default_factory=list)
+    """at, listed, register"""
     wish: Wish = field(default_factory=Wish)
     snooze_until: int = NONE
     bounced: dict[str, int] = field(default_factory=dict)
@@ -132,6 +135,8 @@ def _one(out: Folded, event: ToldEvent, at: int, zone: int) -> None:
         out.consents.append((at, False, 0, 0))
     elif kind is EventKind.BOUNCE_HARD:
         out.bounced.setdefault(event.channel or "email", at)
+    elif event.screened is not None:
+        out.lookups.append((at, event.screened.listed, key(event.screened.register_)))
     elif event.snooze is not None:
         out.snooze_until = ends_at(event.snooze, at, zone)
     elif kind is EventKind.LESS_OFTEN:
@@ -235,3 +240,10 @@ def holds_of(folded: Sequence[Folded]) -> Holds:
     rows = [(c, *h) for c, f in enumerate(folded) for h in f.holds]
     columns = [np.array([r[i] for r in rows], np.int64) for i in range(4)]
     return Holds(*columns)
+
+
+def lookups_of(folded: Sequence[Folded]) -> Lookups:
+    """Look-ups of contacts 0.. in registers, in order; of those at one instant the ones that found them come last."""
+    rows = sorted((c, *looked_up) for c, f in enumerate(folded) for looked_up in f.lookups)
+    contact, at, listed, register = (np.array([r[i] for r in rows], np.int64) for i in range(4))
+    return Lookups(contact, at, register, listed.astype(bool))

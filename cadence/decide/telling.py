@@ -22,6 +22,7 @@ from cadence.decide.folding import (
     events_of,
     fold,
     holds_of,
+    lookups_of,
     touches_of,
 )
 from cadence.decide.told import ToldContact, ToldEvent, ToldMember, ToldMessage
@@ -92,6 +93,7 @@ def tell(
         holds=holds_of(folded),
         touches=touches_of(folded, mailboxes),
         events=events_of(folded),
+        lookups=lookups_of(folded),
     )
     ordered = sorted(enumerate(messages), key=lambda pair: _turn(pair[1].id))
     named = {number: m.id or f"message {i + 1}" for number, (i, m) in enumerate(ordered, start=1)}

@@ -11,10 +11,7 @@ from collections.abc import Mapping
 KINDS: Mapping[str, str] = {
     "follow_ups": "at most so many follow-ups in one thread without an answer",
     "channel_hop": "no jumping to the next channel because the last one stayed silent",
-    "surveillance": "no writing about what somebody was just seen doing",
-    "escalation": "no more contact as answers get fewer",
     "repetition": "not the same content again within a window",
-    "screened": "looked up in a register that outsiders keep",
 }
 """Kinds of rule, with what each will stop."""
 

@@ -11,7 +11,21 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from cadence.facts import EventKind, Ints, Push
-from cadence.rules import caps, consent, cool_down, evasion, fatigue, gap, holds, own_wishes, quiet_hours, silence
+from cadence.rules import (
+    caps,
+    consent,
+    cool_down,
+    escalation,
+    evasion,
+    fatigue,
+    gap,
+    holds,
+    own_wishes,
+    quiet_hours,
+    screened,
+    silence,
+    surveillance,
+)
 from cadence.rules.rule import Category, Keys, Rule
 from cadence.rules.view import View
 
@@ -90,5 +104,8 @@ RULES: Mapping[str, RuleModule] = {
     "cool_down": cool_down,
     "quiet_hours": quiet_hours,
     "silence": silence,
+    "surveillance": surveillance,
+    "escalation": escalation,
+    "screened": screened,
     "fatigue": fatigue,
 }

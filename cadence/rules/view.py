@@ -50,6 +50,13 @@ class Runs:
         """Rows in History.touches of one candidate's run, oldest first."""
         return self.touch[self.begin[row] : self.end[row]]
 
+    def only(self, kept: Bools) -> Runs:
+        """The same runs with just the touches that are kept: bool[touches]."""
+        mask = kept[self.touch]
+        before = np.zeros(len(mask) + 1, np.int64)
+        np.cumsum(mask, out=before[1:])
+        return Runs(self.at[mask], self.touch[mask], before[self.begin], before[self.end])
+
     def after(self, rows: Ints, instant: Ints) -> Ints:
         """How many touches of each of these candidates' runs lie strictly after its instant: int64[len(rows)]."""
         low, end = self.begin[rows].copy(), self.end[rows]

@@ -29,6 +29,7 @@ from cadence.store.people import (
     events_of,
     history_of,
     keys,
+    lookups_of,
     reach_of,
     touches_of,
     within_reach,
@@ -63,6 +64,7 @@ def history_at(
         holds=_holds(conn, loaded, at, by),
         touches=touches_of(place, *_touches(conn, sql, told, reach_of(needs.touches, people.wishes))),
         events=within_reach(events_of(place, *_events(conn, sql, told, needs.events)), at, needs.events),
+        lookups=lookups_of(conn, sql, params, place, at, needs.events.get(EventKind.SCREENED), by),
     )
     return replace(loaded, history=history)
 

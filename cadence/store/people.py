@@ -21,6 +21,7 @@ from sqlalchemy.engine import Connection
 from cadence.calendar import Window, parse_days, parse_hours, zone_index, zones_of_country
 from cadence.facts import (
     HELD,
+    NEVER,
     NONE,
     Addresses,
     Coded,
@@ -32,6 +33,7 @@ from cadence.facts import (
     HoldKind,
     Holds,
     Ints,
+    Lookups,
     People,
     Ragged,
     Touches,
@@ -109,6 +111,7 @@ def history_of(
         holds=_holds(conn, sql, params, place, now),
         touches=_touches(conn, sql, params, place, now, reach_of(needs.touches, people.wishes)),
         events=_events(conn, sql, params, place, now, needs.events),
+        lookups=lookups_of(conn, sql, params, place, now, needs.events.get(EventKind.SCREENED)),
     )
     seen = fetch(
         conn,
@@ -371,3 +374,33 @@ def events_of(place: Places, *rows: Sequence[Any]) -> Events:
         channel=keys(rows[4])[order],
         amount=floats(rows[5], 0.0)[order],
     )
+
+
+def lookups_of(
+    conn: Connection,
+    sql: str,
+    params: Mapping[str, Any],
+    place: Places,
+    at: int,
+    reach: int | None,
+    recorded_by: int | None = None,
+) -> Lookups:
+    """Look-ups in registers up to an instant (and recorded by one), no older than `reach`, None for none at all; of
+    those at one instant the ones that found the contact come last."""
+    if reach is None:
+        return Lookups.none()
+    rows = fetch_columns(
+        conn,
+        f"SELECT e.contact, e.at, e.subject, e.detail FROM {sql} CROSS JOIN event e "
+        f"WHERE e.shard = w.shard AND e.circle = w.circle AND e.kind = {int(EventKind.SCREENED)} "
+        "AND e.at > :since AND e.at <= :at AND e.recorded_at <= :recorded",
+        4,
+        since=at - reach,
+        at=at,
+        recorded=NEVER if recorded_by is None else recorded_by,
+        **params,
+    )
+    contact, when = place.of(rows[0]), ints(rows[1], None)
+    listed = np.array([bool(json.loads(detail or "{}").get("listed")) for detail in rows[3]], bool)
+    order = np.lexsort((listed, when, contact))
+    return Lookups(contact[order], when[order], keys(rows[2])[order], listed[order])

@@ -70,8 +70,16 @@ class Telling:
             if what in ("email", "sms"):
                 what, channel = None, what
             self.circle.said[id_].append(Said(id_, 1, at, 0, kind, None if what == "all" else what, channel))
+        elif "screened" in fact:
+            self._looked_up(id_, at, fact["screened"])
         else:
             self._event(id_, at, *self._kind(fact))
+
+    def _looked_up(self, id_: int, at: int, looked_up: dict[str, Any]) -> None:
+        number = 1 + sum(len(e) for e in self.circle.events.values())
+        said = {"listed": looked_up["listed"]}
+        event = Event(id_, number, at, 0, EventKind.SCREENED, None, looked_up["register"], None, 0.0, said)
+        self.circle.events[id_].append(event)
 
     def _kind(self, fact: dict[str, Any]) -> tuple[EventKind, str | None, int | None]:
         if "engagement" in fact:
@@ -102,7 +110,7 @@ class Telling:
             contact.get("addresses", {}).get(channel),
         )
         gone = number if fact.get("outcome") == "not_connected" else None
-        ends = (False, (), fact.get("outcome"), None, "test", str(number), gone, gone)
+        ends = (fact.get("triggered", False), (), fact.get("outcome"), None, "test", str(number), gone, gone)
         self.circle.touches.append(Touch(number, id_, number, at, *words, *ends))
         if fact.get("outcome") == "answered":
             self._event(id_, at, EventKind.CALL_ANSWERED, None, None)
@@ -117,7 +125,11 @@ def test_the_clauses_refuse_what_the_slow_reading_refuses(world: World) -> None:
     m = world.message
     channel = m.get("channel", "email")
     words = (m.get("campaign"), (), m.get("thread"), m.get("topic"), m.get("content"))
-    message = Thing(channel, m["category"], *words, world.contact["addresses"].get(channel), None, m.get("about"))
+    mailbox, trigger_at = (
+        world.contact["addresses"].get(channel),
+        micros(m["trigger"]["at"]) if "trigger" in m else None,
+    )
+    message = Thing(channel, m["category"], *words, mailbox, trigger_at, m.get("about"))
     terms = Terms(from_mapping(world.policy).required().content)
     sight = Sight(circle, circle.people[1], terms, now, Known(), message)
     sight.segment = "everyone"

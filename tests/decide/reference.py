@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from math import exp, log
 from typing import Any
 from zoneinfo import ZoneInfo
 
 EXACT = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+CHANNELS = ("email", "sms", "push", "phone", "post", "in_person")
 ENGAGEMENT = ("reply", "click", "visit", "purchase", "call_answered", "conversation", "inquiry")
 MICRO = timedelta(microseconds=1)
 
@@ -174,6 +175,9 @@ def counted(world: World, rule: dict[str, Any], kind: str) -> list[dict[str, Any
     return sorted(out, key=lambda e: e["at"])
 
 
+MARKETING_ONLY = ("cool_down", "silence", "surveillance", "escalation", "screened")
+
+
 def governs(world: World, rule: dict[str, Any], kind: str) -> bool:
     """Is this message governed by this rule?"""
     message = {"channel": "email", **world.message}
@@ -188,7 +192,7 @@ def governs(world: World, rule: dict[str, Any], kind: str) -> bool:
     words = {kind, rule.get("name")} | ({"caps"} if kind == "gap" else set())
     if "all" in exempt or words & set(exempt):
         return False
-    return not (transactional and kind in ("cool_down", "silence"))
+    return not (transactional and kind in MARKETING_ONLY)
 
 
 def welcome_by_caps(world: World, rule: dict[str, Any], t: datetime) -> bool:
@@ -415,12 +419,64 @@ def welcome_by_own_wishes(world: World, t: datetime) -> bool:
     return True
 
 
+def welcome_by_surveillance(world: World, rule: dict[str, Any], t: datetime) -> bool:
+    trigger = world.message.get("trigger")
+    if trigger is None:
+        return True
+    if world.message.get("topic") in listed(rule.get("never_topics", [])):
+        return False
+    if rule.get("needs_consent", "profiling") != "none":
+        asked = [
+            replace(world, message={"category": rule.get("needs_consent", "profiling"), "channel": c}) for c in CHANNELS
+        ]
+        said = [statement(w, world.history, world.contact.get("consents", {})) for w in asked]
+        if not any(s is not None and s[0] for s in said):
+            return False
+    if "wait" in rule and t < later(trigger["at"], rule["wait"], world.zones[0]):
+        return False
+    if "max" not in rule:
+        return True
+    seen = [e for e in counted(world, rule, "surveillance") if e.get("triggered")]
+    return sum(in_window(e["at"], t, rule["per"], world.zones[0]) for e in seen) < rule["max"]
+
+
+def welcome_by_escalation(world: World, rule: dict[str, Any], t: datetime) -> bool:
+    window = exact(rule["window"])
+    touched = [min(e["at"], t) for e in counted(world, rule, "escalation")]
+    answered = [e["at"] for e in world.events(*ENGAGEMENT)]
+
+    def ending(instants: list[datetime], end: datetime) -> int:
+        return sum(end - window < at <= end for at in instants)
+
+    allowed = max(rule.get("floor", 2), ending(touched, t - window) + rule.get("allow", 0))
+    if ending(touched, t) + 1 <= allowed:
+        return True
+    return 0 < ending(answered, t) >= ending(answered, t - window)
+
+
+def welcome_by_screened(world: World, rule: dict[str, Any], t: datetime) -> bool:
+    """Not looked up is "not yet known": not welcome at any t."""
+    good = [
+        (e["at"], e["screened"]["listed"])
+        for e in world.history
+        if "screened" in e and e["screened"]["register"] == rule["register"]
+        and e["at"] <= world.now < e["at"] + exact(rule["within"])
+    ]  # fmt: skip
+    if not good:
+        return False
+    at, on_it = max(good)
+    return not on_it and t < at + exact(rule["within"])
+
+
 BY_KIND = {
     "caps": welcome_by_caps,
     "gap": welcome_by_gap,
     "cool_down": welcome_by_cool_down,
     "quiet_hours": welcome_by_quiet_hours,
     "silence": welcome_by_silence,
+    "surveillance": welcome_by_surveillance,
+    "escalation": welcome_by_escalation,
+    "screened": welcome_by_screened,
     "fatigue": welcome_by_fatigue,
 }
 

@@ -33,8 +33,9 @@ def decide(world: World, **change: Any) -> Decision:
 def edges(world: World, until: datetime) -> list[datetime]:
     """The instants between now and then at which an answer of any rule could turn: the only ones worth trying."""
     found = {world.now + timedelta(hours=h) for h in range(24 * 8)}
-    spans = ["6h", "12h", "24h", "36h", "2d", "3d", "7d", "9d", "30d"]
-    for event in [*world.history, *(e for _, h in world.others for e in h)]:
+    spans = ["6h", "12h", "24h", "36h", "2d", "3d", "6d", "7d", "9d", "14d", "30d"]
+    trigger = [world.message["trigger"]] if "trigger" in world.message else []
+    for event in [*world.history, *(e for _, h in world.others for e in h), *trigger]:
         found |= {event["at"] + exact(s) for s in spans}
         found |= {later(event["at"], m, world.zones[0]) for m in ("1mo", "2mo", "1y")}
         for rule in listed(world.policy["guard_rails"].get("silence", [])):

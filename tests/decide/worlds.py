@@ -114,6 +114,25 @@ fatigues = st.builds(
 )
 
 
+surveillances = st.builds(
+    lambda wait, most, per, f: {"wait": wait, "max": most, "per": per, "never_topics": ["health"], **f},
+    some(["6h", "2d", "1mo"]),
+    st.integers(1, 2),
+    windows,
+    filters,
+)
+escalations = st.builds(
+    lambda window, allow, floor, f: {"window": window, "allow": allow, "floor": floor, **f},
+    some(["36h", "3d", "7d"]),
+    st.integers(0, 2),
+    st.integers(1, 3),
+    filters,
+)
+screenings = st.builds(
+    lambda register, within: {"register": register, "within": within}, some(["nix", "nix", "tps"]), some(["7d", "30d"])
+)
+
+
 def named(rules: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     return [{"name": f"{kind} {i}", **rule} for i, rule in enumerate(rules)]
 
@@ -127,6 +146,9 @@ def policies(draw: st.DrawFn) -> dict[str, Any]:
         ("cool_down", cool_downs, 1),
         ("quiet_hours", quiet_hours(), 2),
         ("silence", silences, 1),
+        ("surveillance", surveillances, 1),
+        ("escalation", escalations, 1),
+        ("screened", screenings, int(draw(st.integers(0, 2)) == 0)),
         ("fatigue", fatigues, 1),
     ):
         if chosen := draw(st.lists(rules, max_size=most)):
@@ -143,7 +165,7 @@ def policies(draw: st.DrawFn) -> dict[str, Any]:
 @st.composite
 def facts(draw: st.DrawFn, now: datetime) -> dict[str, Any]:
     at = now - draw(st.integers(0, 80)) * STEP
-    kind = draw(st.integers(-12, 13))
+    kind = draw(st.integers(-12, 15))
     if kind <= 6:
         touch = {
             "at": at,
@@ -152,6 +174,8 @@ def facts(draw: st.DrawFn, now: datetime) -> dict[str, Any]:
         }
         if draw(st.integers(0, 3)) == 0:
             touch["thread"] = draw(some(["a", "b"]))
+        if draw(st.integers(0, 3)) == 0:
+            touch["triggered"] = True
         if touch["channel"] == "phone":
             touch["outcome"] = draw(some(["answered", "voicemail", "no_answer", "not_connected"]))
         return touch
@@ -167,6 +191,11 @@ def facts(draw: st.DrawFn, now: datetime) -> dict[str, Any]:
         return consent
     if kind == 11:
         return {"at": at, "snooze": draw(some(["2d", "1mo"]))}
+    if kind == 14:
+        listed = draw(some([False, False, False, True]))
+        return {"at": at, "screened": {"register": draw(some(["nix", "nix", "tps"])), "listed": listed}}
+    if kind == 15:
+        return {"at": at, draw(some(["opt_in", "opt_in", "opt_out"])): "profiling"}
     if kind == 12:
         return {"at": at, "less_often": draw(some(["1 per 7d", "2 per calendar month", "none"]))}
     return draw(
@@ -187,7 +216,7 @@ def worlds(draw: st.DrawFn, most_facts: int = 14) -> World:
     now = draw(some(NOWS))
     contact: dict[str, Any] = {
         "timezones": draw(st.lists(some(ZONES), min_size=1, max_size=2, unique=True)),
-        "consents": {"email": ["news", "offers"], "sms": ["news"]},
+        "consents": {"email": ["news", "offers"], "sms": ["news", *draw(some([["profiling"], ["profiling"], []]))]},
         "addresses": {"email": "a@example.com"},
     }
     if draw(st.integers(0, 6)) == 0:
@@ -205,6 +234,9 @@ def worlds(draw: st.DrawFn, most_facts: int = 14) -> World:
     }
     if draw(st.booleans()):
         message["thread"] = draw(some(["a", "b"]))
+    if draw(st.integers(0, 2)) == 0:
+        message["trigger"] = {"kind": "visit", "at": now - draw(st.integers(-2, 20)) * STEP}
+        message["topic"] = draw(some(["hats", "hats", "health"]))
     message["expires"] = "4000d"
     history = draw(st.lists(facts(now), min_size=draw(st.sampled_from([0, 4, 8])), max_size=most_facts))
     return World(draw(policies()), contact, history, message, now, others)

@@ -41,10 +41,7 @@ UNBUILT_EXAMPLE = """
 guard_rails:
   follow_ups:  {max: 2}
   channel_hop: {wait: 48h, max_channels: 2, per: 7d}
-  surveillance: {wait: 6h, max: 1, per: 7d, never_topics: [health, pregnancy, debt]}
-  escalation:  {window: 14d, allow: 0, floor: 2}
   repetition:  {window: 60d}
-  screened: {register: nix, within: 31d}
   evasion:     {scope: [household]}
 trust:
   start: 50

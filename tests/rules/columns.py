@@ -24,6 +24,7 @@ from cadence.facts import (
     Events,
     History,
     Holds,
+    Lookups,
     People,
     Ragged,
     Touches,
@@ -88,7 +89,7 @@ def _touches(rows: Sequence[tuple[int, Mapping[str, Any]]]) -> Touches:
         contact=_ints(c for c, _ in rows),
         at=_ints(at(f["at"]) for f in facts),
         mailbox=_keys(facts, "address"),
-        triggered=np.zeros(len(facts), bool),
+        triggered=np.array([f.get("triggered", False) for f in facts], bool),
         tags=Ragged.of([[key(t) for t in f.get("tags", ())] for f in facts]),
         **{name: _keys(facts, name, "email" if name == "channel" else "") for name in COLUMNS},
     )
@@ -126,6 +127,16 @@ def _consents(rows: Sequence[tuple[int, Mapping[str, Any]]]) -> Consents:
     )
 
 
+def _lookups(rows: Sequence[tuple[int, Mapping[str, Any]]]) -> Lookups:
+    told = sorted((c, at(f["at"]), f["screened"]["listed"], key(f["screened"]["register"])) for c, f in rows)
+    return Lookups(
+        _ints(r[0] for r in told),
+        _ints(r[1] for r in told),
+        _ints(r[3] for r in told),
+        np.array([r[2] for r in told], bool),
+    )
+
+
 def _candidates(messages: Sequence[Mapping[str, Any]], contacts: Sequence[Mapping[str, Any]]) -> Candidates:
     n = len(messages)
     whose = [contacts[m.get("contact", 0)] for m in messages]
@@ -139,7 +150,7 @@ def _candidates(messages: Sequence[Mapping[str, Any]], contacts: Sequence[Mappin
         tags=Ragged.of([[key(t) for t in m.get("tags", ())] for m in messages]),
         address=_ints(key(a) for a in to),
         mailbox=_ints(key(a.lower()) for a in to),
-        trigger_at=none + NONE,
+        trigger_at=_ints(at(m["trigger"]) if "trigger" in m else NONE for m in messages),
         priority=none.astype(np.float64),
         value=none.astype(np.float64),
         expires_at=none + NEVER,
@@ -194,6 +205,7 @@ def view(
                 _ints(0 for _ in events),
                 np.zeros(len(events)),
             ),
+            lookups=_lookups([(c, f) for c, f in facts if "screened" in f]),
         ),
         _candidates(messages or [{"category": "newsletter", **(message or {})}], contacts),
         {k: c for c in categories.values() for k in c.keys},

@@ -25,6 +25,9 @@ RULES_TRIED: dict[str, dict[str, Any]] = {
     "quiet_hours": {"from": "20:00", "to": "08:00"},
     "silence": {"base": "12h", "factor": 2, "max": "10d", "stop_after": 6},
     "fatigue": {"half_life": "3d", "limit": 2.5, "weights": {"promotion": 1.5}, "relief": {"click": 1}},
+    "escalation": {"window": "5d", "allow": 1, "floor": 2},
+    "surveillance": {"wait": "2d", "max": 1, "per": "3 local days", "never_topics": ["health"]},
+    "screened": {"register": "nix", "within": "20d"},
     "consent": {},
     "own_wishes": {},
     "holds": {},
@@ -33,7 +36,16 @@ RULES_TRIED: dict[str, dict[str, Any]] = {
 WISHES = st.sampled_from([Wish(), Wish(less_often=(1, "7d")), Wish(hours=((540, 720),)), Wish(days=frozenset({0, 5}))])
 
 facts = st.one_of(
-    st.fixed_dictionaries({"touch": st.sampled_from(["newsletter", "promotion", "service"])}),
+    st.fixed_dictionaries(
+        {"touch": st.sampled_from(["newsletter", "promotion", "service"])}, optional={"triggered": st.just(True)}
+    ),
+    st.fixed_dictionaries(
+        {
+            "screened": st.fixed_dictionaries(
+                {"register": st.just("nix"), "listed": st.sampled_from([False, False, True])}
+            )
+        }
+    ),
     st.fixed_dictionaries({"event": st.sampled_from(["purchase", "reply", "click"])}),
     st.fixed_dictionaries({"opt_in": st.sampled_from(["all", "newsletter"])}),
     st.fixed_dictionaries({"opt_out": st.sampled_from(["all", "sms", "promotion"])}),
@@ -65,7 +77,8 @@ def test_the_answer_is_accepted_and_nothing_before_it_is(
     kind: str, history: list[dict[str, Any]], contact: dict[str, Any], others: list[dict[str, Any]], hour: int
 ) -> None:
     some = rule(kind, RULES_TRIED[kind])
-    seen = view(history, now=NOW, contact=contact, circle=[({"addresses": {"email": "A@example.com"}}, others)])
+    other = ({"addresses": {"email": "A@example.com"}}, others)
+    seen = view(history, {"trigger": NOW - HOUR}, now=NOW, contact=contact, circle=[other])
     answer = asked(some, seen)
     assert answer >= NOW
     if answer < HELD:
@@ -82,7 +95,7 @@ def test_a_batch_is_answered_as_each_of_its_messages_alone(
 ) -> None:
     some = rule(kind, RULES_TRIED[kind])
     (history, contact), *others = people
-    messages = [{"category": "newsletter", "contact": i} for i in range(len(people))]
+    messages = [{"category": "newsletter", "contact": i, "trigger": NOW - HOUR} for i in range(len(people))]
     seen = view(history, now=NOW, contact=contact, circle=[(c, h) for h, c in others], messages=messages)
     rows = np.arange(len(people))
     together = RULES[kind].welcome_at(some, seen, rows, np.full(len(rows), NOW, np.int64)).tolist()

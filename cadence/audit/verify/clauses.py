@@ -13,6 +13,7 @@ from fractions import Fraction
 from math import exp, log
 from typing import Any
 
+from cadence.audit.verify.conditions import consents
 from cadence.audit.verify.localtime import Quiet, exact, is_exact, later, leaves_window, quiet
 from cadence.audit.verify.rows import Touch
 from cadence.audit.verify.sight import Sight
@@ -188,12 +189,12 @@ def surveillance(rule: Rule, sight: Sight) -> Refused | None:
     if sight.thing.topic in (says.get("never_topics") or ()):
         return Refused(f"the topic {sight.thing.topic} is never used", {})
     wanted = says.get("needs_consent", "profiling")
-    if wanted != "none":
-        said = sight.decisive(sight.person.id, wanted, None)
-        if said is None or said.kind != EventKind.OPT_IN:
-            return Refused(f"consent to {wanted} was not given", {})
-    if says.get("wait") and later(trigger_at, str(says["wait"]), sight.zone) > sight.now:
-        return Refused(f"{says['wait']} had not passed since the trigger", {"trigger_at": trigger_at})
+    if wanted != "none" and not consents(wanted, sight):
+        return Refused(f"consent to {wanted} was not given on any channel", {})
+    wait = str(says.get("wait"))
+    if says.get("wait") and later(trigger_at, wait, sight.zone) > sight.now:
+        because = f"{wait} had not passed since the trigger"
+        return Refused(because, {"trigger_at": trigger_at}, by_row=not is_exact(wait))
     if says.get("max"):
         per = str(says["per"])
         inside = [
@@ -202,7 +203,8 @@ def surveillance(rule: Rule, sight: Sight) -> Refused | None:
             if t.triggered and leaves_window(t.at, per, sight.zone) > sight.now
         ]
         if len(inside) >= int(says["max"]):
-            return Refused(f"{len(inside)} triggered touches lay in {per}", _touches(inside))
+            because = f"{len(inside)} triggered touches lay in {per}"
+            return Refused(because, _touches(inside), by_row=not is_exact(per))
     return None
 
 
@@ -230,7 +232,7 @@ def repetition(rule: Rule, sight: Sight) -> Refused | None:
 
 
 def screened(rule: Rule, sight: Sight) -> Refused | None:
-    """Looked up in the register lately, and not on it."""
+    """Looked up in the register lately, and not on it: of look-ups at one instant the one that found them decides."""
     says = rule.says
     looks = [
         e
@@ -239,8 +241,9 @@ def screened(rule: Rule, sight: Sight) -> Refused | None:
     ]
     if not looks:
         return Refused(f"{says['register']} had not been looked up within {says['within']}", {})
-    if looks[-1].detail.get("listed"):
-        return Refused(f"the contact is on {says['register']}", {"looked_up_at": looks[-1].at})
+    last = max(looks, key=lambda e: (e.at, bool(e.detail.get("listed"))))
+    if last.detail.get("listed"):
+        return Refused(f"the contact is on {says['register']}", {"looked_up_at": last.at})
     return None
 
 
