@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobExecutionEvent
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -39,6 +39,7 @@ from cadence.store import round as rows_of
 __all__ = ["Daemon", "Jobs", "Options", "Pace", "Report", "agree_clock", "unsettled_jump"]
 
 _log = logger("daemon")
+T = TypeVar("T")
 
 LONGEST_PAUSE: float = 60.0
 """Seconds between tries when the database is away."""
@@ -230,21 +231,23 @@ class Daemon:
         kinds = {EVENT_JOB_ERROR: "error", EVENT_JOB_MISSED: "missed", EVENT_JOB_MAX_INSTANCES: "still running"}
         self.problems[f"{event.job_id}: {kinds.get(event.code, 'problem')}"] += 1
 
-    def _guarded(self, name: str, job: Callable[[], object]) -> None:
+    def _guarded(self, name: str, job: Callable[[], object]) -> bool:
         """Run a job so that its trouble stays its own: a database that is away is waited for, all else is told and
-        counted."""
+        counted. False: the database was away, and the job is still to be done."""
         if self._stopping.is_set():
-            return
+            return True
         try:
             _at_once_again(job)
             self._away = 0
         except StoreUnavailable as error:
             self._wait_for_store(name, error)
+            return False
         except Exception as error:  # noqa: BLE001 - one job's fault must not end the daemon
             self.problems[name] += 1
             _log.exception(
                 "a job failed; it runs again at its next turn", job=name, error=f"{type(error).__name__}: {error}"
             )
+        return True
 
     def _wait_for_store(self, name: str, error: StoreUnavailable) -> bool:
         """Say so, and wait: longer each time, never when stopping. True: try again."""
@@ -269,11 +272,12 @@ class Daemon:
         while not self._stopping.is_set():
             now, before = clock.now(), self.totals.total()
             for name in [n for n, at in due.items() if at <= now]:
-                due[name] = now + jobs[name][0]
-                self._guarded(name, jobs[name][1])
+                if self._guarded(name, jobs[name][1]):
+                    due[name] = now + jobs[name][0]
             if (upcoming is not None and upcoming <= now) or self.totals.total() != before:
-                self._instant()
-                upcoming = self._next_due(now)
+                upcoming = self._patiently(partial(self._next_due, now)) if self._instant() else now
+            if (upcoming is not None and upcoming <= now) or min(due.values()) <= now:
+                continue  # the database was away: the clock stands still until all of this instant is done
             if end is not None and (upcoming is None or upcoming > end) and min(due.values()) >= end:
                 clock.advance(end)
                 break
@@ -281,20 +285,31 @@ class Daemon:
                 break
             clock.advance(max(min(at for at in (upcoming, *due.values()) if at is not None), now + 1))
 
-    def _instant(self) -> None:
-        """Everything that is due at this instant: plan, ask again, decide, hand over, until nothing moves."""
-        self._guarded("reload", self._reload)
+    def _instant(self) -> bool:
+        """Everything that is due at this instant: plan, ask again, decide, hand over, until nothing moves. False: the
+        database was away, and not all of it is done."""
+        done = self._guarded("reload", self._reload)
         if self._held_at is None or passed_micros() - self._held_at > self.options.lease // 3:
-            self._guarded("heartbeat", self._beat)
+            done &= self._guarded("heartbeat", self._beat)
         if self.jobs.plan is not None and (self._next_plan is None or self._next_plan <= self.clock.now()):
-            self._guarded("plan", self._plan)
-        self._guarded("tick", self._saw_now)
+            done &= self._guarded("plan", self._plan)
+        done &= self._guarded("tick", self._saw_now)
         for _ in range(MOST_ROUNDS):
             before = self.totals.total()
-            self._guarded("tick", self._tick_all)
-            self._guarded("send", self._send_all)
-            if self.totals.total() == before or self._stopping.is_set() or not self._more_due():
+            done &= self._guarded("tick", self._tick_all)
+            done &= self._guarded("send", self._send_all)
+            if self.totals.total() == before or self._stopping.is_set() or not self._patiently(self._more_due):
                 break
+        return done
+
+    def _patiently(self, question: Callable[[], T]) -> T | None:
+        """The answer to a question to the database, waiting for it as long as it is away; None when stopped meanwhile."""
+        while True:
+            try:
+                return question()
+            except StoreUnavailable as error:
+                if not self._wait_for_store("looking ahead", error):
+                    return None
 
     def _more_due(self) -> bool:
         """Whether anything is due still at this instant."""
