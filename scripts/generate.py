@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import packs
 import pages
 import reference
 
@@ -24,6 +25,7 @@ PAGES: Mapping[str, Callable[[], Parts]] = {
     "docs/commands.md": pages.commands_parts,
     "docs/writing-campaigns.md": pages.campaign_parts,
     "docs/importing.md": pages.import_parts,
+    "docs/packs.md": packs.parts,
 }
 """The pages with generated parts, and what makes these."""
 _PART = re.compile(r"(<!-- made: (?P<name>[^>]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
