@@ -312,11 +312,10 @@ class Daemon:
                     return None
 
     def _more_due(self) -> bool:
-        """Whether anything is due still at this instant."""
-        now = self.clock.now()
+        """Whether anything is due still, now or since before: a provider that was left alone takes one to begin with."""
         with self.store.read() as conn:
-            found = rows_of.next_after(conn, self._shards, now - 1)
-        return found is not None and found <= now
+            found = rows_of.next_after(conn, self._shards, 0)
+        return found is not None and found <= self.clock.now()
 
     def _next_due(self, now: int) -> int | None:
         """The next instant after `now` at which anything is due by itself."""

@@ -35,7 +35,9 @@ class Receipt:
 
     `provider_id` is the provider's own id for it; `detail` one sentence for people, free of secrets; `code` the
     provider's code ("550 5.1.1", "429"), if it gave one. `retry_after` is in seconds. `whole_provider` says that
-    the trouble is not this letter's: whatever is handed to this provider now would fare the same.
+    the trouble is not this letter's: whatever is handed to this provider now would fare the same. `suspect` says that
+    it came while this letter was at hand, so that it may be this letter's all the same: it goes after the others from
+    then on. One in doubt always is.
     """
 
     message_id: int
@@ -45,6 +47,7 @@ class Receipt:
     code: str | None = None
     retry_after: float | None = None
     whole_provider: bool = False
+    suspect: bool = False
 
 
 class Ability(Enum):

@@ -24,13 +24,14 @@ from cadence.store.round import Messages
 def back(
     conn: Connection, work: Work, messages: Messages, why: Mapping[int, str], later: Mapping[int, int] | None = None
 ) -> int:
-    """Let these rows wait again, due now or at the instant in `later`, whatever state they are in; returns how many."""
+    """Let these rows wait again, due now or at the instant in `later`, at their expiry at the latest and never before now,
+    whatever state they are in; returns how many."""
     rows = list(why)
     if not rows:
         return 0
     withdraw(conn, work, messages, why)
     expires = [messages["expires_at"][r] or NEVER for r in rows]
-    due = [min(max((later or {}).get(r, work.now), work.now), e) for r, e in zip(rows, expires, strict=True)]
+    due = [max(min((later or {}).get(r, work.now), e), work.now) for r, e in zip(rows, expires, strict=True)]
     n = len(rows)
     columns: dict[str, Values] = {
         "state": [State.WAITING.value] * n,

@@ -58,7 +58,7 @@ def _ending(loaded: Loaded, row: int, now: int) -> Ending | None:
     if loaded.person[row] < 0:
         return Ending(State.WITHDRAWN, "the contact is no longer there")
     if (m["expires_at"][row] or NEVER) <= now:
-        return Ending(State.EXPIRED, "its expiry passed before it was welcome")
+        return Ending(State.EXPIRED, _expired(m["doubt_at"][row] is not None))
     if _campaign_state(loaded, row) == "ended":
         return Ending(State.WITHDRAWN, f"campaign {m['campaign'][row]} ended")
     if (word := _stopped_by(loaded, row)) is not None:
@@ -66,6 +66,12 @@ def _ending(loaded: Loaded, row: int, now: int) -> Ending | None:
     if loaded.ways[row] is None:
         return Ending(State.REFUSED, f"the contact has no address for {m['channel'][row]}")
     return None
+
+
+def _expired(in_doubt: bool) -> str:
+    if in_doubt:
+        return "its expiry passed; whether an earlier hand-over reached the contact is not known"
+    return "its expiry passed before it was welcome"
 
 
 def _campaign_state(loaded: Loaded, row: int) -> str:

@@ -110,7 +110,9 @@ def hand_over(
 def prepare(work: Work, letters_for: LettersFor) -> tuple[list[Batch], Counter[str]]:
     """Take what is decided, look twice, write it out, and record it as `sending`: all in one commit."""
     with work.store.read() as conn:
-        found = outbox.decided_of(conn, work.shards, work.now, AT_ONCE)
+        closed = [c for c, outlet in work.outlets.items() if outlets.opens_at(conn, outlet, work.now) > work.now]
+        begun_by = work.now - work.hand_over_within
+        found = outbox.decided_of(conn, work.shards, work.now, AT_ONCE, closed, begun_by)
     if not found:
         return [], Counter()
     with work.store.write() as conn:
@@ -219,7 +221,7 @@ def write_out(
     """Write the letters the provider takes now and record them as `sending`; the others stay decided."""
     outlet = work.outlets[channel]
     room = outlets.reserve(conn, outlet, work.now, len(rows))
-    rows = rows[:room]
+    rows = last_to_last(loaded, rows[:room])
     if not rows:
         return None
     rendered = letters_for(conn, [outgoing(work, loaded, r) for r in rows])
@@ -235,6 +237,13 @@ def write_out(
         return None
     where = {ids[r]: loaded.messages["shard"][r] for r in going}
     return Batch(channel, tuple(rendered.letters[ids[r]] for r in going), where)
+
+
+def last_to_last(loaded: Loaded, rows: Sequence[int]) -> list[int]:
+    """Rows with those behind the others that had trouble of their own before: where the provider chokes on one of them,
+    the others have gone."""
+    m = loaded.messages
+    return sorted(rows, key=lambda r: (m["doubt_at"][r] is not None, m["attempts"][r], m["decided_at"][r], m["id"][r]))
 
 
 def outgoing(work: Work, loaded: Loaded, row: int) -> Outgoing:
@@ -273,7 +282,9 @@ def deliver(work: Work, batch: Batch) -> list[Receipt]:
         chunk = batch.letters[start : start + size]
         if receipts and receipts[-1].whole_provider and receipts[-1].outcome is Outcome.RETRY:
             last = receipts[-1]
-            receipts += [replace(last, message_id=letter.message_id, provider_id=None) for letter in chunk]
+            receipts += [
+                replace(last, message_id=letter.message_id, provider_id=None, suspect=False) for letter in chunk
+            ]
             continue
         try:
             receipts += provider.send(chunk)

@@ -6,7 +6,7 @@ What comes back later (bounces, complaints, reports) is not here.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import reduce
 
 import numpy as np
@@ -44,7 +44,8 @@ def record(work: Work, outlet: Outlet, shards: Mapping[int, int], receipts: Sequ
         messages = _still_open(conn, work, shards)
         by_id = {r.message_id: r for r in receipts}
         said = {row: by_id[id_] for row, id_ in enumerate(messages["id"]) if id_ in by_id}
-        health = outlets.learn(conn, outlet, work.now, lambda before: fared(before, receipts, work.now))
+        known = {id_ for id_, tries in zip(messages["id"], messages["attempts"], strict=True) if tries}
+        health = outlets.learn(conn, outlet, work.now, lambda before: fared(before, receipts, work.now, known))
         retry_at = {row: _retry_at(work, messages, row, r, health) for row, r in said.items()}
         for outcome, follow in _FOLLOW.items():
             rows = {row: r for row, r in said.items() if r.outcome is outcome}
@@ -53,14 +54,19 @@ def record(work: Work, outlet: Outlet, shards: Mapping[int, int], receipts: Sequ
     return done
 
 
-def fared(health: Health, receipts: Sequence[Receipt], now: int) -> Health:
+def fared(health: Health, receipts: Sequence[Receipt], now: int, known: Collection[int] = ()) -> Health:
     """A provider's health after these receipts, in their order. A letter's own trouble is no failure of the
-    provider."""
+    provider.
+
+    known: messages that had trouble of their own before. What befalls them, and those behind them, says nothing of the
+    provider: they are handed over after all others."""
 
     def after(before: Health, receipt: Receipt) -> Health:
         bad = receipt.whole_provider or receipt.outcome is Outcome.IN_DOUBT
         if not bad:
             return breaker.succeeded(before)
+        if receipt.message_id in known:
+            return before
         if before.breaker is Breaker.OPEN and before.opened_at == now:
             return before
         wait = None if receipt.retry_after is None else int(receipt.retry_after * SECOND)
@@ -87,13 +93,16 @@ def _still_open(conn: Connection, work: Work, shards: Mapping[int, int]) -> Mess
 
 
 def _retry_at(work: Work, messages: Messages, row: int, receipt: Receipt, health: Health) -> int:
-    """When a message that may be tried again is: as the provider asks, else after a wait that doubles."""
-    if health.breaker is Breaker.OPEN and receipt.whole_provider:
-        return health.reopen_at or work.now + FIRST_WAIT
-    if receipt.retry_after is not None:
-        return work.now + max(SECOND, int(receipt.retry_after * SECOND))
+    """When a message that may be tried again is: as the provider asks, else after a wait that doubles; one that may be
+    to blame for the provider's trouble not before both."""
     tries: int = messages["attempts"][row]
-    return work.now + min(LONGEST_WAIT, FIRST_WAIT << min(tries, 6))
+    own = work.now + min(LONGEST_WAIT, FIRST_WAIT << min(tries, 6))
+    asked = None if receipt.retry_after is None else work.now + max(SECOND, int(receipt.retry_after * SECOND))
+    if health.breaker is Breaker.OPEN and receipt.whole_provider:
+        asked = health.reopen_at or own
+    if asked is None:
+        return own
+    return max(asked, own) if _suspect(receipt) else asked
 
 
 def _accepted(
@@ -125,7 +134,7 @@ def _retried(
 ) -> Counter[str]:
     """Never taken: tried again within the decision's five minutes, else decided anew then; given up after many
     tries."""
-    tries = {row: m["attempts"][row] + (not r.whole_provider) for row, r in said.items()}
+    tries = {row: m["attempts"][row] + (r.suspect or not r.whole_provider) for row, r in said.items()}
     spent = {
         row: f"gave up after {tries[row]} tries: {_sentence(said[row])}" for row in said if tries[row] >= MOST_ATTEMPTS
     }
@@ -186,6 +195,10 @@ def _again_columns(
 def _in_time(work: Work, m: Messages, row: int, at: int) -> bool:
     """Whether trying at `at` still belongs to the decision; what is in doubt already began in time."""
     return m["doubt_at"][row] is not None or at <= m["decided_at"][row] + work.hand_over_within
+
+
+def _suspect(receipt: Receipt) -> bool:
+    return receipt.suspect or receipt.outcome is Outcome.IN_DOUBT
 
 
 def _sentence(receipt: Receipt) -> str:

@@ -16,32 +16,47 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from cadence.facts import MINUTE
 from cadence.store.bulk import Values, fetch, insert_rows, update_rows
 from cadence.store.numbers import take_numbers
 from cadence.store.tables import directory, message, provider, touch
 
+TRIED = "(doubt_at IS NOT NULL OR attempts > 0)"
+"""A message that had trouble of its own in an earlier try."""
+TURN: int = MINUTE
+"""So long one that was tried before lets all others go first; then it has its turn by age."""
 
-def decided_of(conn: Connection, shards: Sequence[int], now: int, limit: int) -> list[tuple[int, int, int]]:
-    """Messages as (shard, circle, id) that are decided and may be handed over by now: those left in doubt by an earlier
-    try last, else longest decided first."""
+
+def decided_of(
+    conn: Connection, shards: Sequence[int], now: int, limit: int, closed: Sequence[str] = (), begun_by: int = 0
+) -> list[tuple[int, int, int]]:
+    """Messages as (shard, circle, id) that are decided and may be handed over by now, longest decided first, those with
+    trouble of their own in an earlier try after the others.
+
+    closed: channels whose providers take nothing now; of them only what was decided before `begun_by` is given."""
     if limit <= 0 or not shards:
         return []
+    shut = ", ".join(f":closed{i}" for i in range(len(closed)))
+    passing = f"AND (channel NOT IN ({shut}) OR decided_at < :begun_by) " if closed else ""
     sql = (
         f"SELECT shard, circle, id FROM message WHERE shard IN ({_listed(shards)}) AND state = 'decided' "
-        "AND (hand_over_at IS NULL OR hand_over_at <= :now) ORDER BY doubt_at IS NOT NULL, decided_at, id LIMIT :most"
+        f"AND (hand_over_at IS NULL OR hand_over_at <= :now) {passing}"
+        f"ORDER BY {TRIED} AND COALESCE(hand_over_at, decided_at) > :turn, decided_at, id LIMIT :most"
     )
-    return [(int(r[0]), int(r[1]), int(r[2])) for r in fetch(conn, sql, now=now, most=limit)]
+    named = {f"closed{i}": channel for i, channel in enumerate(closed)} | ({"begun_by": begun_by} if closed else {})
+    found = fetch(conn, sql, now=now, turn=now - TURN, most=limit, **named)
+    return [(int(r[0]), int(r[1]), int(r[2])) for r in found]
 
 
 def backlog(conn: Connection, shards: Sequence[int], now: int) -> dict[str, int]:
-    """How many messages are decided and may be handed over by now, by channel. What was tried before and left in doubt
-    goes after them, and holds up nobody."""
+    """How many messages are decided and may be handed over by now, by channel. What had trouble of its own before goes
+    after them, and holds up nobody."""
     if not shards:
         return {}
     mine = _listed(shards)
     sql = (
         f"SELECT channel, count(*) FROM message WHERE shard IN ({mine}) AND state = 'decided' "
-        "AND doubt_at IS NULL AND (hand_over_at IS NULL OR hand_over_at <= :now) GROUP BY channel"
+        f"AND NOT {TRIED} AND (hand_over_at IS NULL OR hand_over_at <= :now) GROUP BY channel"
     )
     return {r[0]: int(r[1]) for r in fetch(conn, sql, now=now)}
 

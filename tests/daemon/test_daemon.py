@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,11 @@ import pytest
 from cadence.clock import VirtualClock
 from cadence.daemon import Daemon, Jobs, Options
 from cadence.facts import EventKind, instant
+from cadence.providers.provider import Outcome, Receipt
 from cadence.queue.outlets import Outlet
 from cadence.queue.reload import PolicyFiles
 from cadence.store import Store, policies, status
+from tests.queue.test_handover import Desk
 from tests.queue.world import World, at
 
 POLICY = """
@@ -189,6 +192,25 @@ def test_it_gives_its_shards_back_when_it_ends(world: World) -> None:
 
     with world.store.read() as conn:
         assert status.daemons(conn) == []
+
+
+def test_what_came_in_while_the_provider_was_left_alone_goes_when_the_one_that_tries_it_has_gone(world: World) -> None:
+    for name in ("ann", "bob", "cid"):
+        world.contact(name)
+    world.message("2026-03-03T10:00", "ann", expires_at=at("2026-03-03T10:05"))
+    ids: list[int] = []
+    away = Receipt(0, Outcome.RETRY, detail="closed until ten past", retry_after=600.0, whole_provider=True)
+    desk = world.provider = Desk(lambda letter: replace(away, message_id=letter.message_id))
+
+    def plan(policy: object, now: int) -> int | None:
+        if now >= at("2026-03-03T10:06") and not ids:
+            ids.extend(world.message("2026-03-03T10:06", name) for name in ("bob", "cid"))
+            desk.answer = lambda letter: Receipt(letter.message_id, Outcome.ACCEPTED)
+        return None if ids else at("2026-03-03T10:06")
+
+    daemon(world, "2026-03-03T10:00", "2026-03-03T22:00", Jobs(world.letters, plan=plan)).run(signals=False)
+
+    assert [world.row(id_)["outcome_at"] for id_ in ids] == [at("2026-03-03T10:10")] * 2
 
 
 def test_shadow_hands_nothing_over(world: World) -> None:

@@ -185,6 +185,31 @@ def test_a_provider_in_trouble_is_left_alone_and_decides_nothing_meanwhile(world
     assert len(desk.taken) <= len(ids)
 
 
+def test_what_a_closed_channel_has_decided_is_in_no_other_channels_way(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handover, "AT_ONCE", 3)
+    closed, desk = says(Outcome.RETRY, whole_provider=True, retry_after=120.0), says(Outcome.ACCEPTED)
+    for i in range(8):
+        world.contact(f"c{i}")
+        world.message(NOON, f"c{i}")
+    world.provider = desk
+    world.tick(NOON)
+    work = world.work(NOON)
+    with world.store.write() as conn:
+        conn.execute(tables.message.update().values(channel="sms"))
+        conn.execute(tables.address.update().values(channel="sms"))
+    both = replace(work, outlets={"sms": Outlet(closed), "email": Outlet(desk)})  # type: ignore[arg-type]
+    closed.name = "closed"
+    hand_over(both, world.letters)
+    id_ = decided(world)
+
+    hand_over(both, world.letters)
+    hand_over(both, world.letters)
+
+    assert (world.state(id_), desk.taken) == ("sent", [id_])
+
+
 def test_the_provider_is_tried_again_after_a_pause(world: World) -> None:
     desk = world.provider = says(Outcome.RETRY, whole_provider=True, retry_after=30.0)
     id_ = decided(world)

@@ -127,11 +127,13 @@ class _Lane:
             self._connection = None
 
     def _rest(self, left: deque[Letter], lost: Lost) -> Iterator[Receipt]:
-        """Later for all that is left. A letter whose content may be to blame is told apart, lest it holds up the rest
-        again and again."""
+        """Later for all that is left. A letter that may be to blame is told apart, lest it holds up the rest again and
+        again: its content was being written, or the server was gone without a word while it was at hand."""
         detail = self._lost_words(lost)
         if left and lost.in_content:
             yield Receipt(left.popleft().message_id, Outcome.RETRY, None, detail)
+        elif left and not lost.in_doubt and lost.code is None:
+            yield Receipt(left.popleft().message_id, Outcome.RETRY, None, detail, whole_provider=True, suspect=True)
         yield from retry_rest(list(left), detail, code=lost.code)
 
     def _one(self, connection: Connection, letter: Letter) -> tuple[Receipt | None, Lost | None]:

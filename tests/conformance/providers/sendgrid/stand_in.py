@@ -68,7 +68,8 @@ def problems_of(body: Any) -> list[dict[str, str | None]]:
 
 @dataclass
 class StandIn:
-    """The server. `mishap`: None, or later, refuse, server error, hang, drop, too large, denied, redirect."""
+    """The server. `mishap`: None, or later, refuse, server error, hang, drop, too large, denied, redirect, garbage (no HTTP),
+    nonsense json, strange id (a long one, always the same), no id."""
 
     key: str
     mishap: str | None = None
@@ -143,6 +144,15 @@ class _Handler(BaseHTTPRequestHandler):
         elif mishap == "hang":
             self.stand_in.over.wait(timeout=30)
             self.close_connection = True
+        elif mishap == "garbage":
+            self.wfile.write(b"\x00\xff 999 what?\r\n\r\n" * 100)
+            self.close_connection = True
+        elif mishap == "nonsense json":
+            self._answer(500, [[None], {"message": {"a": ["\ud800\x00"]}}, 7])
+        elif mishap == "strange id":
+            self._answer(202, None, {"X-Message-Id": "é\x7f" * 1_000})
+        elif mishap == "no id":
+            self._answer(202, None)
         elif mishap == "drop":
             self.close_connection = True
         else:

@@ -1,6 +1,6 @@
 """An SMTP server that does what a script says: refuses, asks to come again, hangs or drops, at any point of the talk.
 
-The script maps a point (connect, ehlo, auth, mail, rcpt, data, body, end, rset, or `rcpt ADDRESS`) to what happens
+The script maps a point (connect, ehlo, auth, mail, rcpt, data, body, end, rset, or `rcpt ADDRESS`, `end ADDRESS`) to what happens
 there: a reply, HANG (until the server is closed), DROP (a reset), CLOSE (in good order), or a list of these, one for each time, of which the last stays.
 """
 
@@ -60,6 +60,7 @@ class ScriptedServer:
         script: Mapping[str, str | list[str]] | None = None,
         extensions: Iterable[str] = EXTENSIONS,
         tls: ssl.SSLContext | None = None,
+        port: int = 0,
     ) -> None:
         self.heard = Heard()
         self._script: dict[str, str | list[str]] = {**REPLIES, **(script or {})}
@@ -68,7 +69,7 @@ class ScriptedServer:
         self._tls = tls
         self._over = threading.Event()
         self._open: list[socket.socket] = []
-        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._listening = socket.create_server(("127.0.0.1", port))
         self.port = self._listening.getsockname()[1]
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
@@ -105,6 +106,10 @@ class ScriptedServer:
         with contextlib.suppress(OSError):
             connection.close()
 
+    def says_from_now(self, script: Mapping[str, str | list[str]]) -> None:
+        """Follow another script from here on."""
+        self._script = {**REPLIES, **script}
+
     def next_action(self, *points: str) -> str:
         """What the script says of the first of these points that it names."""
         said = next(self._script[point] for point in points if point in self._script)
@@ -130,6 +135,7 @@ class _Talk:
         self._connection = connection
         self._unread = b""
         self._sender = self._somebody = False
+        self._to = ""
 
     def run(self) -> None:
         self._act("connect")
@@ -169,6 +175,7 @@ class _Talk:
         if not self._sender:
             self._say("503 5.5.1 MAIL first")
         else:
+            self._to = address
             said = self._act(f"rcpt {address}", "rcpt")
             self._somebody = self._somebody or said.startswith("2")
 
@@ -188,7 +195,7 @@ class _Talk:
         if not self._somebody:
             self._say("554 5.5.1 no valid recipients")
             return
-        said = self._server.next_action("end")
+        said = self._server.next_action(f"end {self._to}", "end")
         if said.startswith("250") or said in (DROP, HANG):
             self._server.heard.mails.append(mail)
         self._do(said)
