@@ -40,7 +40,7 @@ def version(json: AsJson = False) -> int:
 def prune(json: AsJson = False) -> int:
     """Remove what has been kept as long as the settings say. The daemon does this by itself every hour."""
     installation = Installation.open()
-    reach = needs(load_policy(installation.settings.policy)).touches
+    reach = needs(load_policy(installation.settings.policy)).reach
     removed = remove_old(installation.store, system_micros(), installation.kept(), reach)
     if json:
         print_json(removed)

@@ -25,6 +25,11 @@ class Needs:
     attributes: frozenset[str]
     """Attributes that conditions name."""
 
+    @property
+    def reach(self) -> int | None:
+        """How far back anything is looked at, in microseconds; None: for ever."""
+        return None if self.touches is None else max(self.touches, *self.events.values(), 0)
+
 
 def needs(policy: Policy) -> Needs:
     """What deciding under this policy needs to know."""

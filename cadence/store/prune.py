@@ -48,23 +48,23 @@ def prune(
     store: Store,
     now: int,
     kept: Mapping[str, int] | None = None,
-    touch_reach: int | None = 0,
+    reach: int | None = 0,
     batch: int = 5_000,
     most: int = 200_000,
 ) -> dict[str, int]:
     """Removes rows older than they are kept, and returns how many of each table. kept: microseconds by table, over the
-    defaults. touch_reach: the longest window of the policy (those that contacts chose are added), below which no touch
-    or event is removed; None: it looks back for ever, and none is. At most `most` rows of each table in one call, in
+    defaults. reach: how far back the policy looks (windows that contacts chose are added), below which no touch or event
+    is removed; None: it looks back for ever, and none is. At most `most` rows of each table in one call, in
     transactions of `batch`."""
     with store.read() as conn:
-        touch_reach = reach_of(touch_reach, _wishes(conn))
+        reach = reach_of(reach, _wishes(conn))
     keep = {**KEPT, **(kept or {})}
     done = dict.fromkeys(keep, 0)
     for table, age in keep.items():
         if table in ("touch", "event"):
-            if touch_reach is None:
+            if reach is None:
                 continue
-            age = max(age, touch_reach)
+            age = max(age, reach)
         for shard in range(SHARDS):
             while done[table] < most:
                 with store.write() as conn:

@@ -1,0 +1,29 @@
+"""What a policy needs to know: how far back touches and events matter, so that no more is loaded and no less is kept."""
+
+from __future__ import annotations
+
+import pytest
+
+from cadence.decide.needs import needs
+from cadence.facts import DAY, EventKind
+from cadence.policy.load import from_mapping
+
+
+@pytest.mark.parametrize(
+    ("rails", "reach"),
+    [
+        ("caps: {max: 1, per: 7d}", 7 * DAY),
+        ("screened: {register: nix, within: 2000d}", 2000 * DAY),
+        ("caps: {max: 1, per: 90d, where: {spend_1500d: {at_least: 1}}}", 1500 * DAY),
+        ("escalation: {window: 20d}", 40 * DAY),
+        ("caps: {max: 1, per: ever}", None),
+    ],
+)
+def test_what_is_kept_reaches_as_far_back_as_anything_is_looked_at(rails: str, reach: int | None) -> None:
+    policy = from_mapping("categories: {news: {consent: none}}\nguard_rails: {" + rails + "}").required()
+    assert needs(policy).reach == reach
+
+
+def test_only_events_that_a_rule_asks_for_are_wanted() -> None:
+    policy = from_mapping("guard_rails: {screened: {register: nix, within: 31d}}").required()
+    assert needs(policy).events == {EventKind.SCREENED: 31 * DAY}
