@@ -99,6 +99,39 @@ def not_looked_up(ledger: Ledger, ann: int) -> None:
     ledger.sent(ann, NOON)
 
 
+def triggered_twice(ledger: Ledger, ann: int) -> None:
+    ledger.said(ann, EventKind.OPT_IN, "2026-01-01T12:00", category="profiling", channel="sms")
+    ledger.told(ann, "2026-02-26T12:01")
+    ledger.sent(ann, "2026-02-25T12:00", trigger_at=at("2026-02-01T11:00"))
+    ledger.sent(ann, "2026-03-04T11:59", trigger_at=at("2026-02-01T11:00"))
+
+
+def triggered_after_a_stop(ledger: Ledger, ann: int) -> None:
+    ledger.said(ann, EventKind.OPT_IN, "2026-01-01T12:00", category="profiling", channel="sms")
+    ledger.said(ann, EventKind.OPT_OUT, "2026-01-02T12:00", channel="sms")
+    ledger.sent(ann, NOON, trigger_at=at("2026-02-01T11:00"))
+
+
+def answered_ever_less(ledger: Ledger, ann: int) -> None:
+    for when in ("2026-02-10T12:00", "2026-02-11T12:00", "2026-02-25T12:00"):
+        ledger.event(ann, EventKind.CLICK, when)
+    ledger.told(ann, "2026-02-12T12:00")
+    ledger.told(ann, "2026-02-24T12:00")
+    ledger.told(ann, "2026-02-26T12:00")
+    ledger.sent(ann, NOON)
+
+
+def found_on_it(ledger: Ledger, ann: int) -> None:
+    for listed in ("true", "false"):
+        ledger.event(ann, EventKind.SCREENED, "2026-03-01T12:00", subject="nix", detail=f'{{"listed": {listed}}}')
+    ledger.sent(ann, NOON)
+
+
+def looked_up_elsewhere(ledger: Ledger, ann: int) -> None:
+    ledger.event(ann, EventKind.SCREENED, "2026-03-01T12:00", subject="tps", detail='{"listed": false}')
+    ledger.sent(ann, NOON)
+
+
 def follow_ups(ledger: Ledger, ann: int) -> None:
     for day in (3, 4):
         ledger.sent(ann, f"2026-03-0{day}T12:00", category="follow_up", thread="t")
@@ -122,8 +155,13 @@ CASES: dict[str, tuple[dict[str, Any], Callable[[Ledger, int], None], str]] = {
     "surveillance": ({"surveillance": {"wait": "6h"}}, triggered, "surveillance"),
     "surveillance of topics": ({"surveillance": {"never_topics": ["health"]}}, of_a_topic, "surveillance"),
     "surveillance unasked": ({"surveillance": {"wait": "1h"}}, without_profiling, "surveillance"),
+    "surveillance by number": ({"surveillance": {"max": 1, "per": "7d"}}, triggered_twice, "surveillance"),
+    "surveillance after a stop": ({"surveillance": {}}, triggered_after_a_stop, "surveillance"),
+    "escalation with some answers": ({"escalation": {"window": "14d"}}, answered_ever_less, "escalation"),
     "escalation": ({"escalation": {"window": "14d", "allow": 0, "floor": 1}}, second_at("2026-03-04T12:00"), "escalation"),
     "repetition": ({"repetition": {"window": "60d"}}, second_at("2026-04-04T12:00"), "repetition"),
+    "screened and found": ({"screened": {"register": "nix", "within": "30d"}}, found_on_it, "screened"),
+    "screened elsewhere": ({"screened": {"register": "nix", "within": "30d"}}, looked_up_elsewhere, "screened"),
     "screened": ({"screened": {"register": "nix", "within": "30d"}}, not_looked_up, "screened"),
 }  # fmt: skip
 
@@ -161,6 +199,33 @@ def test_a_rule_that_only_watches_is_not_broken(store: Store, case: str) -> None
     act(ledger, ledger.contact())
 
     assert ledger.broken() == []
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_contact_that_grows_breaks_nothing_while_answers_do_too(store: Store, answered: bool) -> None:
+    ledger = Ledger(store, **rails(escalation={"window": "14d"}))
+    ann = ledger.contact()
+    if answered:
+        ledger.event(ann, EventKind.CLICK, "2026-02-10T12:00")
+        ledger.event(ann, EventKind.REPLY, "2026-02-25T12:00")
+    ledger.told(ann, "2026-02-24T12:00")
+    ledger.told(ann, "2026-02-26T12:00")
+    ledger.sent(ann, NOON)
+
+    assert ledger.broken() == ([] if answered else [(1, "escalation")])
+
+
+def test_a_look_up_told_of_only_later_doesn_t_excuse_a_touch(store: Store) -> None:
+    ledger = Ledger(store, **rails(screened={"register": "nix", "within": "30d"}))
+    ann, bo = ledger.contact(), ledger.contact(email="bo@example.com")
+    for who, recorded in ((ann, "2026-03-01T13:00"), (bo, "2026-03-05T12:00")):
+        if who == bo:
+            ledger.sent(who, NOON, mailbox="email:bo@example.com")
+        found = {"subject": "nix", "detail": '{"listed": false}', "recorded": recorded}
+        ledger.event(who, EventKind.SCREENED, "2026-03-01T12:00", **found)
+    ledger.sent(ann, NOON)
+
+    assert [(b.rule, b.contact) for b in ledger.verify().breaches] == [("screened", bo)]
 
 
 def test_consent_that_was_never_given_is_found(store: Store) -> None:

@@ -110,6 +110,31 @@ def test_tags_and_triggers_are_kept(anna: Any) -> None:
     assert (touches.tags.row(0).tolist(), touches.triggered.tolist()) == ([key("a"), key("b")], [True])
 
 
+# Look-ups -----------------------------------------------------------------------------------------------------------
+
+
+def looked_up(anna: Any, at: int, listed: bool, register: str = "nix", **more: Any) -> None:
+    name = f"{at}{listed}{register}"
+    anna.events(EventRow("anna", at, K.SCREENED, name, subject=register, detail={"listed": listed}), **more)
+
+
+def test_look_ups_come_in_the_order_of_instants_and_those_that_found_somebody_last(anna: Any) -> None:
+    looked_up(anna, NOW - DAY, True)
+    looked_up(anna, NOW - DAY, False)
+    looked_up(anna, NOW - 2 * DAY, False, "tps")
+    lookups = anna.history("anna", events={K.SCREENED: 9 * DAY}).lookups
+    assert lookups.at.tolist() == [NOW - 2 * DAY, NOW - DAY, NOW - DAY]
+    assert lookups.listed.tolist() == [False, False, True]
+    assert lookups.register.tolist() == [key("tps"), key("nix"), key("nix")]
+
+
+def test_only_look_ups_within_reach_and_known_by_now_are_loaded_and_none_unless_wanted(anna: Any) -> None:
+    for at in (NOW - 9 * DAY, NOW - 9 * DAY + 1, NOW, NOW + HOUR):
+        looked_up(anna, at, False)
+    assert anna.history("anna", events={K.SCREENED: 9 * DAY}).lookups.at.tolist() == [NOW - 9 * DAY + 1, NOW]
+    assert len(anna.history("anna", events={K.CLICK: 9 * DAY}).lookups) == 0
+
+
 # Totals -------------------------------------------------------------------------------------------------------------
 
 

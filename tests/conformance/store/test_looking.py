@@ -69,14 +69,14 @@ def test_a_message_is_found_by_its_id_alone(told: Any, someone: Someone) -> None
 
 # The past -----------------------------------------------------------------------------------------------------------
 
-_EVERY = dict.fromkeys((K.CLICK, K.PURCHASE, K.REPLY), 1000 * DAY)
+_EVERY = dict.fromkeys((K.CLICK, K.PURCHASE, K.REPLY, K.SCREENED), 1000 * DAY)
 _NEEDS = Needs(None, _EVERY, frozenset())
 
 
 def _shown(history: History) -> dict[str, list[Any]]:
     """A history as plain lists, so that two can be compared."""
     out: dict[str, list[Any]] = {}
-    for name in ("addresses", "consents", "holds", "touches", "events"):
+    for name in ("addresses", "consents", "holds", "touches", "events", "lookups"):
         part = getattr(history, name)
         for column in part.__slots__:
             values = getattr(part, column)
@@ -105,6 +105,7 @@ def _lives(told: Any, day: int) -> None:
     told.happened("a", K.PURCHASE, now - 2 * HOUR, amount=float(day), now=now)
     told.happened("a", K.REPLY, now - HOUR, now=now)
     told.happened("a", (K.TICKET_OPENED, K.TICKET_SOLVED)[day % 2], now, subject=f"T{day // 2}", now=now)
+    told.happened("a", K.SCREENED, now - HOUR, subject="nix", detail={"listed": day % 2 == 1}, now=now)
     told.happened("a", K.SNOOZE, now, until=now + HOUR, now=now)
     told.happened("a", K.LESS_OFTEN, now, subject=f"{day + 1} per 30d", now=now)
     told.consents(ConsentRow("a", now, (K.OPT_IN, K.OPT_OUT)[day % 2], "news", None, f"c{day}"), now=now)
@@ -138,7 +139,7 @@ def test_the_time_line_tells_everything_in_order(told: Any, someone: Someone) ->
     _lives(told, 1)
     with told.store.read() as conn:
         entries = timeline(conn, told.place("a")[1])
-    assert [e.what for e in entries] == ["consent", "event", "touch", *["event"] * 4, "consent"]
+    assert [e.what for e in entries] == ["consent", "event", "touch", *["event"] * 5, "consent"]
     assert [e.at or 0 for e in entries] == sorted(e.at or 0 for e in entries)
 
 
@@ -238,12 +239,13 @@ def test_totals_outlive_the_events_they_were_made_of(old: Any) -> None:
     assert old.history("a").people.spend.tolist() == [5.0]
 
 
-def test_touches_within_the_policys_longest_window_stay(old: Any) -> None:
-    assert prune(old.store, NOW, touch_reach=10 * 365 * DAY)["touch"] == 0
+def test_what_the_policy_still_looks_back_to_stays(old: Any) -> None:
+    gone = prune(old.store, NOW, reach=10 * 365 * DAY)
+    assert (gone["touch"], gone["event"]) == (0, 0)
 
 
 def test_touches_stay_for_ever_where_the_policy_looks_back_for_ever(old: Any) -> None:
-    assert prune(old.store, NOW, touch_reach=None)["touch"] == 0
+    assert prune(old.store, NOW, reach=None)["touch"] == 0
 
 
 def test_letting_go_twice_removes_nothing_more(old: Any) -> None:
