@@ -1,4 +1,5 @@
-"""Makes anew what is generated: the policy's JSON Schema and the marked parts of docs/. `--check` says what is stale.
+"""Makes anew what is generated: the policy's JSON Schema, a page for each rule, and the marked parts of the other pages of
+docs/. `--check` says what is stale.
 
 A page is written by hand but for the parts between `<!-- made: NAME -->` and `<!-- end -->`, so that what the code says of
 itself can't go stale and prose stays prose. Exit 1: something was stale (`--check`) or a marker and its part don't match.
@@ -14,6 +15,7 @@ from pathlib import Path
 import packs
 import pages
 import reference
+import rule_pages
 
 from cadence.policy.schema import schema_text
 
@@ -34,7 +36,7 @@ _PART = re.compile(r"(<!-- made: (?P<name>[^>]+?) -->\n).*?(<!-- end -->)", re.D
 def made() -> dict[str, str]:
     """Every generated file, by its path in the project, as it should be. Raises ValueError where a page lacks a part's
     marker or has one that nothing makes."""
-    out = {"config/policy.schema.json": schema_text()}
+    out = {"config/policy.schema.json": schema_text(), **rule_pages.rule_pages()}
     for path, parts_of in PAGES.items():
         out[path] = filled(path, (PROJECT / path).read_text("utf-8"), parts_of())
     return out
@@ -52,15 +54,23 @@ def main(arguments: list[str]) -> int:
     """Write what is stale, or with `--check` only name it."""
     wanted = made()
     stale = [p for p, text in wanted.items() if not (PROJECT / p).is_file() or (PROJECT / p).read_text("utf-8") != text]
+    left_over = {f"{rule_pages.FOLDER}/{p.name}" for p in (PROJECT / rule_pages.FOLDER).glob("*.md")} - set(wanted)
+    for path in sorted(left_over):
+        if "--check" in arguments:
+            print(f"{path} is made by nothing any more: run `make generate`")
+        else:
+            (PROJECT / path).unlink()
+            print(f"{path} removed")
     for path in stale:
         if "--check" in arguments:
             print(f"{path} is stale: run `make generate`")
         else:
+            (PROJECT / path).parent.mkdir(parents=True, exist_ok=True)
             (PROJECT / path).write_text(wanted[path], "utf-8")
             print(f"{path} made anew")
-    if not stale:
+    if not stale and not left_over:
         print("all generated files are fresh")
-    return 1 if stale and "--check" in arguments else 0
+    return 1 if (stale or left_over) and "--check" in arguments else 0
 
 
 if __name__ == "__main__":

@@ -210,6 +210,13 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     },
 }
 
+ELSEWHERE = (
+    "Braze counts days by the calendar and weeks as rolling, Adobe Journey Optimizer by the calendar in UTC only, "
+    "Adobe Campaign over rolling days; what is over the cap is dropped, in Mautic queued, in Customer.io tried again "
+    "for a while. Braze alone tells what obeys a cap from what counts towards it. None reserves slots, and none names "
+    "the touches that filled the window."
+)
+
 EXAMPLE = """\
 policy:
   version: 1

@@ -186,6 +186,8 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     },
 }
 
+ELSEWHERE = "What was read of them was about frequency; how they keep consent was not compared."
+
 EXAMPLE = """\
 policy:
   version: 1

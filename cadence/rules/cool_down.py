@@ -123,6 +123,11 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     },
 }
 
+ELSEWHERE = (
+    "Pega's suppression policies go by outcome: two messages ignored in thirty days, and sixty days without. None was "
+    "found that waits after a purchase or a refusal to the contact's local days."
+)
+
 EXAMPLE = """\
 policy:
   version: 1
@@ -139,4 +144,10 @@ cases:
     message: {category: newsletter}
     now: "2026-03-05T12:00+01:00"
     expect: {verdict: defer, until: "2026-03-09T00:00+01:00", rule: cool_down}
+  - name: when the eighth local day begins, it is over
+    history:
+      - {at: "2026-03-02T23:00+01:00", engagement: purchase}
+    message: {category: newsletter}
+    now: "2026-03-09T00:00+01:00"
+    expect: {verdict: send}
 """

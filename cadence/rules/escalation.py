@@ -201,6 +201,11 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     },
 }
 
+ELSEWHERE = (
+    "None was found. Tools that learn a best frequency give those who answer less a lower one at most; none forbids "
+    "to write more as answers get fewer."
+)
+
 EXAMPLE = """\
 policy:
   version: 1

@@ -175,6 +175,11 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     },
 }
 
+ELSEWHERE = (
+    "Emarsys has a switch against writing to duplicate addresses, Dynamics 365 counts by address, Customer.io can "
+    "suppress an identifier for ever. None was found that follows a stop to another address, a household or a brand."
+)
+
 EXAMPLE = """\
 policy:
   version: 1

@@ -364,6 +364,12 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     },
 }
 
+ELSEWHERE = (
+    "Salesforce's Einstein sorts people into saturated, on target and undersaturated by 28 days of mail, and enforces "
+    "nothing. Adobe Campaign weighs messages and recipients in its pressure rules. Iterable picks a cap for each user "
+    "within a range, without saying why."
+)
+
 EXAMPLE = """\
 policy:
   version: 1

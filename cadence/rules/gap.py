@@ -79,6 +79,11 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     "uk": {"recent": "Останнє повідомлення було {touch_at}. Наступне доречне через {wait}, від {welcome_at}."},
 }
 
+ELSEWHERE = (
+    "Klaviyo's Smart Sending is one rolling gap per channel, and who falls into it is skipped for good. CleverTap and "
+    "MoEngage have a least delay too and drop the second message; WebEngage queues it for a day."
+)
+
 EXAMPLE = """\
 policy:
   version: 1

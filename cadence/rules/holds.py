@@ -105,6 +105,8 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     },
 }
 
+ELSEWHERE = "None of those read holds marketing for an open ticket, an incident or an overdue promise."
+
 EXAMPLE = """\
 policy:
   version: 1

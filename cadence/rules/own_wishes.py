@@ -200,6 +200,12 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     },
 }
 
+ELSEWHERE = (
+    "Novu lets people set hours for each day of the week, and skips what falls outside them. Mautic keeps a frequency "
+    "that a contact chose. HubSpot's users asked for one that people choose themselves, and were given one cap for "
+    "the whole account."
+)
+
 EXAMPLE = """\
 policy:
   version: 1
@@ -216,6 +222,10 @@ cases:
     message: {category: newsletter}
     now: "2026-03-03T19:00+01:00"
     expect: {verdict: defer, until: "2026-03-09T09:00+01:00", rule: own_wishes}
+  - name: within the hours and days that they chose
+    message: {category: newsletter}
+    now: "2026-03-03T18:59+01:00"
+    expect: {verdict: send}
   - name: less often counts what was sent before they asked
     history:
       - {at: "2026-02-20T10:00+01:00", touch: newsletter}

@@ -161,6 +161,12 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     },
 }
 
+ELSEWHERE = (
+    "Braze holds until the hours end, in the user's zone. Iterable, Adobe Journey Optimizer and MoEngage let one "
+    "choose between queueing and discarding; where no zone is known, Adobe enforces nothing and Iterable takes the "
+    "project's. Novu skips. Holidays were found nowhere."
+)
+
 EXAMPLE = """\
 policy:
   version: 1

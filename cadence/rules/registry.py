@@ -70,6 +70,10 @@ class RuleModule(Protocol):
     def EXAMPLE(self) -> str:
         """A policy test in YAML that shows it (language.md section 8)."""
 
+    @property
+    def ELSEWHERE(self) -> str:
+        """What other products do about the same, in English."""
+
     def default_name(self, keys: Any) -> str:
         """What an unnamed rule is called."""
 

@@ -147,6 +147,8 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     },
 }
 
+ELSEWHERE = "None was found that refuses to go on until a register was looked up; lists are cleaned outside and loaded."
+
 EXAMPLE = """\
 policy:
   version: 1

@@ -155,6 +155,8 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     },
 }
 
+ELSEWHERE = "Pega's two ignored messages and sixty days off is the nearest. None backs off step by step."
+
 EXAMPLE = """\
 policy:
   version: 1

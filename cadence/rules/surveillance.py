@@ -249,6 +249,11 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     },
 }
 
+ELSEWHERE = (
+    "None was found that delays or caps messages about what somebody was just seen doing. The advice met most often "
+    "is the opposite: to let cart mails past the frequency guard."
+)
+
 EXAMPLE = """\
 policy:
   version: 1

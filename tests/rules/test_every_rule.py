@@ -134,3 +134,10 @@ def test_reaches_are_told(kind: str) -> None:
     reach = RULES[kind].touch_reach(some)
     assert reach is None or 0 <= reach <= 400 * DAY
     assert all(back > 0 for back in RULES[kind].event_reach(some).values())
+
+
+@pytest.mark.parametrize("kind", RULES)
+def test_the_page_of_a_rule_has_what_it_holds_what_it_lets_go_and_what_others_do(kind: str) -> None:
+    verdicts = {r.decisions[0][1].verdict == "send" for r in run_text(RULES[kind].EXAMPLE, name=kind).results}
+    assert verdicts == {True, False}, f"the example of {kind} needs a case that is held and one that goes"
+    assert RULES[kind].ELSEWHERE.endswith(".")
