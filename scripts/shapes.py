@@ -100,6 +100,8 @@ def said(part: Schema, defs: Schema) -> str:
         if many in part:
             branches = [said(b, defs) for b in part[many] if b != {"type": "null"}]
             return ", or ".join(dict.fromkeys(branches))
+    if isinstance(part.get("type"), list):
+        return ", or ".join(said({**part, "type": one}, defs) for one in part["type"] if one != "null")
     if part.get("type") == "array":
         items = part["items"] if isinstance(part.get("items"), Mapping) else {}
         return f"list of {_plural(said(items, defs))}" if items else "list"
