@@ -101,7 +101,7 @@ LOOSER = [
     (
         "us-states",
         "guard_rails: {caps: {name: three a day in Florida, max: 9, per: 24h, channels: [phone, sms], "
-        "where: {any: [{country: US-FL}, {region: US-FL}]}}}",
+        "where: {any: [{country: US-FL}, {region: US-FL}, {region: FL, country: {missing: true}}]}}}",
         "caps 'three a day in Florida' is looser than the rule it replaces in",
     ),
     (
