@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from cadence.facts import CHANNELS, key
@@ -47,7 +48,7 @@ def build(reading: Reading) -> Policy:
         content=content,
         defaults=reading.defaults,
         categories=dict(reading.categories),
-        rules=(*_always_on(reading), *(b.rule for b in reading.rules if not RULES[b.rule.kind].ALWAYS_ON)),
+        rules=(*_always_on(reading), *(r for b in reading.rules if (r := _asked(b.rule)))),
         segments=tuple(reading.segments) or (Segment("everyone", None),),
         arbitration=_arbitration(reading),
         renamed={key(old): key(c.name) for c in reading.categories.values() for old in c.was},
@@ -187,10 +188,7 @@ def _segment(written: WrittenSegment, reading: Reading) -> None:
     keep = _keep_in_touch(written, reading)
     reading.segments.append(Segment(name, where, keep))
     for rule in written.rules:
-        if RULES[rule.kind].ALWAYS_ON:
-            message = f"{rule.path}: '{rule.kind}' is on for everyone; what there is to say of it stands in guard_rails"
-            reading.findings.append(error(rule.node.place, message))
-        elif built := make_rule(inheriting(rule, reading), name, reading):
+        if built := make_rule(inheriting(rule, reading), name, reading):
             reading.segment_rules.append(built)
 
 
@@ -213,10 +211,16 @@ def _keep_in_touch(written: WrittenSegment, reading: Reading) -> KeepInTouch | N
 
 
 def _always_on(reading: Reading) -> list[Rule]:
-    """The rules that are on without being written, in binding order; a rail of such a kind gives its keys."""
-    rails = {b.rule.kind: b.rule.keys for b in reading.rails if RULES[b.rule.kind].ALWAYS_ON}
-    return [
-        Rule(kind, kind, rails.get(kind, module.Keys() if module.Keys else None))
-        for kind, module in RULES.items()
-        if module.ALWAYS_ON
-    ]
+    """The rules that are on without being written, in binding order; rails of such a kind say with what keys."""
+    out = []
+    for kind in (k for k, module in RULES.items() if module.ALWAYS_ON):
+        rails = [b.rule.keys for b in reading.rails if b.rule.kind == kind]
+        keys = made.always_on(rails) if (made := RULES[kind].Keys) else None
+        out.append(Rule(kind, kind, keys, always_on=True))
+    return out
+
+
+def _asked(rule: Rule) -> Rule | None:
+    """A written rule as it is asked; None where what is always on says all of it."""
+    keys = rule.keys.asked(rule.segment is not None)
+    return None if keys is None else replace(rule, keys=keys)

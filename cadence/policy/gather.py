@@ -258,7 +258,7 @@ def _unknown_kind(entry: Entry, path: str) -> Finding:
         return error(entry.place, message, found=entry.key)
     kinds = [k for k, m in RULES.items() if m.Keys]
     if path != "guard_rails":
-        kinds = [k for k in kinds if not RULES[k].ALWAYS_ON] + ["keep_in_touch"]
+        kinds.append("keep_in_touch")
     message = f"{path}: there is no kind of rule called '{entry.key}'"
     return error(
         entry.place,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from cadence.calendar import Duration
-from cadence.rules.rule import Category, Rule
+from cadence.rules.rule import Across, Category, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Arbitration:
 @dataclass(frozen=True, slots=True)
 class Policy:
     """All of it. `rules` are in the order in which equal answers bind: consent, own_wishes, holds, evasion, guard rails as
-    written, then each segment's as written."""
+    written (one of evasion for its further scopes), then each segment's as written."""
 
     hash: str
     """Hex SHA-256 of the canonical content: not of comments and layout."""
@@ -79,3 +79,8 @@ class Policy:
     def by_key(self) -> Mapping[int, Category]:
         """Categories by the key of their name and of their old names."""
         return {k: c for c in self.categories.values() for k in c.keys}
+
+    @property
+    def over_accounts(self) -> bool:
+        """Whether a rule looks at all contacts of an account: then who shares one is in one circle."""
+        return any(r.across is Across.ACCOUNT or (r.keys is not None and r.keys.over_accounts) for r in self.rules)

@@ -15,7 +15,7 @@ import numpy as np
 from cadence.calendar import day_start, zone_index
 from cadence.facts import NEVER, NONE, key
 from cadence.policy import conditions
-from cadence.policy.finding import Finding, error, listed, nearest
+from cadence.policy.finding import Finding, error, listed, nearest, warning
 from cadence.policy.nodes import Node
 from cadence.policy.places import said_apart, validate
 from cadence.policy.policy import Defaults, Segment
@@ -96,6 +96,8 @@ def make_rule(written: WrittenRule, segment: str | None, reading: Reading) -> Bu
         place = node.place_of(path, key=True) if path and path[0] in node.entries else node.place
         said, allowed, near = said_apart(sentence)
         reading.findings.append(error(place, f"{written.path}: {said}", allowed=allowed, suggestion=near))
+    for path, sentence in keys.remarks():
+        reading.findings.append(warning(node.place_of(path, key=True), f"{written.path}: {sentence}"))
     wrong = any(f.level == "error" for f in reading.findings[before:])
     return None if wrong else Built(rule, written)
 
@@ -172,10 +174,10 @@ def _fits_kind(written: WrittenRule, carried: Carried, reading: Reading) -> None
         reading.findings.append(
             error(written.node.place_of(("across",), key=True), message, found=carried.across.value)
         )
-    if module.ALWAYS_ON:
-        for entry in (e for e in written.node.entries.values() if e.key in written_keys(Carried)):
-            message = f"{written.path}.{entry.key}: '{written.kind}' is always on, for everyone, under this name"
-            reading.findings.append(error(entry.place, message, found=entry.key))
+    if module.ALWAYS_ON and carried.name not in (None, written.kind):
+        place = written.node.place_of(("name",), key=True)
+        message = f"{written.path}.name: a rule of this kind is always called '{written.kind}'; leave the name out"
+        reading.findings.append(error(place, message, found=carried.name))
 
 
 def condition_of(node: Node, called: str, reading: Reading, *, in_segment: bool = False) -> Any:

@@ -105,11 +105,7 @@ def _fill(top: Schema, segment: Schema, kinds: list[str]) -> None:
         "type": "object",
         "description": cadence.get("description", ""),
         "properties": {
-            **{
-                kind: _one_or_more(f"{kind} of a segment" if RULES[kind].INHERITS else kind)
-                for kind in kinds
-                if not RULES[kind].ALWAYS_ON
-            },
+            **{kind: _one_or_more(f"{kind} of a segment" if RULES[kind].INHERITS else kind) for kind in kinds},
             "keep_in_touch": {"$ref": "#/$defs/keep_in_touch"},
         },
         "additionalProperties": False,

@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -28,6 +28,24 @@ class Keys(BaseModel):
         """How far apart touches lie at the least in the long run, in microseconds, under these keys alone, to somebody who
         never answers: NEVER when they end, 0 where the keys don't bound it."""
         return 0
+
+    @classmethod
+    def always_on(cls, rails: Sequence[Keys]) -> Self:
+        """Of a kind that is always on: the keys it then has, given those of the guard rails of its kind."""
+        return cls()
+
+    def asked(self, in_segment: bool) -> Self | None:
+        """With what keys a rule that is written is asked; None: for nothing besides what is always on."""
+        return self
+
+    @property
+    def over_accounts(self) -> bool:
+        """Whether it looks at all contacts of an account, so that they must not be decided apart."""
+        return False
+
+    def remarks(self) -> list[tuple[tuple[str, ...], str]]:
+        """What is no mistake but worth a warning: the path of the key, and a sentence."""
+        return []
 
 
 def _exact(duration: Duration) -> Duration:
@@ -186,3 +204,5 @@ class Rule:
     in_force: tuple[int, int] | None = None
     """[from, until) in microseconds."""
     only_watch: bool = False
+    always_on: bool = False
+    """It is there without being written."""

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cadence.policy.policy import Policy
-from cadence.rules.registry import RULES
 from cadence.workbench.runner import CaseResult, Report
 
 
@@ -97,7 +96,7 @@ def _count(tried: _Tried, result: CaseResult) -> None:
 
 def _coverage(tried: _Tried) -> Coverage:
     policy = tried.policy
-    written = [r for r in policy.rules if not RULES[r.kind].ALWAYS_ON]
+    written = [r for r in policy.rules if not r.always_on]
     rules = tuple(RuleTried(r.name, r.kind, r.segment, tried.rules[r.kind, r.name, r.segment]) for r in written)
     segments = tuple((s.name, tried.segments[s.name]) for s in policy.segments)
     return Coverage(policy.hash, tuple(dict.fromkeys(tried.files)), rules, segments)

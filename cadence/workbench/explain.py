@@ -21,7 +21,6 @@ from cadence.policy.contact_facts import ContactFacts
 from cadence.policy.governed import Governed, governed
 from cadence.policy.segments import segment_of
 from cadence.policy.week import interval_of
-from cadence.rules.registry import RULES
 from cadence.rules.sentence import sentence
 from cadence.rules.view import View
 from cadence.store.shown import touches_shown
@@ -191,7 +190,7 @@ def _not_asked(scene: Scene, asking: _Asking, segment: str | None) -> tuple[str,
     return tuple(
         r.name
         for r in scene.policy.rules
-        if r.segment in (None, segment) and (r.kind, r.name, r.segment) not in asked and not RULES[r.kind].ALWAYS_ON
+        if r.segment in (None, segment) and (r.kind, r.name, r.segment) not in asked and not r.always_on
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from cadence.facts import EventKind
@@ -131,3 +133,107 @@ def test_a_touch_that_was_withdrawn_before_anything_went_out_is_no_breach(ledger
     ledger.change(tables.message, message, state="suppressed", because="consent")
 
     assert ledger.broken() == []
+
+
+SCOPES = ("household", "account")
+
+
+def member(ledger: Ledger, home: int, scope: str, **more: Any) -> int:
+    """Another of the first contact's household or account, with an address of their own."""
+    return ledger.contact(circle=home, email="bo@example.com", **{scope: "h"}, **more)
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_a_stop_reaches_the_household_or_account_that_the_policy_names(store: Store, scope: str) -> None:
+    ledger = Ledger(store, guard_rails={"evasion": {"scope": [scope]}})
+    ann = ledger.contact(**{scope: "h"})
+    bo = member(ledger, ann, scope)
+    ledger.said(ann, EventKind.OPT_OUT, BEFORE)
+    ledger.sent(bo, NOON, circle=ann, mailbox="email:bo@example.com")
+
+    assert sorted(ledger.broken()) == [(1, "evasion"), (3, "stop")]
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_a_members_stop_before_the_hand_over_is_found(store: Store, scope: str) -> None:
+    ledger = Ledger(store, guard_rails={"evasion": {"scope": [scope]}})
+    ann = ledger.contact(**{scope: "h"})
+    bo = member(ledger, ann, scope)
+    ledger.sent(bo, NOON, circle=ann, mailbox="email:bo@example.com", hand_over_at=at("2026-03-03T12:03"))
+    ledger.said(ann, EventKind.OPT_OUT, AFTER)
+
+    assert ledger.broken() == [(3, "stop")]
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize(
+    "rails",
+    [
+        {},
+        {"evasion": {"shared_by": 2}},
+        {"evasion": {"scope": SCOPES, "channels": ["sms"]}},
+        {"evasion": {"scope": SCOPES, "where": {"country": "NO"}}},
+        {"evasion": {"scope": SCOPES, "only_watch": True}},
+        {"evasion": {"scope": SCOPES, "in_force": {"until": "2026-03-01"}}},
+    ],
+)
+def test_a_members_stop_reaches_no_further_than_the_policy_says(
+    store: Store, scope: str, rails: dict[str, Any]
+) -> None:
+    ledger = Ledger(store, guard_rails=rails)
+    ann = ledger.contact(**{scope: "h"})
+    bo = member(ledger, ann, scope)
+    ledger.said(ann, EventKind.OPT_OUT, BEFORE)
+    ledger.sent(bo, NOON, circle=ann, mailbox="email:bo@example.com")
+
+    assert ledger.broken() == []
+
+
+def test_who_is_of_another_household_is_not_reached(store: Store) -> None:
+    ledger = Ledger(store, guard_rails={"evasion": {"scope": ["household"]}})
+    ann = ledger.contact(household="h")
+    bo = ledger.contact(circle=ann, email="bo@example.com", household="elsewhere")
+    cy = ledger.contact(circle=ann, email="cy@example.com")
+    ledger.said(ann, EventKind.OPT_OUT, BEFORE)
+    ledger.sent(bo, NOON, circle=ann, mailbox="email:bo@example.com")
+    ledger.sent(cy, NOON, circle=ann, mailbox="email:cy@example.com")
+
+    assert ledger.broken() == []
+
+
+@pytest.mark.parametrize("moved", ["the one who stopped", "the one written to"])
+def test_who_came_into_the_household_later_is_not_held_against_it_for_sure(store: Store, moved: str) -> None:
+    ledger = Ledger(store, guard_rails={"evasion": {"scope": ["household"]}})
+    later = {"recorded_at": at("2026-03-05T12:00")}
+    ann = ledger.contact(household="h", **(later if moved == "the one who stopped" else {}))
+    bo = member(ledger, ann, "household", **(later if moved == "the one written to" else {}))
+    ledger.said(ann, EventKind.OPT_OUT, BEFORE)
+    ledger.sent(bo, NOON, circle=ann, mailbox="email:bo@example.com")
+
+    report = ledger.verify()
+    assert (report.ok, sorted({b.rule for b in report.unsure})) == (True, ["evasion", "stop"])
+
+
+def test_a_segments_evasion_is_looked_at_in_that_segment(store: Store) -> None:
+    wide = {"evasion": {"scope": ["household"]}}
+    segments = [{"name": "some", "where": {"country": "SE"}, "cadence": wide}, {"name": "everyone"}]
+    ledger = Ledger(store, segments=segments)
+    ann = ledger.contact(household="h")
+    bo = member(ledger, ann, "household")
+    ledger.said(ann, EventKind.OPT_OUT, BEFORE)
+    ledger.sent(bo, NOON, circle=ann, mailbox="email:bo@example.com", segment="everyone")
+    assert ledger.broken() == []
+
+    ledger.sent(bo, "2026-03-04T12:00", circle=ann, mailbox="email:bo@example.com", segment="some")
+    assert sorted(ledger.broken()) == [(1, "evasion"), (3, "stop")]
+
+
+def test_a_policy_says_how_many_may_share_a_mailbox(store: Store) -> None:
+    ledger = Ledger(store, guard_rails={"evasion": [{"shared_by": 4}, {"scope": ["household"]}, {"shared_by": 2}]})
+    ann = ledger.contact()
+    others = [ledger.contact(circle=ann) for _ in range(3)]
+    ledger.address(others[0], ann, "own@example.com")
+    ledger.said(ann, EventKind.OPT_OUT, BEFORE)
+    ledger.sent(others[0], NOON, circle=ann, mailbox="email:own@example.com")
+
+    assert sorted(ledger.broken()) == [(1, "evasion"), (3, "stop")]

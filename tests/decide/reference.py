@@ -109,16 +109,21 @@ class World:
         return str(self.message.get("channel", "email"))
 
     def touches(self) -> list[dict[str, Any]]:
-        """This contact's own, and those to the message's mailbox under another contact, marked so."""
+        """This contact's own, and those of the others of the circle, marked with whose they are."""
         mine = [e for e in self.history if "touch" in e and e.get("outcome") != "not_connected"]
-        mailbox = self.contact.get("addresses", {}).get(self.channel)
         theirs = [
-            {**e, "foreign": True}
+            {**e, "foreign": contact}
             for contact, history in self.others
             for e in history
-            if "touch" in e and mailbox and contact.get("addresses", {}).get(e.get("channel", "email")) == mailbox
+            if "touch" in e and e.get("outcome") != "not_connected"
         ]
         return mine + theirs
+
+    @property
+    def address(self) -> str | None:
+        """The address that the message goes to."""
+        found = self.contact.get("addresses", {}).get(self.channel)
+        return None if found is None else str(found)
 
     def events(self, *kinds: str) -> list[dict[str, Any]]:
         """What happened by now of these kinds, with answered calls as `call_answered`."""
@@ -157,7 +162,7 @@ def counted(world: World, rule: dict[str, Any], kind: str) -> list[dict[str, Any
     """The touches a rule counts, oldest first."""
     out = []
     for touch in world.touches():
-        if touch.get("foreign") and kind not in ("caps", "gap"):
+        if "foreign" in touch and not counted_together(world, rule, kind, touch):
             continue
         category = category_of(world, touch["touch"])
         counts = category.get("counted", not category.get("transactional", False))
@@ -175,7 +180,18 @@ def counted(world: World, rule: dict[str, Any], kind: str) -> list[dict[str, Any
     return sorted(out, key=lambda e: e["at"])
 
 
-MARKETING_ONLY = ("cool_down", "silence", "surveillance", "escalation", "screened")
+MARKETING_ONLY = ("cool_down", "silence", "surveillance", "escalation", "screened", "evasion")
+
+
+def counted_together(world: World, rule: dict[str, Any], kind: str, touch: dict[str, Any]) -> bool:
+    """Does a rule count this touch, which was made to another contact, with this contact's own?"""
+    theirs, across = touch["foreign"], rule.get("across", "contact")
+    if across in ("household", "account"):
+        return world.contact.get(across) is not None and theirs.get(across) == world.contact[across]
+    if across == "address":
+        return world.address is not None and world.address in theirs.get("addresses", {}).values()
+    sent_to = theirs.get("addresses", {}).get(touch.get("channel", "email"))
+    return kind in ("caps", "gap") and world.address is not None and sent_to == world.address
 
 
 def governs(world: World, rule: dict[str, Any], kind: str) -> bool:
@@ -348,17 +364,35 @@ def welcome_by_consent(world: World, t: datetime) -> bool:
     return lasts is None or said[1] is None or t < later(said[1], lasts, world.zones[0])
 
 
+def stops_here(world: World, contact: dict[str, Any], history: list[dict[str, Any]]) -> bool:
+    """Has another said stop, as far as it names the message, and does it stand?"""
+    said = statement(world, history, contact.get("consents", {}))
+    return said is not None and not said[0]
+
+
 def welcome_by_evasion(world: World, t: datetime) -> bool:
+    """What is always on: no stop of another with the same address reaches here."""
     if world.category.get("transactional"):
         return True
-    mine = set(world.contact.get("addresses", {}).values())
-    for contact, history in world.others:
-        if not mine & set(contact.get("addresses", {}).values()):
+    rails = listed(world.policy["guard_rails"].get("evasion", []))
+    most = max((r["shared_by"] for r in rails if "shared_by" in r), default=3)
+    for address in world.contact.get("addresses", {}).values():
+        sharing = [(c, h) for c, h in world.others if address in c.get("addresses", {}).values()]
+        if 1 + len(sharing) > most and address != world.address:
             continue
-        said = statement(world, history, contact.get("consents", {}))
-        if said is not None and not said[0]:
+        if any(stops_here(world, c, h) for c, h in sharing):
             return False
     return True
+
+
+def welcome_by_wider_evasion(world: World, rule: dict[str, Any], t: datetime) -> bool:
+    """What a rail adds: no stop of another of the household or account reaches here."""
+    wider = [s for s in rule.get("scope", []) if s in ("household", "account")]
+    return not any(
+        world.contact.get(s) is not None and c.get(s) == world.contact[s] and stops_here(world, c, h)
+        for s in wider
+        for c, h in world.others
+    )
 
 
 def welcome_by_holds(world: World, t: datetime) -> bool:
@@ -478,6 +512,7 @@ BY_KIND = {
     "escalation": welcome_by_escalation,
     "screened": welcome_by_screened,
     "fatigue": welcome_by_fatigue,
+    "evasion": welcome_by_wider_evasion,
 }
 
 

@@ -64,10 +64,17 @@ def caps(draw: st.DrawFn) -> dict[str, Any]:
         rule["each"] = draw(some(["thread", "category", "channel"]))
     if draw(st.integers(0, 3)) == 0:
         rule["except"] = {"categories": [draw(some(list(CATEGORIES)))]}
+    if draw(st.integers(0, 3)) == 0:
+        rule["across"] = draw(some(["address", "household", "account"]))
     return rule
 
 
-gaps = st.builds(lambda wait, f: {"wait": wait, **f}, some(["6h", "36h", "2d", "1mo"]), filters)
+gaps = st.builds(
+    lambda wait, f, across: {"wait": wait, **f, **({"across": across} if across else {})},
+    some(["6h", "36h", "2d", "1mo"]),
+    filters,
+    some([None, None, None, "household", "account"]),
+)
 cool_downs = st.builds(
     lambda after, wait, f: {"after": after, "wait": wait, **f},
     some(["purchase", "reply", "conversation", "inquiry", "refusal"]),
@@ -131,6 +138,14 @@ escalations = st.builds(
 screenings = st.builds(
     lambda register, within: {"register": register, "within": within}, some(["nix", "nix", "tps"]), some(["7d", "30d"])
 )
+evasions = st.one_of(
+    st.builds(lambda n: {"shared_by": n}, st.integers(1, 4)),
+    st.builds(
+        lambda scope, f: {"scope": scope, **f},
+        st.lists(some(["addresses", "household", "account"]), min_size=1, max_size=2, unique=True),
+        filters,
+    ),
+)
 
 
 def named(rules: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
@@ -153,6 +168,8 @@ def policies(draw: st.DrawFn) -> dict[str, Any]:
     ):
         if chosen := draw(st.lists(rules, max_size=most)):
             rails[kind] = named(chosen, kind)
+    if wider := draw(st.lists(evasions, max_size=2)):
+        rails["evasion"] = wider
     return {
         "version": 1,
         "defaults": {"timezone": "Europe/Stockholm", "country": "SE"},
@@ -211,6 +228,11 @@ def facts(draw: st.DrawFn, now: datetime) -> dict[str, Any]:
     )
 
 
+belonging = st.fixed_dictionaries(
+    {}, optional={"household": some(["home", "next door"]), "account": some(["firm", "another firm"])}
+)
+
+
 @st.composite
 def worlds(draw: st.DrawFn, most_facts: int = 14) -> World:
     now = draw(some(NOWS))
@@ -223,10 +245,11 @@ def worlds(draw: st.DrawFn, most_facts: int = 14) -> World:
         contact["hours"] = draw(some([["09:00-12:00", "17:00-19:00"], ["00:00-24:00"], ["20:00-22:30"]]))
     if draw(st.integers(0, 7)) == 0:
         contact["days"] = draw(some([["mon", "tue"], ["sun"], ["wed", "fri"]]))
+    contact |= draw(belonging)
     others = []
-    if draw(st.integers(0, 2)) == 0:
+    for _ in range(draw(some([0, 0, 1, 1, 2, 4]))):
         address = draw(some(["a@example.com", "b@example.com"]))
-        other = {"addresses": {"email": address}, "consents": {}}
+        other = {"addresses": {"email": address}, "consents": {}, **draw(belonging)}
         others.append((other, draw(st.lists(facts(now), max_size=4))))
     message: dict[str, Any] = {
         "category": draw(some(["news", "news", "news", "offers", *CATEGORIES])),

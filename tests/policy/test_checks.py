@@ -14,7 +14,7 @@ def said(text: str) -> list[str]:
 
 
 TAKEN = "the segment 'a' before it has no where and takes everyone"
-KINDS = ", ".join(kind for kind, module in RULES.items() if not module.ALWAYS_ON)
+KINDS = ", ".join(kind for kind, module in RULES.items() if module.Keys)
 
 
 @pytest.mark.parametrize(
@@ -68,11 +68,8 @@ KINDS = ", ".join(kind for kind, module in RULES.items() if not module.ALWAYS_ON
             ],
         ),
         (
-            "{name: a, cadence: {evasion: {shared_by: 9}}}",
-            [
-                "1:41: error: segments[0].cadence.evasion: 'evasion' is on for everyone; what there is to say of it "
-                "stands in guard_rails"
-            ],
+            "{name: a, cadence: {holds: {kinds: [ticket]}}}",
+            ["1:39: error: segments[0].cadence.holds: 'holds' is always on and has no keys; leave it out"],
         ),
     ],
 )

@@ -259,14 +259,28 @@ def test_an_error_in_a_category_has_its_place_and_words(text: str, expected: str
             "out; give times, days or holidays",
         ),
         (
-            "evasion: {scope: [household]}",
-            "3:13: error: guard_rails.evasion: evasion over household isn't built yet; it is always on over "
-            "addresses, leave household out",
+            "evasion: {scope: [houshold]}",
+            "3:21: error: guard_rails.evasion.scope[0] must be one of the words allowed; found 'houshold'; allowed: "
+            "addresses, household, account, brands; did you mean household?",
+        ),
+        (
+            "evasion: {scope: []}",
+            "3:20: error: guard_rails.evasion.scope: the scope names nothing; leave it out, or name household, account "
+            "or brands",
+        ),
+        (
+            "evasion: {name: no way round, scope: [household]}",
+            "3:13: error: guard_rails.evasion.name: a rule of this kind is always called 'evasion'; leave the name "
+            "out; found no way round",
+        ),
+        (
+            "evasion: {scope: [household], across: account}",
+            "3:33: error: guard_rails.evasion.across: 'evasion' can't count across; only these kinds can: caps, gap",
         ),
         (
             "evasion: {shared_by: 5, channels: [email]}",
-            "3:27: error: guard_rails.evasion.channels: 'evasion' is always on, for everyone, under this name; "
-            "found channels",
+            "3:13: error: guard_rails.evasion: shared_by goes for everyone and always; write it into a rail without "
+            "filters or conditions",
         ),
     ],
 )
@@ -286,6 +300,54 @@ def test_conditions_tell_all_that_is_wrong_in_them() -> None:
     assert len(said(text)) == 3
 
 
-def test_a_rail_of_evasion_gives_the_one_that_is_always_on_its_keys() -> None:
-    found = from_mapping("guard_rails: {evasion: {shared_by: 5}}").required().rules
-    assert [r.keys.shared_by for r in found if r.kind == "evasion"] == [5]
+def evasions(text: str) -> list[tuple[str | None, tuple[str, ...], int]]:
+    """The rules of evasion that a policy has: whose, over what, and how many may share an address."""
+    found = from_mapping(text).required().rules
+    return [(r.segment, r.keys.scope, r.keys.shared_by) for r in found if r.kind == "evasion"]
+
+
+def test_a_rail_of_evasion_says_for_the_one_that_is_always_on_who_shares_an_address() -> None:
+    assert evasions("guard_rails: {evasion: {shared_by: 5}}") == [(None, ("addresses",), 5)]
+
+
+def test_of_several_rails_the_strictest_says_who_shares_an_address() -> None:
+    found = evasions("guard_rails: {evasion: [{shared_by: 5}, {scope: [household]}, {shared_by: 2}]}")
+    assert found == [(None, ("addresses",), 5), (None, ("household",), 3)]
+
+
+def test_a_rail_of_evasion_is_asked_for_its_further_scopes_only() -> None:
+    found = evasions("guard_rails: {evasion: {scope: [household, addresses, account, brands], shared_by: 2}}")
+    assert found == [(None, ("addresses",), 2), (None, ("household", "account"), 2)]
+
+
+def test_a_segments_evasion_is_a_further_rule_and_asks_over_addresses_where_it_says_who_shares_them() -> None:
+    wider = "cadence: {evasion: {scope: [account]}}"
+    fewer = "cadence: {evasion: {shared_by: 9}}"
+    found = evasions(f"segments: [{{name: a, where: {{orders: 1}}, {wider}}}, {{name: b, {fewer}}}]")
+    assert found == [(None, ("addresses",), 3), ("a", ("account",), 3), ("b", ("addresses",), 9)]
+
+
+def test_a_segments_evasion_takes_what_it_leaves_out_from_the_rail() -> None:
+    found = evasions("guard_rails: {evasion: {scope: [household]}}\nsegments: [{name: a, cadence: {evasion: {}}}]")
+    assert found == [(None, ("addresses",), 3), (None, ("household",), 3), ("a", ("household",), 3)]
+
+
+def test_brands_are_told_to_add_nothing() -> None:
+    loaded = from_mapping("guard_rails: {evasion: {scope: [brands]}}")
+    assert loaded.policy is not None
+    assert [(f.level, "the scope brands adds nothing" in f.message) for f in loaded.findings] == [("warning", True)]
+
+
+@pytest.mark.parametrize(
+    ("rails", "over"),
+    [
+        ("{}", False),
+        ("{evasion: {scope: [household]}}", False),
+        ("{evasion: {scope: [account]}}", True),
+        ("{caps: {max: 1, per: 7d, across: household}}", False),
+        ("{caps: {max: 1, per: 7d, across: account}}", True),
+        ("{gap: {wait: 1d, across: account, only_watch: true}}", True),
+    ],
+)
+def test_a_policy_knows_whether_it_looks_at_whole_accounts(rails: str, over: bool) -> None:
+    assert from_mapping(f"guard_rails: {rails}").required().over_accounts is over

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from cadence.facts import DAY, NEVER
 from cadence.rules import evasion
+from cadence.rules.rule import Rule
 from tests.rules.columns import asked, at, evidence, rule, view
 
 NOW = at("2026-03-10T12:00")
@@ -77,7 +79,69 @@ def test_the_evidence_names_who_stopped_and_when() -> None:
     assert (push.detail["stopped_by"], push.detail["stopped_at"]) == (3, NOW - DAY)
 
 
-def test_wider_scopes_are_a_problem_that_says_so() -> None:
-    found = evasion.problems(evasion.Keys.model_validate({"scope": ["addresses", "household"]}), {})
-    assert [path for path, _ in found] == [("scope",)]
-    assert "isn't built yet" in found[0][1]
+WIDER = {"household": {"household": "h"}, "account": {"account": "a"}}
+
+
+def over(scope: str) -> Rule:
+    """A rail as it is asked: for its further scopes only."""
+    keys = evasion.Keys.model_validate({"scope": [scope]}).asked(in_segment=False)
+    return replace(rule("evasion"), keys=keys)
+
+
+@pytest.mark.parametrize("scope", WIDER)
+@pytest.mark.parametrize("channel", ["email", "sms", "phone"])
+def test_the_stop_of_a_member_reaches_every_channel(scope: str, channel: str) -> None:
+    seen = view(message={"channel": channel}, contact=WIDER[scope], circle=[(WIDER[scope], [stop()])])
+    assert asked(over(scope), seen) == NEVER
+
+
+@pytest.mark.parametrize("scope", WIDER)
+def test_it_reaches_members_only(scope: str) -> None:
+    other = dict.fromkeys(WIDER[scope], "another")
+    seen = view(contact=WIDER[scope], circle=[(other, [stop()]), ({}, [stop()])])
+    assert asked(over(scope), seen) == NOW
+
+
+@pytest.mark.parametrize("scope", WIDER)
+def test_who_belongs_to_nothing_shares_nothing(scope: str) -> None:
+    assert asked(over(scope), view(circle=[({}, [stop()])])) == NOW
+
+
+def test_a_rail_of_wider_scopes_is_not_asked_over_addresses() -> None:
+    assert asked(over("household"), view(contact=ANNA, circle=[(AGAIN, [stop()])])) == NOW
+
+
+def test_a_household_may_be_large() -> None:
+    others: list[tuple[dict[str, Any], list[dict[str, Any]]]] = [(WIDER["household"], []) for _ in range(6)]
+    seen = view(contact=WIDER["household"], circle=[*others, (WIDER["household"], [stop()])])
+    assert asked(over("household"), seen) == NEVER
+
+
+@pytest.mark.parametrize("scope", WIDER)
+def test_ones_own_stop_is_not_another_members(scope: str) -> None:
+    assert asked(over(scope), view([stop()], contact=WIDER[scope], circle=[(WIDER[scope], [])])) == NOW
+
+
+@pytest.mark.parametrize("scope", WIDER)
+def test_a_member_who_stopped_oneself_is_reached_by_the_others_stop_too(scope: str) -> None:
+    seen = view([stop()], contact=WIDER[scope], circle=[(WIDER[scope], [stop()])])
+    assert asked(over(scope), seen) == NEVER
+
+
+@pytest.mark.parametrize("scope", WIDER)
+def test_nobody_else_of_them_takes_it_back(scope: str) -> None:
+    consent = [{"at": NOW, "opt_in": "all"}]
+    seen = view(consent, contact=WIDER[scope], circle=[(WIDER[scope], [stop()]), (WIDER[scope], consent)])
+    assert asked(over(scope), seen) == NEVER
+
+
+@pytest.mark.parametrize("scope", WIDER)
+def test_the_evidence_says_through_what(scope: str) -> None:
+    members = [(WIDER[scope], [stop()]), (WIDER[scope], [{"at": NOW - 2 * DAY, "opt_out": "all"}])]
+    push = evidence(over(scope), view(contact=WIDER[scope], circle=members))
+    assert (push.detail["why"], push.detail["stopped_by"], push.detail["stopped_at"]) == (scope, 2, NOW - DAY)
+
+
+def test_of_two_members_only_the_one_who_stopped_is_named() -> None:
+    seen = view([{"at": NOW, "opt_out": "all"}], contact=ANNA, circle=[(AGAIN, []), (AGAIN, [stop()])])
+    assert evidence(EVASION, seen).detail["stopped_by"] == 3

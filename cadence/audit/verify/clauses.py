@@ -6,8 +6,8 @@ and shares no code with the rules. The rules of stops and wishes stand in `wishe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from math import exp, log
@@ -32,6 +32,12 @@ class Refused:
     evidence: Mapping[str, Any]
     by_row: bool = False
     """It leans on what the contact's row says (zone, household), which may have been otherwise then."""
+    others: tuple[int, ...] = ()
+    """Further contacts whose rows it leans on then."""
+
+    def sure(self, sight: Sight) -> bool:
+        """Whether no row that it leans on was written since."""
+        return not (self.by_row and (sight.changed_since or any(map(sight.changed_of, self.others))))
 
 
 def _touches(touches: list[Touch]) -> dict[str, Any]:
@@ -52,11 +58,15 @@ def caps(rule: Rule, sight: Sight) -> Refused | None:
         return None
     kept = f" (with what is kept free {taken})" if taken != len(inside) else ""
     because = f"{len(inside)} touches{kept} lay in {per}, and {says['max']} are allowed"
-    return Refused(because, _touches(inside), by_row=not is_exact(per) or _wide(says))
+    return Refused(because, _touches(inside), not is_exact(per) or _wide(says), _others(says, inside))
 
 
 def _wide(says: Mapping[str, Any]) -> bool:
     return says.get("across") in ("household", "account")
+
+
+def _others(says: Mapping[str, Any], touches: list[Touch]) -> tuple[int, ...]:
+    return tuple(sorted({t.contact for t in touches})) if _wide(says) else ()
 
 
 def gap(rule: Rule, sight: Sight) -> Refused | None:
@@ -66,7 +76,7 @@ def gap(rule: Rule, sight: Sight) -> Refused | None:
     if not last or later(last[0].at, wait, sight.zone) <= sight.now:
         return None
     because = f"the touch before came less than {wait} ago"
-    return Refused(because, _touches(last), by_row=not is_exact(wait) or _wide(rule.says))
+    return Refused(because, _touches(last), not is_exact(wait) or _wide(rule.says), _others(rule.says, last))
 
 
 def cool_down(rule: Rule, sight: Sight) -> Refused | None:
@@ -247,6 +257,29 @@ def screened(rule: Rule, sight: Sight) -> Refused | None:
     return None
 
 
+def evasion(rule: Rule, sight: Sight) -> Refused | None:
+    """No stop of another of the household or account reaches here; a segment may say for itself who shares an address."""
+    shared_by = rule.says.get("shared_by")
+    if shared_by and (refused := stop_of(sight, sight.sharing_an_address(int(shared_by)), "a mailbox")):
+        return refused
+    for scope in ("household", "account"):
+        if scope in (rule.says.get("scope") or ()) and (
+            refused := stop_of(sight, sight.belonging_together(scope), f"the {scope}")
+        ):
+            return replace(refused, by_row=True)
+    return None
+
+
+def stop_of(sight: Sight, others: Iterable[int], shared: str) -> Refused | None:
+    """The stop of one of these contacts, as far as it names this message; shared: what they share."""
+    for other in others:
+        said = sight.decisive(other, sight.thing.category, sight.thing.channel)
+        if said is not None and said.kind != EventKind.OPT_IN:
+            because = f"contact {other}, who shares {shared}, had said stop"
+            return Refused(because, {"said_at": said.at, "by": other}, others=(other,))
+    return None
+
+
 CLAUSES: Mapping[str, Callable[[Rule, Sight], Refused | None]] = {
     "caps": caps,
     "gap": gap,
@@ -260,5 +293,6 @@ CLAUSES: Mapping[str, Callable[[Rule, Sight], Refused | None]] = {
     "escalation": escalation,
     "repetition": repetition,
     "screened": screened,
+    "evasion": evasion,
 }
 """The clause of each kind of rule that a policy writes; those that are always on stand in `wishes.ALWAYS_ON`."""

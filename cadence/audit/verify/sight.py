@@ -5,7 +5,7 @@ to have held back at the hand-over is told by when it was recorded. What a rule 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -194,22 +194,29 @@ class Sight:
         """The mailboxes known to be a contact's."""
         return {a.mailbox for a in self.circle.addresses if a.contact == contact and a.recorded_at <= self.now}
 
-    def reached_by(self, most: int, scopes: Sequence[str]) -> Iterator[tuple[int, str]]:
-        """Other contacts whose stops reach this message, each with what they share."""
+    def sharing_an_address(self, most: int) -> list[int]:
+        """Other contacts who have a mailbox of this one's that at most so many share, or the one that this goes to."""
         sharing: dict[str, set[int]] = {}
         for address in self.circle.addresses:
             if address.recorded_at <= self.now:
                 sharing.setdefault(address.mailbox, set()).add(address.contact)
-        mine = self.mailboxes(self.person.id) | ({self.thing.mailbox} if self.thing.mailbox else set())
-        for mailbox in sorted(mine):
+        found: set[int] = set()
+        for mailbox in self.mailboxes(self.person.id) | ({self.thing.mailbox} if self.thing.mailbox else set()):
             members = sharing.get(mailbox, set()) | {self.person.id}
             if len(members) <= most or mailbox == self.thing.mailbox:
-                yield from ((other, "a mailbox") for other in sorted(members - {self.person.id}))
-        for scope in scopes:
-            if scope in ("household", "account") and (shared := getattr(self.person, scope)) is not None:
-                for other in self.circle.people.values():
-                    if other.id != self.person.id and getattr(other, scope) == shared:
-                        yield other.id, f"the {scope}"
+                found |= members
+        return sorted(found - {self.person.id})
+
+    def belonging_together(self, scope: str) -> list[int]:
+        """Other contacts of the same household or account."""
+        mine = getattr(self.person, scope)
+        same = [o.id for o in self.circle.people.values() if mine is not None and getattr(o, scope) == mine]
+        return sorted(set(same) - {self.person.id})
+
+    def changed_of(self, contact: int) -> bool:
+        """The same of another contact of the circle."""
+        other = self.circle.people.get(contact)
+        return other is not None and other.recorded_at > self.now
 
     def dead_address(self) -> int | None:
         """When the address that this goes to bounced hard, if it is known to have; None where it isn't, or where it

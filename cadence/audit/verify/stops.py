@@ -5,11 +5,11 @@ Consent that was never given, or has lapsed, is promise 1's."""
 
 from __future__ import annotations
 
+from cadence.audit.verify.clauses import Refused
 from cadence.audit.verify.report import Breach, Report
 from cadence.audit.verify.rows import Circle, Message, Touch
 from cadence.audit.verify.sight import Known, Sight, touched
-from cadence.audit.verify.terms import Terms
-from cadence.audit.verify.welcome import Policies
+from cadence.audit.verify.welcome import Policies, written
 from cadence.audit.verify.wishes import evasion
 from cadence.facts import EventKind
 
@@ -29,11 +29,15 @@ def judge_stops(circle: Circle, policies: Policies, report: Report) -> None:
         if decision is None or terms is None or touch.contact not in circle.people:
             continue
         known = Known(circle.shifts.get(decision.circle, 0), touch.number)
-        if _judge(circle, touch, terms, touch.at, known, "it was decided", report):
+        sight = Sight(circle, circle.people[touch.contact], terms, touch.at, known, touched(touch, None))
+        sight.segment = decision.segment
+        if _judge(sight, touch, "it was decided", report):
             continue
         message = circle.messages.get(touch.message or 0)
         if message is not None and (at := handed_over_at(message, touch)) is not None:
-            _judge(circle, touch, terms, at, Known(recorded_before=at), "it was handed over", report)
+            later = Sight(circle, sight.person, terms, at, Known(recorded_before=at), sight.thing)
+            later.segment = decision.segment
+            _judge(later, touch, "it was handed over", report)
 
 
 def handed_over_at(message: Message, touch: Touch) -> int | None:
@@ -43,26 +47,25 @@ def handed_over_at(message: Message, touch: Touch) -> int | None:
     return message.hand_over_at
 
 
-def _judge(circle: Circle, touch: Touch, terms: Terms, at: int, known: Known, when: str, report: Report) -> bool:
+def _judge(sight: Sight, touch: Touch, when: str, report: Report) -> bool:
     """Whether a stop reached this touch at an instant; then it is reported."""
-    sight = Sight(circle, circle.people[touch.contact], terms, at, known, touched(touch, None))
-    found = _stopped(sight)
-    if found is None:
+    refused = _stopped(sight, report)
+    if refused is None:
         return False
-    because, evidence = found
-    told_of = {**evidence, "looked_at": at}
-    report.found(Breach(3, "stop", f"{because} before {when}", touch.contact, touch.message, touch.id, at, told_of))
+    because, evidence = f"{refused.because} before {when}", {**refused.evidence, "looked_at": sight.now}
+    breach = Breach(3, "stop", because, touch.contact, touch.message, touch.id, sight.now, evidence)
+    report.found(breach, sure=refused.sure(sight))
     return True
 
 
-def _stopped(sight: Sight) -> tuple[str, dict[str, object]] | None:
+def _stopped(sight: Sight, report: Report) -> Refused | None:
     if (bounced_at := sight.dead_address()) is not None:
-        return "the address had bounced hard", {"bounced_at": bounced_at}
+        return Refused("the address had bounced hard", {"bounced_at": bounced_at})
     if sight.terms.transactional(sight.thing.category):
         return None
     said = sight.decisive(sight.person.id, sight.thing.category, sight.thing.channel)
     if said is not None and said.kind != EventKind.OPT_IN:
         word = EventKind(said.kind).word
-        return f"the contact had said stop ({word})", {"said_at": said.at, "recorded_at": said.recorded_at}
-    refused = evasion(sight)
-    return None if refused is None else (refused.because, dict(refused.evidence))
+        return Refused(f"the contact had said stop ({word})", {"said_at": said.at, "recorded_at": said.recorded_at})
+    further = (refused for _, refused in written(sight, report, released=False, kinds=("evasion",)))
+    return evasion(sight) or next(further, None)

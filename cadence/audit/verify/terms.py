@@ -65,9 +65,8 @@ class Terms:
             old: name for name, says in self.categories.items() for old in _listed(says.get("was")) if old != name
         }
         rails = [(kind, says or {}) for kind, says in told.get("guard_rails") or []]
-        self.shared_by = next((int(s["shared_by"]) for k, s in rails if k == "evasion" and "shared_by" in s), 3)
-        self.scopes = next((tuple(_listed(s.get("scope"))) for k, s in rails if k == "evasion"), ())
-        self.rails = [_rule(kind, says) for kind, says in rails if kind not in ALWAYS]
+        self.shared_by = max((int(s["shared_by"]) for k, s in rails if k == "evasion" and "shared_by" in s), default=3)
+        self.rails = [_rule(kind, _of_rail(kind, says)) for kind, says in rails]
         self._counted: dict[str | None, bool] = {}
         self.segments: list[tuple[str, Any]] = []
         self.of_segment: dict[str, list[Rule]] = {}
@@ -178,6 +177,11 @@ def _inherited(kind: str, says: Mapping[str, Any], rails: Sequence[tuple[str, Ma
     if kind in _INHERITS_NOTHING or len(same) != 1:
         return dict(says)
     return {**{k: v for k, v in same[0].items() if k != "name"}, **says}
+
+
+def _of_rail(kind: str, says: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a rail is asked for: one of evasion for its further scopes only, since addresses are always looked at."""
+    return {k: v for k, v in says.items() if k != "shared_by"} if kind == "evasion" else says
 
 
 def _rule(kind: str, says: Mapping[str, Any]) -> Rule:

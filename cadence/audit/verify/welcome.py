@@ -5,7 +5,7 @@ Its second half is promise 2's: whether something waits that was welcome long si
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
 from cadence.audit.verify.clauses import CLAUSES, Refused
@@ -80,7 +80,7 @@ def _judge(circle: Circle, touch: Touch, decision: Decision, policies: Policies,
     for rule, refused in refusals(sight, report, released=released):
         evidence = {**refused.evidence, "decision": decision.id, "policy": decision.policy[:12]}
         breach = Breach(1, rule, refused.because, touch.contact, touch.message, touch.id, touch.at, evidence)
-        report.found(breach, sure=not (refused.by_row and sight.changed_since))
+        report.found(breach, sure=refused.sure(sight))
 
 
 def refusals(sight: Sight, report: Report, *, released: bool) -> Iterator[tuple[str, Refused]]:
@@ -88,7 +88,16 @@ def refusals(sight: Sight, report: Report, *, released: bool) -> Iterator[tuple[
     for name, always in ALWAYS_ON.items():
         if (refused := always(sight)) is not None:
             yield name, refused
+    yield from written(sight, report, released=released)
+
+
+def written(
+    sight: Sight, report: Report, *, released: bool, kinds: Collection[str] | None = None
+) -> Iterator[tuple[str, Refused]]:
+    """Every rule that the policy writes, of all kinds or of these, that says no."""
     for rule in sight.terms.governing(sight.thing, sight.segment, sight.now, released=released):
+        if kinds is not None and rule.kind not in kinds:
+            continue
         clause, where = CLAUSES.get(rule.kind), rule.says.get("where")
         if clause is None:
             report.unjudged[f"there is no clause for rules of the kind {rule.kind}"] += 1

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from cadence.audit.verify.clauses import Refused
+from cadence.audit.verify.clauses import Refused, stop_of
 from cadence.audit.verify.conditions import stands
 from cadence.audit.verify.localtime import in_hours, leaves_window
 from cadence.audit.verify.rows import Event
@@ -117,16 +117,10 @@ def _is_open(hold: Hold, now: int) -> bool:
 
 
 def evasion(sight: Sight) -> Refused | None:
-    """No stop of another contact who is taken for the same person reaches here."""
+    """No stop of another contact with the same mailbox reaches here."""
     if sight.terms.transactional(sight.thing.category):
         return None
-    category, channel = sight.thing.category, sight.thing.channel
-    for other, shared in sight.reached_by(sight.terms.shared_by, sight.terms.scopes):
-        said = sight.decisive(other, category, channel)
-        if said is not None and said.kind != EventKind.OPT_IN:
-            because = f"contact {other}, who shares {shared}, had said stop"
-            return Refused(because, {"said_at": said.at, "by": other}, by_row=shared != "a mailbox")
-    return None
+    return stop_of(sight, sight.sharing_an_address(sight.terms.shared_by), "a mailbox")
 
 
 ALWAYS_ON: Mapping[str, Callable[[Sight], Refused | None]] = {
