@@ -5,6 +5,7 @@ This module knows texts and lengths only. Laying them out in local time is the w
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ _MONTHS = {"mo": 1, "y": 12}
 _WORDS = "s, m, h, d, w, mo or y"
 _LONGEST = 1000 * 366 * DAY
 _SPAN = re.compile(r"([0-9]+)(s|mo|m|h|d|w|y)")
+_SPELLED = re.compile(r"([0-9]{1,12}) ?(second|minute|hour|day|week|month|year)s?")
 _LOCAL_DAYS = re.compile(r"([0-9]+) local days?")
 _PERIOD_DAYS = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
 _MEAN_DAYS = {"day": 1.0, "week": 7.0, "month": 365.2425 / 12, "quarter": 365.2425 / 4, "year": 365.2425}
@@ -31,7 +33,7 @@ def _span(text: object, kind: str, allowed: str) -> tuple[int, int]:
     """Microseconds and months of one span; ValueError names what was found and what is allowed."""
     found = _SPAN.fullmatch(text) if isinstance(text, str) else None
     if found is None or len(found[1]) > 12:
-        raise ValueError(f"{text!r} is not a {kind}; {allowed}")
+        raise ValueError(f"{text!r} is not a {kind}; {_near(text, kind)}{allowed}")
     number, unit = int(found[1]), found[2]
     if number == 0:
         raise ValueError(f"{text!r} is an empty {kind}; it must be longer than nothing, for example '1{unit}'")
@@ -39,6 +41,21 @@ def _span(text: object, kind: str, allowed: str) -> tuple[int, int]:
     if micros > _LONGEST or months > 12_000:
         raise ValueError(f"{text!r} is too long a {kind}; at most 1000 years are allowed, for example '1000y'")
     return micros, months
+
+
+def _near(text: object, kind: str) -> str:
+    """What may have been meant, where that can be told: `7 days` is 7d, `calender month` is calendar month."""
+    if not isinstance(text, str):
+        return ""
+    spelled = _SPELLED.fullmatch(text.strip().lower())
+    if spelled is not None and int(spelled[1]) > 0:
+        unit = spelled[2]
+        meant = f"{int(spelled[1])}{unit[:2] if unit == 'month' else unit[0]}"
+        if kind == "duration" or unit not in ("month", "year"):
+            return f"did you mean {meant}? "
+    known = [*(f"calendar {unit}" for unit in _PERIOD_DAYS), "ever"] if kind == "window" else []
+    near = difflib.get_close_matches(text.lower(), known, n=1, cutoff=0.7)
+    return f"did you mean {near[0]}? " if near else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +115,8 @@ class Window:
         if isinstance(text, str) and text.startswith("calendar "):
             unit = text.removeprefix("calendar ")
             if unit not in _PERIOD_DAYS:
-                raise ValueError(f"{text!r} is not a window; after 'calendar' comes one of {units}")
+                near = _near(text, "window")
+                raise ValueError(f"{text!r} is not a window; {near}after 'calendar' comes one of {units}")
             return cls(WindowKind.CALENDAR, 0, 0, unit, text)
         local = _LOCAL_DAYS.fullmatch(text) if isinstance(text, str) else None
         if local is not None:

@@ -66,7 +66,6 @@ class Decision:
             "reason": self.reason,
             "evidence": [e.to_json() for e in self.evidence],
             "policy": self.policy,
-            "segment": self.segment,
         }
         if self.watched:
             out["watched"] = [e.to_json() for e in self.watched]

@@ -52,7 +52,9 @@ def _names(reading: Reading) -> None:
         if known in first:
             message = f"{written.path}.name: '{name.value}' stands twice within {written.kind}"
             at = first[known]
-            reading.findings.append(error(name.place, f"{message}, first in {_line(at)}", found=name.shown()))
+            reading.findings.append(
+                error(name.place, f"{message}, first in {_line(at, name.place)}", found=name.shown())
+            )
         first.setdefault(known, name.place)
     names: dict[str, Place] = {}
     for segment in reading.written.segments:
@@ -62,11 +64,15 @@ def _names(reading: Reading) -> None:
         if node.value in names:
             message = f"{segment.path}.name: two segments are called '{node.value}'"
             at = names[node.value]
-            reading.findings.append(error(node.place, f"{message}, the first in {_line(at)}", found=node.shown()))
+            message += f", the first in {_line(at, node.place)}"
+            reading.findings.append(error(node.place, message, found=node.shown()))
         names.setdefault(node.value, node.place)
 
 
-def _line(place: Place) -> str:
+def _line(place: Place, here: Place) -> str:
+    """Where the other stands, told to one who reads `here`."""
+    if place.file != here.file:
+        return str(place)
     return f"line {place.line}" if place.line else "the same file"
 
 

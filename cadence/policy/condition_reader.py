@@ -9,6 +9,7 @@ import difflib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from cadence.calendar import zones_of_country
 from cadence.policy.comparisons import COMPARISONS, MEANT, Literal, texts
 from cadence.policy.condition import All, AnyOf, Asks, Condition, ConditionError, Not, Path
 from cadence.policy.contact_facts import PLACE_NAMES, computed
@@ -128,6 +129,11 @@ class _Reader:
             return self._wrong(path, str(wrong))
         for text in texts(asked.operand) if name in SPECIAL_NAMES else ():
             self._known(name, text, path)
+        for text in texts(asked.operand) if name == "country" and word in ("is", "in") else ():
+            if not zones_of_country(text):
+                self._wrong(
+                    path, f"{text!r} is no country of ISO 3166; write for example SE, or DE-BY with a subdivision"
+                )
         return asked
 
     def _fits(self, asked: Asks) -> None:

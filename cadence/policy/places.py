@@ -87,6 +87,8 @@ def _findings(details: Sequence[ErrorDetails], node: Node, model: Any, name: str
     by_branch: dict[Loc, dict[Loc, list[ErrorDetails]]] = {}
     out: list[Finding] = []
     for detail in details:
+        if detail["type"] == "too_short" and _holds_enough(node.at(_path(detail["loc"], node)), detail):
+            continue  # short only because what it holds is wrong, which is told by itself
         before, skipped = _written(detail["loc"], node, detail["type"])
         if skipped:
             by_branch.setdefault(before, {}).setdefault(skipped[:1], []).append(detail)
@@ -95,6 +97,12 @@ def _findings(details: Sequence[ErrorDetails], node: Node, model: Any, name: str
     for at, branches in by_branch.items():
         out.extend(_of_union(at, list(branches.values()), node, model, name))
     return out
+
+
+def _holds_enough(node: Node, detail: ErrorDetails) -> bool:
+    """Whether a list or mapping is as long as it must be, as written."""
+    held = node.items if node.is_list else node.entries
+    return len(held) >= int((detail.get("ctx") or {}).get("min_length", 1))
 
 
 def _of_union(at: Loc, branches: list[list[ErrorDetails]], node: Node, model: Any, name: str) -> list[Finding]:
@@ -177,11 +185,14 @@ def _finding(detail: ErrorDetails, node: Node, model: Any, name: str) -> Finding
 _SAID = re.compile(
     r"(?P<head>.+?); (?:did you mean (?P<near>[^?]+)\?)?\s*(?:(?:allowed|known) are (?P<allowed>.+))?", re.DOTALL
 )
+_NEARER = re.compile(r"(?P<head>.+?); did you mean (?P<near>[^?]+)\? (?P<rest>.+)", re.DOTALL)
 
 
 def said_apart(sentence: str) -> tuple[str, str | None, str | None]:
     """A check's own sentence with what it allows and suggests taken out of it: what is wrong, allowed, suggestion."""
     found = _SAID.fullmatch(sentence)
+    if found is None and (nearer := _NEARER.fullmatch(sentence)):
+        return f"{nearer['head']}; {nearer['rest']}", None, nearer["near"]
     if found is None or not (found["near"] or found["allowed"]):
         return sentence, None, None
     return found["head"], found["allowed"], found["near"]
@@ -220,6 +231,7 @@ _PLAIN = {
     "timezone_aware": "must name its zone, for example 2026-03-31T09:00+02:00",
     "none_required": "must be empty",
 }
+_AS_WRITTEN = {"True": "true", "False": "false", "None": "null"}
 
 
 def _sentence(detail: ErrorDetails) -> tuple[str, str | None, list[str]]:
@@ -229,6 +241,7 @@ def _sentence(detail: ErrorDetails) -> tuple[str, str | None, list[str]]:
         return _PLAIN[kind], None, []
     if kind in ("literal_error", "enum"):
         words = [w.strip().strip("'") for w in str(context.get("expected", "")).replace(" or ", ", ").split(",")]
+        words = [_AS_WRITTEN.get(w, w) for w in words]
         return "must be one of the words allowed", listed(words), words
     limits = {
         "greater_than": ("must be more than", "gt"),

@@ -50,7 +50,7 @@ class Week:
     holes: tuple[Stretch, ...]
     """Open stretches shorter than three hours between two quiet ones, those that begin in this week."""
     left_out: tuple[str, ...]
-    """Quiet rules that ask more of a contact than its country, so that they can't be drawn for everyone."""
+    """Quiet rules that depend on more than is said here (a segment, a channel, an attribute), so that they aren't drawn."""
 
 
 def interval_of(rule: Rule) -> QuietInterval | None:
@@ -71,14 +71,17 @@ def quiet_week(
 ) -> Week:
     """The quiet hours of the seven local dates from `first` on, in one zone, for contacts of one country.
 
-    Without a channel, category or segment only the rules that go for all of them are laid out. Raises ValueError for a
-    zone that is none."""
+    Without a channel, category or segment only the rules that go for all of them are laid out, the others named.
+    Raises ValueError for a zone that is none."""
     rules, left_out = _rules(policy, country, channel, category, segment)
     where = np.array([zone_index(zone)], np.int32)
     day = (first - date(1970, 1, 1)).days
     edges = [int(day_start(np.array([d], np.int64), where)[0]) for d in (day - 1, day, day + 7, day + 8)]
     t = np.arange(edges[0], edges[3], MINUTE, dtype=np.int64)
-    quiet = {rule.name: _quiet(rule, t, int(where[0]), country) for rule in rules}
+    quiet: dict[str, Bools] = {}
+    for rule in rules:
+        mask = _quiet(rule, t, int(where[0]), country)
+        quiet[rule.name] = quiet[rule.name] | mask if rule.name in quiet else mask  # unnamed ones share their name
     stretches = _stretches(t, quiet, edges[3])
     inside = tuple(_cut(s, edges[1], edges[2]) for s in stretches if s.begin < edges[2] and s.end > edges[1])
     holes = tuple(
@@ -109,16 +112,23 @@ def _rules(
     """The quiet rules that go for such messages to such contacts, and those that ask for more than can be said here."""
     found, left_out = [], []
     for rule in policy.rules:
-        if interval_of(rule) is None or rule.only_watch or rule.segment not in (None, segment):
+        if interval_of(rule) is None or rule.only_watch:
             continue
         wanted = ((rule.filters.channels, channel), (rule.filters.categories, category))
-        if any(keys and (name is None or key(name) not in keys) for keys, name in wanted):
+        if any(keys and name is not None and key(name) not in keys for keys, name in wanted):
             continue
-        if rule.filters.campaigns or rule.filters.tags or rule.excluded:
+        if segment is not None and rule.segment not in (None, segment):
+            continue
+        if _countries(rule) and not (country and _lives_in(country, _countries(rule))):
+            continue
+        unsaid = any(keys and name is None for keys, name in wanted)
+        if rule.segment is not None and segment is None:
+            left_out.append(f"{rule.name} (of segment {rule.segment})")
+        elif unsaid or rule.filters.campaigns or rule.filters.tags or rule.excluded:
             left_out.append(rule.name)
-        elif rule.where is None or (_countries(rule) and country and _lives_in(country, _countries(rule))):
+        elif rule.where is None or _countries(rule):
             found.append(rule)
-        elif not _countries(rule):
+        else:
             left_out.append(rule.name)
     return found, left_out
 

@@ -7,7 +7,8 @@ calendar's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -53,9 +54,12 @@ def problems(
     keys: Any, categories: Mapping[str, Category], rule: Rule | None = None
 ) -> list[tuple[tuple[str, ...], str]]:
     """Reserves for unknown categories, and reserves that leave no slot for the others."""
-    known = ", ".join(sorted(categories))
+    known = sorted(c.name for c in {c.name: c for c in categories.values()}.values())
     found: list[tuple[tuple[str, ...], str]] = [
-        (("reserve", name), f"reserve names the category {name!r}, which the policy doesn't have; it has {known}")
+        (
+            ("reserve", name),
+            f"reserve names the category {name!r}, which the policy doesn't have; {_allowed(name, known)}",
+        )
         for name in keys.reserve
         if not any(name == c.name or name in c.was for c in categories.values())
     ]
@@ -66,6 +70,12 @@ def problems(
         )
         found.append((("reserve",), sentence))
     return found
+
+
+def _allowed(word: str, known: Sequence[str]) -> str:
+    """The nearest right word, and all of them."""
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"{f'did you mean {near[0]}? ' if near else ''}allowed are {', '.join(known) or 'none'}"
 
 
 def touch_reach(rule: Rule) -> int | None:

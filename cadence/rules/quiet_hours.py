@@ -6,14 +6,14 @@ while it is quiet in any of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
-from pydantic import Field, StrictBool, StrictStr, model_validator
+from pydantic import Field, StrictBool, StrictStr, ValidationInfo, field_validator
 
-from cadence.calendar import QuietInterval, quiet_until, zone_name
+from cadence.calendar import QuietInterval, minute_of, parse_days, quiet_until, zone_name
 from cadence.calendar.trails import settled
 from cadence.facts import FIVE_YEARS, Codes, EventKind, Ints, Push, expand
 from cadence.rules.rule import Category, Rule
@@ -43,10 +43,21 @@ class Keys(Base):
     holidays: StrictBool | tuple[StrictStr, ...] | None = None
     """`true`: only on public holidays; or a list of the holidays package's categories."""
 
-    @model_validator(mode="after")
-    def _makes_sense(self) -> Self:
-        interval_of(self)
-        return self
+    @field_validator("from_", "to", "days", "holidays")
+    @classmethod
+    def _makes_sense(cls, given: Any, info: ValidationInfo) -> Any:
+        """Each key by itself; what they come to together is looked at by `problems`."""
+        if given is not None:
+            _READ[str(info.field_name)](given)
+        return given
+
+
+_READ: Mapping[str, Callable[[Any], object]] = {
+    "from_": minute_of,
+    "to": lambda text: minute_of(text, end=True),
+    "days": lambda days: parse_days(days) or QuietInterval.parse(days=days),
+    "holidays": lambda holidays: QuietInterval.parse(holidays=holidays),
+}
 
 
 def interval_of(keys: Any) -> QuietInterval:
@@ -69,8 +80,12 @@ def default_name(keys: Any) -> str:
 def problems(
     keys: Any, categories: Mapping[str, Category], rule: Rule | None = None
 ) -> list[tuple[tuple[str, ...], str]]:
-    """Quiet without an end."""
-    if interval_of(keys).always:
+    """Times that say nothing or contradict each other, and quiet without an end."""
+    try:
+        interval = interval_of(keys)
+    except ValueError as wrong:
+        return [(("all_day" if keys.all_day is not None else "from" if keys.to is None else "to",), str(wrong))]
+    if interval.always:
         return [((), "it is quiet at all times, so nothing it governs would ever go out; give times, days or holidays")]
     return []
 

@@ -178,9 +178,9 @@ def test_an_error_in_a_category_has_its_place_and_words(text: str, expected: str
             "write days ('30d'), 'calendar month' or 'calendar year'; found '1mo'",
         ),
         (
-            "caps: {max: 4, per: 7d, reserve: {follow_up: 1}}",
-            "3:37: error: guard_rails.caps: reserve names the category 'follow_up', which the policy doesn't have; "
-            "it has newsletter, promotion, service",
+            "caps: {max: 4, per: 7d, reserve: {promotions: 1}}",
+            "3:37: error: guard_rails.caps: reserve names the category 'promotions', which the policy doesn't have; "
+            "allowed: newsletter, promotion, service; did you mean promotion?",
         ),
         (
             "caps: {max: 2, per: 7d, reserve: {newsletter: 1, promotion: 1}}",
@@ -245,13 +245,43 @@ def test_an_error_in_a_category_has_its_place_and_words(text: str, expected: str
         ),
         (
             "quiet_hours: {from: '20:00', to: '20:00'}",
-            "3:16: error: guard_rails.quiet_hours: from and to are both '20:00', which says nothing; for the whole "
+            "3:32: error: guard_rails.quiet_hours: from and to are both '20:00', which says nothing; for the whole "
             "day write all_day: true",
         ),
         (
             "quiet_hours: {days: [sunday]}",
-            "3:16: error: guard_rails.quiet_hours: 'sunday' is not a weekday; allowed: mon, tue, wed, thu, fri, sat, "
-            "sun; did you mean sun?",
+            "3:23: error: guard_rails.quiet_hours.days: 'sunday' is not a weekday; allowed: mon, tue, wed, thu, fri, "
+            "sat, sun; did you mean sun?",
+        ),
+        (
+            "quiet_hours: {name: night, from: '20:00', to: '25:00'}",
+            "3:49: error: guard_rails.quiet_hours.to: '25:00' is not a time of day; write hours and minutes in "
+            'quotes, from "00:00" to "24:00"; found \'25:00\'',
+        ),
+        (
+            "caps: {max: 4, per: calender month}",
+            "3:23: error: guard_rails.caps.per: 'calender month' is not a window; write for example '7d', '7 local "
+            "days', 'calendar month' (one of day, week, month, quarter, year) or 'ever'; found 'calender month'; did "
+            "you mean calendar month?",
+        ),
+        (
+            "gap: {wait: 24 hours}",
+            "3:15: error: guard_rails.gap.wait: '24 hours' is not a duration; write a whole number and one of s, m, "
+            "h, d, w, mo or y, for example '36h', '7d' or '6mo'; found '24 hours'; did you mean 24h?",
+        ),
+        (
+            "caps: {max: 4, per: 7d, counts: {all: false}}",
+            "3:41: error: guard_rails.caps.counts.all must be one of the words allowed; found false; allowed: true",
+        ),
+        (
+            "caps: {max: 4, per: 7d, where: {country: sweden}}",
+            "3:35: error: guard_rails.caps.where: 'sweden' is no country of ISO 3166; write for example SE, or DE-BY "
+            "with a subdivision",
+        ),
+        (
+            "evasion: {scope: [addreses]}",
+            "3:21: error: guard_rails.evasion.scope[0] must be one of the words allowed; found 'addreses'; allowed: "
+            "addresses, household, account, brands; did you mean addresses?",
         ),
         (
             "quiet_hours: {all_day: true}",

@@ -94,6 +94,21 @@ def test_a_rule_that_asks_for_more_than_a_country_is_left_out_by_name() -> None:
     assert week("{name: few, from: '12:00', to: '13:00', where: {orders: 1}}").left_out == ("few",)
 
 
+def test_a_rule_for_a_channel_or_a_segment_is_left_out_by_name_where_none_is_said() -> None:
+    calls = "{name: calls, from: '12:00', to: '13:00', channels: [phone]}"
+    assert week(calls).left_out == ("calls",)
+    assert week(calls, channel="email").left_out == ()
+    few = from_mapping(
+        "segments: [{name: few, where: {orders: 1}, cadence: {quiet_hours: {days: [sat]}}}, {name: rest}]"
+    )
+    assert quiet_week(few.required(), "UTC", MONDAY).left_out == ("quiet_hours (of segment few)",)
+
+
+def test_quiet_rules_of_one_name_are_all_drawn() -> None:
+    drawn = week("{from: '00:00', to: '06:00'}", "{from: '22:00', to: '24:00'}").rows[0]
+    assert (drawn[0], drawn[24], drawn[47]) == (True, False, True)
+
+
 def test_zones_worth_drawing_are_the_policys_own_and_those_of_countries_named() -> None:
     rule = "{name: lunch, from: '12:00', to: '13:00', where: {country: FR}}"
     assert places_named(policy(NIGHT, rule)) == (("Europe/Stockholm", "SE"), ("Europe/Paris", "FR"))

@@ -72,12 +72,23 @@ def test_the_evidence_names_the_zone_where_it_is_quiet() -> None:
     assert (push.detail["where"], push.detail["from"]) == ("America/Los_Angeles", "20:00")
 
 
-@pytest.mark.parametrize(
-    "keys", [{"from": "08:00", "to": "08:00"}, {"from": "8", "to": "09:00"}, {"from": "08:00"}, {"days": ["sa"]}]
-)
+@pytest.mark.parametrize("keys", [{"from": "8", "to": "09:00"}, {"to": "24:01"}, {"days": ["sa"]}, {"days": []}])
 def test_what_makes_no_sense_is_an_error(keys: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"from|to|day"):
         quiet_hours.Keys.model_validate(keys)
+
+
+@pytest.mark.parametrize(
+    ("keys", "key"),
+    [
+        ({"from": "08:00", "to": "08:00"}, "to"),
+        ({"from": "08:00"}, "from"),
+        ({"from": "08:00", "to": "09:00", "all_day": True}, "all_day"),
+        ({"all_day": False, "days": ["sun"]}, "all_day"),
+    ],
+)
+def test_what_makes_no_sense_together_is_a_problem_of_a_key(keys: dict[str, Any], key: str) -> None:
+    assert [path for path, _ in quiet_hours.problems(quiet_hours.Keys.model_validate(keys), {})] == [(key,)]
 
 
 def test_quiet_at_all_times_is_a_problem() -> None:
