@@ -164,7 +164,7 @@ def test_in_a_folder_a_rule_named_twice_is_told_with_the_file_of_the_first(files
     files.write("p/1.yaml", "guard_rails: {caps: {name: a, max: 1, per: 1d}}")
     files.write("p/2.yaml", "guard_rails: {caps: {name: a, max: 2, per: 7d}}")
     (found,) = files.said("p")
-    assert "stands twice within caps, first in p/1.yaml:1:29" in found
+    assert "stands twice within caps, first in p/1.yaml:1:28" in found
 
 
 def test_an_empty_folder_says_so(files: Files) -> None:
