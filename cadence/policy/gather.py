@@ -25,6 +25,11 @@ MAX_FILES = 200
 """How many files one policy may be made of."""
 
 
+def ready_packs() -> list[str]:
+    """The packs that come with the program, as an include names them."""
+    return sorted(f"packs/{p.name}" for p in (SHIPPED / "packs").glob("*.yaml"))
+
+
 def gather_path(path: Path, findings: list[Finding]) -> Gathered:
     """A file, or a folder whose `.yaml` and `.yml` files are read by name as if written one after another."""
     gathering = _Gathering(findings)
@@ -85,7 +90,7 @@ class _Gathering:
                 continue  # the model of the document says what is wrong with it
             file = self._find(item.value, base_dir)
             if file is None:
-                packs = sorted(f"packs/{p.name}" for p in (SHIPPED / "packs").glob("*.yaml"))
+                packs = ready_packs()
                 self.findings.append(
                     error(
                         item.place,

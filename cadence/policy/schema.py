@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from cadence.policy.comparisons import COMPARISONS
+from cadence.policy.gather import ready_packs
 from cadence.policy.sections import (
     ArbitrationSection,
     Carried,
@@ -64,6 +65,7 @@ def policy_schema() -> Schema:
             defs[f"{kind} of a segment"] = {k: v for k, v in rule.items() if k != "required"}
     _fill(top, segment, list(rules))
     out = _tidy({"$schema": "https://json-schema.org/draft/2020-12/schema", **top, "$defs": defs})
+    _offer_packs(out["properties"]["include"])
     return dict(out)
 
 
@@ -81,6 +83,12 @@ def _rule(keys: Schema, carried: Schema) -> Schema:
         "required": keys.get("required", []),
         "additionalProperties": False,
     }
+
+
+def _offer_packs(include: Schema) -> None:
+    """Let editors complete the ready packs, beside whatever other file there is."""
+    if packs := ready_packs():
+        include["items"] = {"anyOf": [{"enum": packs}, include["items"]]}
 
 
 def _fill(top: Schema, segment: Schema, kinds: list[str]) -> None:

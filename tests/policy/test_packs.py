@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cadence.policy.load import Loaded, from_mapping, load
+from cadence.policy.schema import policy_schema
 from cadence.workbench.coverage import coverage
 from cadence.workbench.runner import Report, run
 
@@ -165,3 +166,9 @@ def test_a_file_may_tighten_a_pack_without_a_word() -> None:
         ("seven calls in seven days for a debt", 3),
         ("one call a day about all debts", 1),
     ]
+
+
+def test_editors_offer_every_pack() -> None:
+    items = policy_schema()["properties"]["include"]["items"]["anyOf"]
+    assert items[0] == {"enum": [f"packs/{pack}.yaml" for pack in PACKS]}
+    assert items[1]["type"] == "string"
