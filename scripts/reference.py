@@ -11,7 +11,7 @@ from rule_pages import CONSENT, own_keys, told_first
 from shapes import Schema, keys, sentence, table
 
 from cadence.policy.schema import policy_schema
-from cadence.policy.unbuilt import KINDS, SECTIONS
+from cadence.policy.unbuilt import SECTIONS
 from cadence.rules.registry import RULES
 
 
@@ -62,5 +62,5 @@ def _glance() -> str:
 
 
 def _unbuilt() -> str:
-    rows = [(f"`{name}`", what) for name, what in {**KINDS, **SECTIONS}.items()]
+    rows = [(f"`{name}`", what) for name, what in SECTIONS.items()]
     return table(("word", "what it will do"), rows)

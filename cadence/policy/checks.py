@@ -104,10 +104,8 @@ def _exempt(reading: Reading) -> None:
             called = f"categories.{category.name}.exempt"
             if not isinstance(word, str):
                 continue
-            if word in unbuilt.KINDS:
-                reading.findings.append(
-                    error(place, f"{called}: the rule '{word}' isn't built yet; leave it out", found=word)
-                )
+            if word in unbuilt.SECTIONS:
+                reading.findings.append(error(place, f"{called}: '{word}' isn't built yet; leave it out", found=word))
             elif word not in known:
                 message = f"{called}: '{word}' is neither a kind of rule nor the name of one"
                 reading.findings.append(
@@ -152,16 +150,20 @@ def _called(node: Node, path: str) -> str:
 
 
 def _governs_nobody(reading: Reading) -> None:
-    """A rule for marketing whose categories are all transactional."""
+    """A rule for marketing whose categories are all transactional, or which this policy hasn't."""
     for built in reading.rules:
-        names = built.written.node.get("categories")
-        if names is None or not RULES[built.rule.kind].MARKETING_ONLY:
+        if not built.rule.filters.categories or not RULES[built.rule.kind].MARKETING_ONLY:
             continue
         governed = [c for c in reading.categories.values() if c.keys & built.rule.filters.categories]
-        if governed and all(c.transactional for c in governed):
-            why = f"'{built.rule.kind}' is for marketing, and these categories are transactional"
-            message = f"{built.written.path} governs nothing: {why}"
-            reading.findings.append(warning(names.place, message, found=listed(c.name for c in governed)))
+        if any(not c.transactional for c in governed):
+            continue
+        found = listed(c.name for c in governed)
+        why = f"'{built.rule.kind}' is for marketing, and these categories are transactional"
+        if not governed:
+            found = listed(type(built.rule.keys).categories_unless_named)
+            why = "this policy has no such category; name yours in 'categories'"
+        names = built.written.node.get("categories") or built.written.node
+        reading.findings.append(warning(names.place, f"{built.written.path} governs nothing: {why}", found=found))
 
 
 def _never_binds(reading: Reading) -> None:

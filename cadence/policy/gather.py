@@ -181,7 +181,7 @@ class _Gathering:
             cadence = node.get("cadence")
             body = dict(cadence.entries) if cadence else {}
             keep = body.pop("keep_in_touch", None)
-            for key in [k for k in body if k not in RULES and k not in unbuilt.KINDS and k in LOOSENING]:
+            for key in [k for k in body if k not in RULES and k in LOOSENING]:
                 self.findings.append(loosening(body.pop(key), f"{path}.cadence"))
             rules = self._rules(cadence.with_entries(body), f"{path}.cadence") if cadence else []
             own = dict(node.entries)
@@ -258,9 +258,6 @@ def _rails_over(
 
 
 def _unknown_kind(entry: Entry, path: str) -> Finding:
-    if entry.key in unbuilt.KINDS:
-        message = f"the rule '{entry.key}' ({unbuilt.KINDS[entry.key]}) isn't built yet; leave it out"
-        return error(entry.place, message, found=entry.key)
     kinds = [k for k, m in RULES.items() if m.Keys]
     if path != "guard_rails":
         kinds.append("keep_in_touch")
@@ -270,5 +267,5 @@ def _unknown_kind(entry: Entry, path: str) -> Finding:
         message,
         found=entry.key,
         allowed=listed(kinds),
-        suggestion=nearest(entry.key, [*kinds, *unbuilt.KINDS]),
+        suggestion=nearest(entry.key, kinds),
     )

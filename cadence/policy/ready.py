@@ -6,7 +6,7 @@ The sections around rules are the work of `build`; what shows only beside other 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -22,7 +22,7 @@ from cadence.policy.policy import Defaults, Segment
 from cadence.policy.sections import Carried, Filtered, InForceSection
 from cadence.policy.written import LOOSENING, Gathered, WrittenRule, loosening, own_keys, written_keys
 from cadence.rules.registry import RULES
-from cadence.rules.rule import Across, Category, Counts, Filters, Rule
+from cadence.rules.rule import Across, Category, Counts, Filters, Keys, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def make_rule(written: WrittenRule, segment: str | None, reading: Reading) -> Bu
         name=carried.name or module.default_name(keys),
         keys=keys,
         segment=segment,
-        filters=filters_of(carried),
+        filters=_own_filters(carried, keys),
         excluded=(filters_of(carried.excluded),) if carried.excluded else (),
         counts=Counts(filters_of(carried.counts)) if carried.counts else None,
         where=where,
@@ -133,6 +133,14 @@ def _unknown_keys(written: WrittenRule, segment: str | None, reading: Reading) -
 def filters_of(written: Filtered) -> Filters:
     """Filters as keys."""
     return Filters(*(frozenset(key(n) for n in getattr(written, name) or ()) for name in Filtered.model_fields))
+
+
+def _own_filters(carried: Carried, keys: Keys) -> Filters:
+    """A rule's filters as keys, with the categories that its kind has where none is named."""
+    filters = filters_of(carried)
+    if filters.categories or not keys.categories_unless_named:
+        return filters
+    return replace(filters, categories=frozenset(key(name) for name in keys.categories_unless_named))
 
 
 def _filters_known(written: WrittenRule, carried: Carried, reading: Reading) -> None:

@@ -10,18 +10,20 @@ import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from cadence.calendar import Duration, DurationField
-from cadence.facts import EventKind, key
+from cadence.facts import ENGAGEMENT, EventKind, key
 
 
 class Keys(BaseModel):
     """The base of every rule's own keys, as YAML writes them. What every rule may carry stands in `Rule`, not here."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True)
+    categories_unless_named: ClassVar[tuple[str, ...]] = ()
+    """The categories that a rule of this kind governs and counts where it names none; empty: all."""
 
     @property
     def spacing(self) -> int:
@@ -83,6 +85,21 @@ def event_words(kinds: Sequence[EventKind]) -> Callable[[Sequence[str]], tuple[s
         return tuple(words)
 
     return check
+
+
+ANY_ANSWER: tuple[str, ...] = tuple(k.word for k in ENGAGEMENT)
+"""Every kind of engagement."""
+
+AnsweredBy = Annotated[
+    tuple[str, ...],
+    BeforeValidator(listed),
+    AfterValidator(event_words(ENGAGEMENT)),
+    Field(
+        min_length=1,
+        json_schema_extra={"type": ["string", "array"], "items": {"type": "string", "enum": list(ANY_ANSWER)}},
+    ),
+]
+"""A rule's `answered_by`: which engagement ends a silence, a word or a list of words."""
 
 
 class Stricter(StrEnum):

@@ -10,10 +10,10 @@ from decimal import ROUND_CEILING, Context, Decimal
 from typing import Annotated, Any, Self
 
 import numpy as np
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from cadence.facts import ENGAGEMENT, FIVE_YEARS, NEVER, EventKind, Ints, Push
-from cadence.rules.rule import Category, Count, ExactDuration, Rule, Stricter, event_words, listed
+from cadence.facts import FIVE_YEARS, NEVER, EventKind, Ints, Push
+from cadence.rules.rule import ANY_ANSWER, AnsweredBy, Category, Count, ExactDuration, Rule, Stricter
 from cadence.rules.rule import Keys as Base
 from cadence.rules.view import View
 
@@ -40,18 +40,7 @@ class Keys(Base):
     """No wait is longer than this."""
     stop_after: Annotated[Count | None, Stricter.LESS] = None
     """After so many touches without an answer, never again (until they answer)."""
-    answered_by: Annotated[
-        tuple[str, ...],
-        BeforeValidator(listed),
-        AfterValidator(event_words(ENGAGEMENT)),
-        Field(
-            min_length=1,
-            json_schema_extra={
-                "type": ["string", "array"],
-                "items": {"type": "string", "enum": [k.word for k in ENGAGEMENT]},
-            },
-        ),
-    ] = tuple(k.word for k in ENGAGEMENT)
+    answered_by: Annotated[AnsweredBy, Stricter.LESS] = ANY_ANSWER
     """What ends a silence: all engagement, or some of it."""
 
     @model_validator(mode="after")
@@ -89,12 +78,6 @@ def event_reach(rule: Rule) -> Mapping[EventKind, int]:
     return {}
 
 
-def _answer_at(rule: Rule, view: View, rows: Ints) -> Ints:
-    """The latest answer of each candidate's contact, NONE without one."""
-    kinds = tuple(EventKind[word.upper()] for word in rule.keys.answered_by)
-    return view.latest(kinds)[view.candidates.contact[rows]]
-
-
 def _waits(keys: Any, most: int) -> Ints:
     """The waits after 0, 1, ... `most` touches without an answer, rounded up; NEVER once it is time to stop.
     int64[most + 1]."""
@@ -116,7 +99,7 @@ def _waits(keys: Any, most: int) -> Ints:
 def welcome_at(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:
     """The latest touch without an answer plus the wait that their number demands; t where there is none; else never."""
     runs = view.counted(rule)
-    unanswered = runs.after(rows, _answer_at(rule, view, rows))
+    unanswered = view.unanswered(runs, rule.keys.answered_by, rows, t)
     wait = _waits(rule.keys, int(unanswered.max(initial=0)))[unanswered]
     over = np.where((unanswered > 0) & (wait != NEVER), runs.most_recent(rows) + np.where(wait == NEVER, 0, wait), t)
     return np.where(wait == NEVER, NEVER, np.maximum(t, over))
@@ -124,7 +107,7 @@ def welcome_at(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:
 
 def push(rule: Rule, view: View, row: int, t: int, welcome_at: int) -> Push:
     """The touches without an answer."""
-    answer = int(_answer_at(rule, view, np.array([row], np.int64))[0])
+    answer = int(view.answered_at(rule.keys.answered_by, np.array([row], np.int64))[0])
     touches = view.counted(rule).since(row, answer)
     why = "sunset" if welcome_at == NEVER else "waiting"
     detail = {"why": why, "count": len(touches), "touch_at": int(view.touches.at[touches[-1]])}

@@ -141,6 +141,17 @@ class View:
                 np.maximum(out, column, out=out)
         return out
 
+    def answered_at(self, words: Sequence[str], rows: Ints) -> Ints:
+        """The latest engagement of these kinds of each candidate's contact up to now; NONE without one."""
+        return self.latest(tuple(EventKind[word.upper()] for word in words))[self.candidates.contact[rows]]
+
+    def unanswered(self, runs: Runs, words: Sequence[str], rows: Ints, t: Ints) -> Ints:
+        """How many touches of these candidates' runs no engagement of these kinds has answered, as seen from t.
+
+        An answer at a touch's own instant answers it; a touch later than t lies at t."""
+        answer = self.answered_at(words, rows)
+        return np.where(answer < t, runs.after(rows, answer), 0)
+
     def matching(self, filters: Filters, of: Touches | Candidates) -> Bools:
         """Which touches or messages match: any value of a filter, of all filters that are set."""
         mask = np.ones(len(of), bool)
@@ -168,6 +179,15 @@ class View:
 
         Caps and gap with `across: contact` also count what was sent to the message's own mailbox under another
         contact."""
+        return self._remembered(rule, None)
+
+    def sharing(self, rule: Rule, same: Each) -> Runs:
+        """The touches this rule counts that have the message's own value of `same`, those of uncounted categories too.
+
+        A message without such a value shares it with none."""
+        return self._remembered(rule, same)
+
+    def _remembered(self, rule: Rule, same: Each | None) -> Runs:
         known = (
             rule.filters,
             rule.excluded,
@@ -175,10 +195,11 @@ class View:
             rule.each,
             rule.tag,
             rule.across,
-            rule.kind in ("caps", "gap"),
+            _beyond_contact(rule),
+            same,
         )
         if known not in self._runs:
-            self._runs[known] = self._run(rule)
+            self._runs[known] = self._run(rule, same)
         return self._runs[known]
 
     def all_touches(self) -> Runs:
@@ -194,15 +215,19 @@ class View:
             self._selected["all"] = (np.arange(len(self.touches), dtype=np.int64), offsets)
         return self._selected["all"]
 
-    def _kept(self, rule: Rule) -> tuple[Ints, Ints]:
+    def _kept(self, rule: Rule, same: Each | None) -> tuple[Ints, Ints]:
         """The touches the rule counts whoever asks, and where each contact's begin."""
-        known = (rule.filters, rule.excluded, rule.counts)
+        known = (rule.filters, rule.excluded, rule.counts, same)
         if known not in self._selected:
             every, offsets = self._every()
             if rule.counts is not None:
                 mask = self.matching(rule.counts.filters, self.touches)
             else:
-                mask = self._counted_categories() & self.in_scope(rule, self.touches)
+                mask = self.in_scope(rule, self.touches)
+            if rule.counts is None and same is None:
+                mask &= self._counted_categories()
+            if same is not None:
+                mask &= self._may_share(same)
             if mask.all():
                 self._selected[known] = (every, offsets)
             else:
@@ -211,6 +236,14 @@ class View:
                 self._selected[known] = (np.flatnonzero(mask), before[offsets])
         return self._selected[known]
 
+    def _may_share(self, same: Each) -> Bools:
+        """Touches with a value that some candidate may have too: few enough, where many are written to, to be laid
+        beside each candidate. By the value's last bits, so that it costs one look-up a touch."""
+        wanted = np.zeros(1 << 16, bool)
+        values = self.current(self.candidates, same.value)
+        wanted[values[values != 0] & 0xFFFF] = True
+        return np.asarray(wanted[self.current(self.touches, same.value) & 0xFFFF], np.bool_)
+
     def _counted_categories(self) -> Bools:
         """Touches whose category counts; one the policy doesn't know counts."""
         uncounted = [k for k, c in self.categories.items() if not c.counted]
@@ -218,42 +251,49 @@ class View:
             return np.ones(len(self.touches), bool)
         return ~np.isin(self.touches.category, uncounted)
 
-    def _run(self, rule: Rule) -> Runs:
-        kept, offsets = self._kept(rule)
+    def _run(self, rule: Rule, same: Each | None) -> Runs:
+        kept, offsets = self._kept(rule, same)
         contact = self.candidates.contact
         at = self.touches.at[kept] if len(kept) != len(self.touches) else self.touches.at
         begin, end = offsets[contact], offsets[contact + 1]
-        wider = self._needs_pairs(rule)
+        wider = self._needs_pairs(rule, same)
         if not wider.any():
             return Runs(at, kept, begin, end)
         rows = np.flatnonzero(wider)
-        touch, start = self._pairs(rule, rows, kept, offsets)
+        touch, start = self._pairs(rule, same, rows, kept, offsets)
         begin, end = begin.copy(), end.copy()
         begin[rows], end[rows] = start[:-1] + len(at), start[1:] + len(at)
         return Runs(np.concatenate([at, self.touches.at[touch]]), np.concatenate([kept, touch]), begin, end)
 
-    def _needs_pairs(self, rule: Rule) -> Bools:
+    def _needs_pairs(self, rule: Rule, same: Each | None) -> Bools:
         """Candidates whose run isn't simply their contact's touches."""
-        if rule.each is not None:
+        if rule.each is not None or same is not None:
             return np.ones(len(self.candidates), bool)
-        if rule.across is Across.CONTACT and rule.kind not in ("caps", "gap"):
+        if not _beyond_contact(rule):
             return np.zeros(len(self.candidates), bool)
         circle = self.people.circle
         alone = np.bincount(circle, minlength=int(circle[-1]) + 1 if len(circle) else 0) == 1
         return np.asarray(~alone[circle[self.candidates.contact]], np.bool_)
 
-    def _pairs(self, rule: Rule, rows: Ints, kept: Ints, offsets: Ints) -> tuple[Ints, Ints]:
-        """For these candidates the touches of their circle that the rule counts together, in order of time."""
+    def _pairs(self, rule: Rule, same: Each | None, rows: Ints, kept: Ints, offsets: Ints) -> tuple[Ints, Ints]:
+        """For these candidates the touches that the rule counts together, in order of time: their contact's, or out of
+        their circle's."""
         contact = self.candidates.contact[rows]
-        circle = self.people.circle
-        first = np.searchsorted(circle, circle[contact], side="left")
-        last = np.searchsorted(circle, circle[contact], side="right")
+        first, last = contact, contact + 1
+        if _beyond_contact(rule):
+            circle = self.people.circle
+            first = np.searchsorted(circle, circle[contact], side="left")
+            last = np.searchsorted(circle, circle[contact], side="right")
         index, start = expand(offsets[first], offsets[last])
         touch = kept[index]
         slot = np.repeat(np.arange(len(rows), dtype=np.int64), np.diff(start))
-        keep = self._together(rule, rows[slot], contact[slot], touch)
+        keep = np.ones(len(touch), bool)
+        if _beyond_contact(rule):
+            keep = self._together(rule, rows[slot], contact[slot], touch)
         if rule.each is not None:
             keep &= self._same(rule.each, rule.tag, rows[slot], touch)
+        if same is not None:
+            keep &= self._same(same, 0, rows[slot], touch)
         slot, touch = slot[keep], touch[keep]
         order = np.lexsort((touch, self.touches.at[touch], slot))
         bounds = np.searchsorted(slot[order], np.arange(len(rows) + 1)).astype(np.int64)
@@ -332,3 +372,8 @@ class View:
         if known not in self._columns:
             self._columns[known] = make()
         return cast("T", self._columns[known])
+
+
+def _beyond_contact(rule: Rule) -> bool:
+    """Whether the rule may count touches of others than the message's own contact."""
+    return rule.across is not Across.CONTACT or rule.kind in ("caps", "gap")

@@ -112,8 +112,8 @@ def test_an_error_in_a_section_has_its_place_and_words(text: str, expected: str)
             "did you mean caps?",
         ),
         (
-            "x: {transactional: true, exempt: [repetition]}",
-            "1:48: error: categories.x.exempt: the rule 'repetition' isn't built yet; leave it out; found repetition",
+            "x: {transactional: true, exempt: [trust]}",
+            "1:48: error: categories.x.exempt: 'trust' isn't built yet; leave it out; found trust",
         ),
         (
             "x: {exempt: [holds]}",
@@ -151,8 +151,20 @@ def test_an_error_in_a_category_has_its_place_and_words(text: str, expected: str
         ),
         (
             "follow_ups: {max: 2}",
-            "3:3: error: the rule 'follow_ups' (at most so many follow-ups in one thread without an answer) isn't "
-            "built yet; leave it out; found follow_ups",
+            "3:15: warning: guard_rails.follow_ups governs nothing: this policy has no such category; name yours in "
+            "'categories'; found follow_up",
+        ),
+        (
+            "channel_hop: {wait: 48h, max_channels: 2}",
+            "3:16: error: guard_rails.channel_hop: max_channels needs per beside it, for example "
+            "{max_channels: 2, per: 7d}",
+        ),
+        ("channel_hop: {answered_by: reply}", "3:16: error: guard_rails.channel_hop: channel_hop says nothing; give "),
+        ("follow_ups: {max: 0}", "3:21: error: guard_rails.follow_ups.max must be at least 1; found 0"),
+        (
+            "repetition: {window: 2mo}",
+            "3:24: error: guard_rails.repetition.window: '2mo' can't be a window, for months and years differ in "
+            "length; write days ('30d'), 'calendar month' or 'calendar year'",
         ),
         ("consent: {max: 2}", "3:12: error: guard_rails.consent: 'consent' is always on and has no keys; leave it out"),
         ("caps: []", "3:3: error: guard_rails.caps is an empty list; write a rule or leave it out"),
