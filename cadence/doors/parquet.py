@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from cadence.doors.reading import FileRefused, Line, Opened, Shape, check_columns, flat
+from cadence.doors.reading import FileRefused, Line, Opened, Shape, check_columns, flat, no_text
 
 _BATCH = 5_000
 
@@ -43,7 +43,8 @@ def _rows(found: Any, header: list[str], shape: Shape, behind: list[int]) -> Ite
     while batch := found.fetchmany(_BATCH):
         for values in batch:
             behind[0] += 1
-            yield Line(behind[0], flat({c: _plain(v) for c, v in zip(header, values, strict=True)}, shape))
+            cells = flat({c: _plain(v) for c, v in zip(header, values, strict=True)}, shape)
+            yield Line(behind[0], cells, no_text(cells))
 
 
 def _plain(value: Any) -> Any:

@@ -11,6 +11,7 @@ import codecs
 import csv
 import io
 import json
+import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 from cadence.policy.finding import listed, nearest
+from cadence.store.rows import NO_TEXT
 
 SUFFIXES: Mapping[str, str] = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".parquet": "parquet"}
 DELIMITERS = (",", ";", "\t")
@@ -26,6 +28,8 @@ LONGEST_LINE = 1_000_000
 MOST_LINES_OF_A_ROW = 50
 """How far a quoted CSV cell may reach; a quote that isn't closed costs its own line and no other."""
 _CHUNK = 1 << 20
+_ESCAPED = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+"""How JSON writes what is no text; also the halves of pairs that are."""
 
 
 class FileRefused(ValueError):
@@ -256,8 +260,33 @@ def _object(number: int, line: str, shape: Shape) -> Line:
     if not isinstance(value, dict):
         return Line(number, {}, "is no JSON object; each line must be one, like {...}")
     cells = flat(value, shape)
+    if _ESCAPED.search(line) and (why := no_text(cells)) is not None:
+        return Line(number, {}, why)
     unknown = [_unknown(column, shape) for column in cells if not shape.knows(column)]
     return Line(number, cells, "; ".join(unknown) if unknown else None)
+
+
+def no_text(cells: Mapping[str, Any]) -> str | None:
+    """What says that a row holds characters that no database takes as text, in a cell or a column's name."""
+    for column, value in cells.items():
+        for text in (column, *_texts(value)):
+            if (found := NO_TEXT.search(text)) is not None:
+                name = column.encode(errors="backslashreplace").decode().replace("\0", "\\0")
+                return f"column {name} has the character U+{ord(found.group()):04X}, which is no text"
+    return None
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in a value, however deep."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield str(name)
+            yield from _texts(inner)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from _texts(inner)
 
 
 def _no_number(word: str) -> float:

@@ -23,6 +23,7 @@ from cadence.store import round as rows_of
 from cadence.store.arrivals import Claim
 from cadence.store.ids import new_ids
 from cadence.store.known import Known, locked
+from cadence.store.rows import NO_TEXT
 from cadence.store.tables import LATEST
 
 
@@ -67,6 +68,12 @@ class NewMessage:
     """(when, by whom, why) an admin released it."""
 
 
+_TEXTS = (
+    "source", "outside_id", "caller_key", "campaign", "content", "thread", "topic", "tags", "trigger_kind", "about",
+    "collapse",
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """What became of messages, by their place in what was given."""
@@ -100,6 +107,10 @@ def accept(conn: Connection, policy: Policy, messages: Sequence[NewMessage], now
 
 def _wrong(policy: Policy, message: NewMessage, now: int) -> str | None:
     """What is wrong with a message whoever it is for."""
+    for name in _TEXTS:
+        said = getattr(message, name)
+        if (found := NO_TEXT.search(said if isinstance(said, str) else "".join(said or ()))) is not None:
+            return f"{name} has the character U+{ord(found.group()):04X}, which is no text"
     if message.channel not in CHANNELS:
         return (
             f"channel {message.channel!r} is none; allowed are {', '.join(CHANNELS)}{_meant(message.channel, CHANNELS)}"

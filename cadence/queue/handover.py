@@ -20,9 +20,10 @@ from cadence.decide.round import decide
 from cadence.facts import MINUTE, NONE, Ints, Verdict
 from cadence.log import logger
 from cadence.providers.letter import Letter
-from cadence.providers.provider import CannotSend, Outcome, Receipt
+from cadence.providers.provider import shown
 from cadence.queue import outlets
 from cadence.queue.back import back, refuse
+from cadence.queue.calling import deliver
 from cadence.queue.endings import endings
 from cadence.queue.load import Loaded, candidates, load
 from cadence.queue.receipts import record
@@ -94,7 +95,7 @@ def hand_over(
         return Counter()
     batches, done = prepare(work, letters_for)
     for batch in batches:
-        receipts = deliver(work, batch)
+        receipts = deliver(work.outlets[batch.channel].provider, batch.letters)
         reached("handed over")
         while True:
             try:
@@ -227,7 +228,9 @@ def write_out(
     rendered = letters_for(conn, [outgoing(work, loaded, r) for r in rows])
     ids = loaded.messages["id"]
     missing = {
-        r: rendered.failed.get(ids[r], "no letter was written for it") for r in rows if ids[r] not in rendered.letters
+        r: shown(rendered.failed.get(ids[r], "no letter was written for it"))
+        for r in rows
+        if ids[r] not in rendered.letters
     }
     done["refused"] += refuse(conn, work, loaded.messages, missing)
     outlets.give_back(conn, outlet, work.now, len(missing))
@@ -270,29 +273,3 @@ def mark(conn: Connection, work: Work, loaded: Loaded, rows: Sequence[int], prov
         "hand_over_at": np.full(n, work.now, np.int64),
     }
     rows_of.move(conn, [(m["shard"][r], m["id"][r]) for r in rows], State.DECIDED, columns)
-
-
-def deliver(work: Work, batch: Batch) -> list[Receipt]:
-    """Call the provider, as many letters at a time as it takes. Whatever it throws leaves those letters in doubt, and
-    what it was never asked for is known not to have gone."""
-    provider = work.outlets[batch.channel].provider
-    size = max(1, provider.capabilities.max_batch)
-    receipts: list[Receipt] = []
-    for start in range(0, len(batch.letters), size):
-        chunk = batch.letters[start : start + size]
-        if receipts and receipts[-1].whole_provider and receipts[-1].outcome is Outcome.RETRY:
-            last = receipts[-1]
-            receipts += [
-                replace(last, message_id=letter.message_id, provider_id=None, suspect=False) for letter in chunk
-            ]
-            continue
-        try:
-            receipts += provider.send(chunk)
-        except CannotSend as refused:
-            _log.error("the provider was asked for what it can't do; nothing went out", why=str(refused))
-            receipts += [Receipt(letter.message_id, Outcome.RETRY, detail=str(refused)) for letter in chunk]
-        except Exception as error:  # noqa: BLE001 - a provider that throws has broken its contract: nobody knows what went out
-            why = f"the provider's code failed with {type(error).__name__}"
-            _log.error(why, provider=provider.name)
-            receipts += [Receipt(letter.message_id, Outcome.IN_DOUBT, detail=why) for letter in chunk]
-    return receipts

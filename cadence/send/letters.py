@@ -108,6 +108,8 @@ class Letters:
                 letters[message.id] = self._letter(message, card)
             except (TemplateRefused, HeaderRefused) as error:
                 failed[message.id] = str(error)
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one letter, the others are to be written
+                failed[message.id] = f"it can't be written: {type(error).__name__}: {error}"
         return Written(letters, failed)
 
     def preview(self, campaign: Campaign, card: Card, email: str) -> Rendered:
@@ -136,7 +138,7 @@ class Letters:
         way_out = self.way_out.uri(card.id, message.id) if self.way_out is not None and message.marketing else ""
         own = message.variables.get(LETTER)
         if isinstance(own, Mapping):
-            rendered = Rendered(str(own.get("subject", "")), own.get("html"), own.get("text"))
+            rendered = _own_words(own)
         elif campaign is None:
             raise TemplateRefused(
                 f"there is no template: campaign {message.campaign!r} isn't among the campaigns' files"
@@ -199,6 +201,14 @@ def letters_of(
 ) -> Letters:
     """What writes the letters of these campaigns, as `sender`, with `way_out` in marketing."""
     return Letters({name: c for c in campaigns for name in c.names}, sender, way_out, default_locale, default_zone)
+
+
+def _own_words(own: Mapping[str, Any]) -> Rendered:
+    """A caller's own words, as they are. Raises `TemplateRefused` where one is no text."""
+    for part in ("subject", "html", "text"):
+        if not isinstance(own.get(part), str | None):
+            raise TemplateRefused(f"{LETTER}.{part} is {own[part]!r}; it must be a text")
+    return Rendered(own.get("subject") or "", own.get("html"), own.get("text"))
 
 
 def _local(at: int | None, zone: str) -> datetime | None:

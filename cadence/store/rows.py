@@ -5,11 +5,15 @@ None and empty mean that the row says nothing of it, and what is known stays."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from cadence.facts import EventKind
+
+NO_TEXT = re.compile("[\0\ud800-\udfff]")
+"""Characters that some database doesn't take as text: NUL, and halves of surrogate pairs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,9 +81,10 @@ def test_a_contact_is_read_as_the_language_calls_its_keys() -> None:
         ({"id": "1", "consents.emal": "newsletter"}, "consents.emal", "did you mean email?"),
         ({"id": "1", "email": "a@b.se", "addresses.email": "c@b.se"}, "addresses.email", "another address"),
         ({"id": "1", "first_name": "a\x00b"}, "first_name", "control characters"),
+        ({"id": "1", "attributes.points": 10**400}, "attributes.points", "write it as a text"),
     ],
 )
-def test_a_wrong_cell_of_a_contact_is_named(cells: dict[str, str], column: str, says: str) -> None:
+def test_a_wrong_cell_of_a_contact_is_named(cells: dict[str, Any], column: str, says: str) -> None:
     assert says in problems(contacts, cells)[column]
 
 

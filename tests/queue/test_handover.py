@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import inf, nan
 
 import pytest
 
@@ -231,6 +232,58 @@ def test_a_provider_whose_code_throws_leaves_its_letters_in_doubt(world: World) 
     world.send(NOON)
 
     assert world.state(id_) == "in_doubt"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [None, [], [None], [5], [Receipt(7, Outcome.ACCEPTED)], [Receipt(7, Outcome.REFUSED)] * 3],
+    ids=["nothing", "none", "no receipt", "a number", "one of another's", "three of another's"],
+)
+def test_a_provider_that_babbles_leaves_its_letters_in_doubt_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch, said: object
+) -> None:
+    desk = world.provider = says(Outcome.ACCEPTED)
+    id_ = decided(world)
+    monkeypatch.setattr(desk, "send", lambda letters: said)
+
+    world.send(NOON)
+
+    assert world.state(id_) == "in_doubt"
+    assert world.row(id_)["because"]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.ACCEPTED, Outcome.RETRY])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"detail": "\ud800 \x00 what\r\n?", "code": "\x00\udfff", "provider_id": "\ud800\x00"},
+        {"detail": "x" * 100_000, "provider_id": "y" * 100_000},
+        *({"retry_after": wait, "whole_provider": True} for wait in (nan, inf, -inf)),
+        {"retry_after": 1e300},
+    ],
+    ids=str,
+)
+def test_whatever_a_receipt_holds_it_is_written_down(world: World, outcome: Outcome, more: dict[str, object]) -> None:
+    world.provider = says(outcome, **more)
+    id_ = decided(world)
+
+    world.send(NOON)
+
+    state = world.state(id_)
+    assert state in (["sent"] if outcome is Outcome.ACCEPTED else ["decided", "waiting"])
+    if state != "sent":
+        back_at = world.row(id_)["hand_over_at"] or world.row(id_)["due_at"]
+        assert at(NOON) < back_at <= at("2026-03-04T12:00")
+
+
+def test_of_two_receipts_for_one_letter_the_first_counts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = world.provider = says(Outcome.ACCEPTED)
+    id_ = decided(world)
+    monkeypatch.setattr(desk, "send", lambda letters: [Receipt(id_, o) for o in (Outcome.ACCEPTED, Outcome.REFUSED)])
+
+    world.send(NOON)
+
+    assert world.state(id_) == "sent"
 
 
 def test_a_letter_that_cannot_be_written_is_refused_before_anything_goes_out(world: World) -> None:

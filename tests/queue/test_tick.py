@@ -294,10 +294,16 @@ def test_what_cannot_be_accepted_says_why_and_the_others_go_on(world: World) -> 
         NewMessage("news", "api", outside_id="eve"),
         NewMessage("news", "api", outside_id="ann", channel="fax"),
         NewMessage("news", "api", outside_id="ann", expires_at=at(f"{DAY}T09:00")),
-        NewMessage("news", "api", outside_id="ann"),
+        NewMessage("news", "api", outside_id="an\x00n"),
+        NewMessage("news", "api", outside_id="ann", caller_key="\ud800"),
+        NewMessage("news", "api", outside_id="ann", tags=("a", "b\x00")),
+        NewMessage("news", "api", outside_id="ann", variables={"code": "\ud800\x00"}),
     )
 
-    assert [i is None for i in accepted.ids] == [True] * 5 + [False]
+    assert [i is None for i in accepted.ids] == [True] * 8 + [False]
+    assert "outside_id has the character U+0000" in accepted.errors[5]
+    assert "caller_key has the character U+D800" in accepted.errors[6]
+    assert "tags has the character U+0000" in accepted.errors[7]
     assert "did you mean news?" in accepted.errors[0]
     assert "import the contact first" in accepted.errors[1]
     assert "no address for email" in accepted.errors[2]

@@ -12,6 +12,7 @@ import pytest
 from cadence.facts import DAY
 from cadence.providers.letter import Mailbox
 from cadence.queue.handover import Outgoing
+from cadence.send import letters as letters_module
 from cadence.send.letters import Letters, letters_of
 from cadence.send.render import TemplateRefused
 from cadence.send.wayout import WayOut
@@ -128,6 +129,68 @@ def test_a_callers_own_words_go_as_they_are(store: Store, letters: Letters) -> N
     words = {"letter": {"subject": "{{ kept }}", "text": "as is"}}
     letter = written(store, letters, outgoing(store, "en", campaign=None, variables=words, marketing=False)).letters[7]
     assert (letter.subject, letter.text, letter.list_unsubscribe) == ("{{ kept }}", "as is", ())
+
+
+@pytest.mark.parametrize(
+    ("own", "says"),
+    [
+        ({"subject": "a\r\nBcc: all@example.com", "text": "x"}, "Subject"),
+        ({"subject": "a\x00", "text": "x"}, "Subject"),
+        ({"subject": "a\ud800", "text": "x"}, "Subject"),
+        ({"subject": "a" * 30_000, "text": "x"}, "Subject"),
+        ({"subject": "a", "text": "x\udfff"}, "lone surrogate"),
+        ({"subject": "a", "text": "x" * 11_000_000}, "at most"),
+        ({"subject": "a"}, "neither text nor HTML"),
+        ({"subject": "a", "text": 5}, "text is 5"),
+        ({"subject": "a", "html": {"a": "b"}}, "html is {'a': 'b'}"),
+        ({"subject": ["a"], "text": "x"}, "subject is ['a']"),
+    ],
+    ids=str,
+)
+def test_own_words_that_cannot_be_a_letter_are_named_and_the_others_get_theirs(
+    store: Store, letters: Letters, own: Any, says: str
+) -> None:
+    bad = outgoing(store, "en", id=8, variables={"letter": own})
+    found = written(store, letters, bad, outgoing(store, "sv"))
+    assert list(found.letters) == [7]
+    assert says in found.failed[8]
+
+
+@pytest.mark.parametrize(
+    "address", ["", "nobody", "a@b\r\nRCPT TO:<c@d.se>", "a\x00@b.se", "\ud800@b.se", "a@\ud800.se"]
+)
+def test_an_address_that_is_none_is_named_and_the_others_get_theirs(
+    store: Store, letters: Letters, address: str
+) -> None:
+    found = written(store, letters, outgoing(store, "sv", id=8, address=address), outgoing(store, "sv"))
+    assert list(found.letters) == [7]
+    assert "To" in found.failed[8]
+
+
+@pytest.mark.parametrize("code", ["\ud800", "a\r\nBcc: b@c.se", "x" * 3_000_000, {"a": 1}, None, 10**30])
+def test_whatever_a_run_s_variables_hold_it_is_a_letter_or_named(store: Store, letters: Letters, code: Any) -> None:
+    bad = outgoing(store, "sv", id=8, variables={"code": code, "first_name": code})
+    found = written(store, letters, bad, outgoing(store, "sv"))
+    assert 7 in found.letters
+    assert (8 in found.letters) != (8 in found.failed)
+    if 8 in found.letters:
+        assert b"\nBcc" not in found.letters[8].mime
+
+
+def test_a_letter_whose_writing_throws_is_named_and_the_others_get_theirs(
+    store: Store, letters: Letters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = letters_module.compose
+
+    def throws(envelope: Any, *more: Any) -> Any:
+        if envelope.message_id == 8:
+            raise RecursionError("too deep")
+        return real(envelope, *more)
+
+    monkeypatch.setattr(letters_module, "compose", throws)
+    found = written(store, letters, outgoing(store, "sv", id=8), outgoing(store, "sv"))
+    assert list(found.letters) == [7]
+    assert found.failed[8] == "it can't be written: RecursionError: too deep"
 
 
 def test_a_contact_that_is_gone_is_named(store: Store, letters: Letters) -> None:

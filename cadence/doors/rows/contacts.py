@@ -32,6 +32,9 @@ COLUMNS: tuple[str, ...] = (
 REQUIRED: tuple[str, ...] = ("id",)
 PREFIXES: tuple[str, ...] = ("addresses", "attributes", "consents")
 
+LARGEST: int = 2**63 - 1
+"""The largest whole number that every database counts with."""
+
 _COUNTRY = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?", re.ASCII)
 _LOCALE = re.compile(r"[a-zA-Z]{2,3}([-_][a-zA-Z0-9]{2,8})*", re.ASCII)
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d+)?", re.ASCII)
@@ -129,6 +132,8 @@ def _attributes(row: Row) -> dict[str, Any]:
         elif column.startswith("attributes."):
             name = column.removeprefix("attributes.")
             found[name] = typed(row.text(column)) if isinstance(value, str) else value
+            if isinstance(value, int) and abs(value) > LARGEST:
+                row.wrong(column, f"is a number of more than {len(str(LARGEST))} digits; write it as a text")
     return {name: value for name, value in found.items() if value is not None}
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,27 @@ def test_bad_rows_are_named_by_line_and_column_and_the_good_ones_are_in(shop) ->
             ("4", "email", "nobody"),
             ("5", "timezone", "Europe/Stokholm"),
         ]
+
+
+def test_what_is_no_text_is_a_bad_row_wherever_it_stands(shop) -> None:
+    bad = [
+        {"id": "\ud800"},
+        {"id": "2", "first_name": "a\udfffb"},
+        {"id": "3", "household": "\ud83d"},
+        {"id": "4", "email": "\ud800@example.com"},
+        {"id": "5", "timezone": "\ud800"},
+        {"id": "6", "attributes": {"na\ud800me": 1}},
+        {"id": "7", "attributes": {"likes": ["tea", {"and": "\x00"}]}},
+        {"id": "8", "attributes": {"likes\x00": "tea"}},
+        {"id": "9", "\ud800": "tea"},
+        {"id": "10", "first_name": "a\x00b"},
+    ]
+    good = [{"id": "11", "email": "k@example.com", "first_name": "🦀 \\ud800"}]
+    report = shop.takes("contacts", "".join(json.dumps(row) + "\n" for row in bad + good), "file.ndjson")
+    assert [b.line for b in report.bad_rows] == list(range(1, 11))
+    assert report.accepted == 1
+    assert "column first_name has the character U+DFFF, which is no text" in report.bad_rows[1].message
+    assert Path(report.rejects or "").is_file()
 
 
 def test_without_bad_rows_there_is_no_file_of_rejects(shop) -> None:

@@ -1,0 +1,74 @@
+"""Calling a provider with letters that are recorded as `sending`, and holding it to one receipt for each that can be
+written down.
+
+Whatever it throws, forgets or babbles is doubt, for a letter may have gone. What receipts do is `receipts`' matter.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from cadence.log import logger
+from cadence.providers.letter import Letter
+from cadence.providers.provider import CannotSend, Outcome, Provider, Receipt, shown
+
+_log = logger("queue")
+
+LONGEST_WAIT: float = 86_400.0
+"""Seconds; a provider that names a later time to come back is asked again after this."""
+LONGEST_ID: int = 500
+"""Characters of a provider's id for a message; a longer one is none."""
+
+
+def deliver(provider: Provider, letters: Sequence[Letter]) -> list[Receipt]:
+    """Call the provider, as many letters at a time as it takes: one receipt for each letter. What it was never asked for
+    is known not to have gone."""
+    size = max(1, provider.capabilities.max_batch)
+    receipts: list[Receipt] = []
+    for start in range(0, len(letters), size):
+        chunk = letters[start : start + size]
+        if receipts and receipts[-1].whole_provider and receipts[-1].outcome is Outcome.RETRY:
+            last = replace(receipts[-1], provider_id=None, suspect=False)
+            receipts += [replace(last, message_id=letter.message_id) for letter in chunk]
+        else:
+            receipts += _called(provider, chunk)
+    return receipts
+
+
+def _called(provider: Provider, letters: Sequence[Letter]) -> list[Receipt]:
+    try:
+        said = whole(letters, provider.send(letters))
+    except CannotSend as refused:
+        _log.error("the provider was asked for what it can't do; nothing went out", why=str(refused))
+        said = [Receipt(letter.message_id, Outcome.RETRY, detail=shown(str(refused))) for letter in letters]
+    except Exception as error:  # noqa: BLE001 - a provider that throws has broken its contract: nobody knows what went out
+        why = f"the provider's code failed with {type(error).__name__}"
+        _log.error(why, provider=provider.name)
+        said = [Receipt(letter.message_id, Outcome.IN_DOUBT, detail=why) for letter in letters]
+    return said
+
+
+def whole(letters: Sequence[Letter], receipts: Iterable[Receipt]) -> list[Receipt]:
+    """One receipt for each letter, in their order and fit to be written down: of several the first, and doubt where there
+    is none."""
+    by_id: dict[int, Receipt] = {}
+    for receipt in receipts:
+        by_id.setdefault(receipt.message_id, fit(receipt))
+    return [
+        by_id.get(i) or Receipt(i, Outcome.IN_DOUBT, detail="the provider gave no receipt for it")
+        for i in (letter.message_id for letter in letters)
+    ]
+
+
+def fit(receipt: Receipt) -> Receipt:
+    """A receipt with words, an id and a wait that can be written down, whatever the provider said."""
+    wait, known = receipt.retry_after, receipt.provider_id
+    return replace(
+        receipt,
+        provider_id=known if known and known.isprintable() and len(known) <= LONGEST_ID else None,
+        detail=shown(receipt.detail),
+        code=None if receipt.code is None else shown(receipt.code),
+        retry_after=None if wait is None or math.isnan(wait) else min(max(wait, 0.0), LONGEST_WAIT),
+    )
