@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from cadence.facts import ENGAGEMENT, Bools, EventKind, Ints, Push, expand
+from cadence.facts import ENGAGEMENT, NEVER, Bools, EventKind, Ints, Push, expand
 from cadence.rules.rule import Category, Count, ExactDuration, Rule, Stricter
 from cadence.rules.rule import Keys as Base
 from cadence.rules.view import Runs, View
@@ -61,7 +61,10 @@ def event_reach(rule: Rule) -> Mapping[EventKind, int]:
 
 @dataclass(frozen=True, slots=True)
 class _Stretches:
-    """What lies in the stretch that ends at an instant, and in the one before it."""
+    """What lies in the stretch that ends at an instant t, (t - window, t], and in the one before it.
+
+    Counting is searching, and is done as seldom as can be: that a stretch holds at least so many is seen from the
+    instant of the so-manieth. What lies after t counts as if it lay at t."""
 
     window: int
     allow: int
@@ -70,24 +73,49 @@ class _Stretches:
     answers: Runs
     """Its `touch` holds rows in History.events."""
 
-    def both(self, runs: Runs, rows: Ints, t: Ints) -> tuple[Ints, Ints]:
-        """How many lie in (t - window, t], and how many in the stretch before: each int64[len(rows)].
+    def no_more(self, rows: Ints, late: Ints, t: Ints) -> Bools:
+        """Whether `late` touches in the later stretch, and this one, are no more than the earlier one allows."""
+        needed = late + 1 - self.allow
+        return np.asarray(
+            (needed <= 0) | (self.touches.most_recent(rows, late + np.maximum(needed, 1)) > t - 2 * self.window),
+            np.bool_,
+        )
 
-        What lies after t counts as if it lay at t."""
-        late = runs.after(rows, t - self.window)
-        return late, runs.after(rows, t - 2 * self.window) - late
+    def answered(self, rows: Ints, t: Ints) -> Bools:
+        """Whether there are answers in the later stretch, and no fewer than in the earlier one."""
+        good = self.answers.most_recent(rows) > t - self.window
+        some = np.flatnonzero(good)
+        late = self.answers.after(rows[some], t[some] - self.window)
+        good[some] = self.answers.most_recent(rows[some], 2 * late + 1) <= t[some] - 2 * self.window
+        return good
 
-    def accept(self, rows: Ints, t: Ints) -> Bools:
-        """Which of these candidates are welcome at their t: bool[len(rows)]."""
-        late = self.touches.after(rows, t - self.window)
-        welcome = late < self.floor
-        left = np.flatnonzero(~welcome)
-        late, before = self.both(self.touches, rows[left], t[left])
-        welcome[left] = late < before + self.allow
-        left = left[~welcome[left]]
-        late, before = self.both(self.answers, rows[left], t[left])
-        welcome[left] = (late > 0) & (late >= before)
-        return welcome
+    def earliest(self, rows: Ints, late: Ints, t: Ints) -> Ints:
+        """For candidates that t refuses, with so many touches in the later stretch: when that ends.
+
+        At the latest when all touches but those of the floor have left it, for that is welcome whatever came before.
+        Of several at one instant only the last leaves as many as it says, and none leaves fewer."""
+        at = self.touches.most_recent(rows, self.floor) + self.window
+        leaving, start = expand(self.touches.end[rows] - late, self.touches.end[rows] - self.floor + 1)
+        which = np.repeat(np.arange(len(rows), dtype=np.int64), np.diff(start))
+        tried = self.touches.at[leaving] + self.window
+        welcome = self.no_more(rows[which], self.touches.end[rows[which]] - 1 - leaving, tried)
+        np.minimum.at(at, which[welcome], tried[welcome])
+        some = np.flatnonzero(self.answers.most_recent(rows) > t - self.window)
+        at[some] = np.minimum(at[some], self._outweighed_at(rows[some], t[some]))
+        return at
+
+    def _outweighed_at(self, rows: Ints, t: Ints) -> Ints:
+        """The first instant after t at which an answer leaves the earlier stretch and no more are in it than in the
+        later one; NEVER without."""
+        at = np.full(len(rows), NEVER, np.int64)
+        end = self.answers.end[rows]
+        leaving, start = expand(end - self.answers.after(rows, t - 2 * self.window), end)
+        which = np.repeat(np.arange(len(rows), dtype=np.int64), np.diff(start))
+        tried = self.answers.at[leaving] + 2 * self.window
+        half = np.maximum((end[which] - leaving) // 2, 1)
+        good = self.answers.most_recent(rows[which], half) > tried - self.window
+        np.minimum.at(at, which[good], tried[good])
+        return at
 
 
 def _stretches(rule: Rule, view: View) -> _Stretches:
@@ -109,39 +137,28 @@ def welcome_at(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:
     """The least of the instants at which a refusal can end that is welcome, or t itself."""
     stretches = _stretches(rule, view)
     at = t.copy()
-    refused = np.flatnonzero(~stretches.accept(rows, t))
-    if len(refused):
-        at[refused] = _earliest(stretches, rows[refused], t[refused])
+    left = np.flatnonzero(stretches.touches.most_recent(rows, stretches.floor) > t - stretches.window)
+    late = stretches.touches.after(rows[left], t[left] - stretches.window)
+    more = ~stretches.no_more(rows[left], late, t[left])
+    left, late = left[more], late[more]
+    fewer = ~stretches.answered(rows[left], t[left])
+    left, late = left[fewer], late[fewer]
+    at[left] = stretches.earliest(rows[left], late, t[left])
     return at
 
 
-def _earliest(stretches: _Stretches, rows: Ints, t: Ints) -> Ints:
-    """For candidates that t refuses: when it ends.
-
-    That can be when a touch leaves the later stretch, or when an answer leaves the earlier one. At the latest it is
-    when all touches but those of the floor have left, for that is welcome whatever came before."""
-    window, touches, answers = stretches.window, stretches.touches, stretches.answers
-    last = touches.most_recent(rows, stretches.floor) + window
-    leaving, start = expand(
-        touches.end[rows] - touches.after(rows, t - window), touches.end[rows] - stretches.floor + 1
-    )
-    fading, begin = expand(
-        answers.end[rows] - answers.after(rows, t - 2 * window),
-        answers.end[rows] - answers.after(rows, last - 2 * window),
-    )
-    place = np.arange(len(rows), dtype=np.int64)
-    which = np.concatenate([np.repeat(place, np.diff(start)), np.repeat(place, np.diff(begin))])
-    tried = np.concatenate([touches.at[leaving] + window, answers.at[fading] + 2 * window])
-    welcome = stretches.accept(rows[which], tried)
-    np.minimum.at(last, which[welcome], tried[welcome])
-    return last
+def _both(runs: Runs, row: int, t: int, window: int) -> tuple[int, int]:
+    """How many lie in the later stretch, and in the earlier one."""
+    one = np.array([row], np.int64)
+    late, all_ = (int(runs.after(one, np.array([t - back], np.int64))[0]) for back in (window, 2 * window))
+    return late, all_ - late
 
 
 def push(rule: Rule, view: View, row: int, t: int, welcome_at: int) -> Push:
     """The touches in the later stretch, and how many there were of them and of answers in both."""
-    stretches, one, then = _stretches(rule, view), np.array([row], np.int64), np.array([t], np.int64)
-    late, before = (int(n[0]) for n in stretches.both(stretches.touches, one, then))
-    answers, answers_before = (int(n[0]) for n in stretches.both(stretches.answers, one, then))
+    stretches = _stretches(rule, view)
+    late, before = _both(stretches.touches, row, t, stretches.window)
+    answers, answers_before = _both(stretches.answers, row, t, stretches.window)
     detail = {
         "why": "fewer" if answers else "unanswered",
         "count": late + 1,
