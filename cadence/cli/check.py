@@ -1,10 +1,12 @@
 """`cadence check`: a policy's errors and warnings at their places, its schema, its week, and what it would change.
 
-It changes nothing, and needs a database only for `--against-queue`.
+It changes nothing. Where there is a database, a policy is held against its facts too; only `--against-queue` and
+`--contacts` need one.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -66,7 +68,11 @@ def check(
         from cadence.cli.inhabited import inhabited
 
         return inhabited(loaded.policy, settings, json)
-    return _tell(loaded, where, json)
+    from cadence.cli.facts_at_hand import beside_the_facts
+
+    return _tell(
+        replace(loaded, findings=(*loaded.findings, *beside_the_facts(loaded.policy, where, settings))), where, json
+    )
 
 
 def _campaigns(settings: Settings) -> list[str] | None:

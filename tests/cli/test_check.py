@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from cadence.cli import facts_at_hand
 from cadence.store import tables
 from tests.cli.office import Office
 
@@ -99,3 +102,59 @@ def test_contacts_are_counted_for_machines_and_nothing_is_changed(office: Office
 
     assert (told["contacts"], [s["contacts"] for s in told["segments"]]) == (1, [0, 1, 0])
     assert office.world.rows(tables.contact)[0]["segment"] == "everyone"
+
+
+LAPSING = {"news": {"consent": {"kind": "opt_in", "lasts": "2y"}}}
+
+
+def imported(office: Office, kind: str, text: str) -> None:
+    (office.folder / f"{kind}.csv").write_text(text, "utf-8")
+    office.run("import", kind, f"{kind}.csv")
+
+
+def test_names_in_history_that_the_policy_does_not_know_are_warned_of(office: Office) -> None:
+    imported(office, "contacts", "id,email\nann,ann@example.com\n")
+    imported(
+        office,
+        "touches",
+        "contact,at,category,channel\nann,2026-03-01T09:00Z,nws,email\nann,2026-03-01T10:00Z,news,email\n",
+    )
+
+    (found,) = office.json("check")["findings"]
+
+    assert (found["level"], found["suggestion"]) == ("warning", "news")
+    assert "'nws' (1 times)" in found["message"]
+
+
+def test_a_name_that_a_category_had_is_known(office: Office) -> None:
+    imported(office, "contacts", "id,email\nann,ann@example.com\n")
+    imported(office, "touches", "contact,at,category,channel\nann,2026-03-01T09:00Z,nws,email\n")
+    office.policy(categories={"news": {"consent": "none", "was": ["nws"]}})
+
+    assert office.json("check")["findings"] == []
+
+
+def test_an_opt_in_without_a_date_is_warned_of_where_consent_lapses(office: Office) -> None:
+    imported(office, "contacts", "id,email\nann,ann@example.com\n")
+    imported(office, "consents", "contact,at,opt_in,channel\nann,,news,email\nann,2026-03-01T09:00Z,profiling,\n")
+    office.policy(categories=LAPSING)
+
+    (found,) = office.json("check")["findings"]
+
+    assert "'news' lapses, but 1 opt-ins" in found["message"]
+
+
+def test_a_check_needs_no_database(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CADENCE_DATABASE_URL", f"sqlite:///{office.folder / 'nowhere.db'}")
+
+    assert office.json("check")["findings"] == []
+    assert not (office.folder / "nowhere.db").exists()
+
+
+def test_a_very_large_circle_is_warned_of(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facts_at_hand, "LARGE", 1)
+    imported(office, "contacts", "id,email\nann,both@example.com\nbea,both@example.com\n")
+
+    (found,) = office.json("check")["findings"]
+
+    assert "has 2 contacts" in found["message"]

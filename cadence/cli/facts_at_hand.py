@@ -1,0 +1,80 @@
+"""What `cadence check` has to say about a policy and the facts at hand: names in history that it doesn't know, opt-ins
+without a date where consent lapses, circles that are very large.
+
+Only looked at where there is a database already; a policy can be checked without one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from cadence.facts import key
+from cadence.policy.condition_reader import RESERVED_CONSENTS
+from cadence.policy.finding import Finding, Place, nearest, warning
+from cadence.policy.policy import Policy
+from cadence.rules.rule import Category
+from cadence.settings import Settings
+from cadence.store import Store
+from cadence.store.engine import StoreError
+from cadence.store.names import categories_told, large_circles, undated_opt_ins
+
+LARGE = 1_000
+"""A circle of more contacts than this is decided alone in its tick (design.md section 2)."""
+
+
+def beside_the_facts(policy: Policy, where: Path, settings: Settings) -> list[Finding]:
+    """Warnings; none where there is no database yet, or none that can be asked."""
+    url = settings.database_url
+    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+        return []
+    place = Place(str(where))
+    try:
+        with Store.open(url).read() as conn:
+            return [*_unknown_names(policy, place, conn), *_undated(policy, place, conn), *_large(place, conn)]
+    except (StoreError, sa.exc.SQLAlchemyError):
+        return []
+
+
+def _unknown_names(policy: Policy, place: Place, conn: Connection) -> Iterator[Finding]:
+    for name, count in sorted(categories_told(conn).items()):
+        if key(name) not in policy.by_key and name not in RESERVED_CONSENTS:
+            near = nearest(name, policy.categories)
+            yield warning(
+                place,
+                f"history names the category '{name}' ({count:,} times), which the policy doesn't know; its touches count. "
+                f"Was it renamed? Then write was: [{name}] with the category that it is now",
+                suggestion=near,
+            )
+
+
+def _undated(policy: Policy, place: Place, conn: Connection) -> Iterator[Finding]:
+    undated = undated_opt_ins(conn)
+    for category in policy.categories.values():
+        count = sum(n for named, channel, n in undated if _lapses(category, named, channel))
+        if count:
+            yield warning(
+                place,
+                f"consent to '{category.name}' lapses, but {count:,} opt-ins to it have no date and never will; "
+                "import them with the dates on which they were given",
+            )
+
+
+def _lapses(category: Category, named: str | None, channel: str | None) -> bool:
+    """Whether such an opt-in is one to the category, on a channel on which consent to it lapses."""
+    if category.transactional or not (named is None or named in (category.name, *category.was)):
+        return False
+    needs = [category.need(key(channel))] if channel else [category.need(0), *category.consent.values()]
+    return any(need.kind == "opt_in" and need.lasts is not None for need in needs)
+
+
+def _large(place: Place, conn: Connection) -> Iterator[Finding]:
+    for circle, size in large_circles(conn, LARGE):
+        yield warning(
+            place,
+            f"circle {circle} has {size:,} contacts, who are all decided together; is an address or a household shared by "
+            "a whole company?",
+        )
