@@ -106,7 +106,7 @@ class Telling:
             None,
             fact.get("thread"),
             None,
-            None,
+            fact.get("content"),
             contact.get("addresses", {}).get(channel),
         )
         gone = number if fact.get("outcome") == "not_connected" else None

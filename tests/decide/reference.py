@@ -158,6 +158,9 @@ def in_scope(rule: dict[str, Any], thing: dict[str, Any]) -> bool:
     return matches(rule, thing) and not ("except" in rule and matches(rule["except"], thing))
 
 
+SEES_ALL = ("follow_ups", "repetition")
+
+
 def counted(world: World, rule: dict[str, Any], kind: str) -> list[dict[str, Any]]:
     """The touches a rule counts, oldest first."""
     out = []
@@ -165,7 +168,7 @@ def counted(world: World, rule: dict[str, Any], kind: str) -> list[dict[str, Any
         if "foreign" in touch and not counted_together(world, rule, kind, touch):
             continue
         category = category_of(world, touch["touch"])
-        counts = category.get("counted", not category.get("transactional", False))
+        counts = category.get("counted", not category.get("transactional", False)) or kind in SEES_ALL
         if "counts" in rule:
             chosen = rule["counts"].get("all", False) or matches(rule["counts"], touch)
         else:
@@ -180,7 +183,17 @@ def counted(world: World, rule: dict[str, Any], kind: str) -> list[dict[str, Any
     return sorted(out, key=lambda e: e["at"])
 
 
-MARKETING_ONLY = ("cool_down", "silence", "surveillance", "escalation", "screened", "evasion")
+MARKETING_ONLY = (
+    "cool_down",
+    "silence",
+    "follow_ups",
+    "channel_hop",
+    "repetition",
+    "surveillance",
+    "escalation",
+    "screened",
+    "evasion",
+)
 
 
 def counted_together(world: World, rule: dict[str, Any], kind: str, touch: dict[str, Any]) -> bool:
@@ -271,7 +284,7 @@ def welcome_by_quiet_hours(world: World, rule: dict[str, Any], t: datetime) -> b
 def welcome_by_silence(world: World, rule: dict[str, Any], t: datetime) -> bool:
     answers = world.events(*listed(rule.get("answered_by", list(ENGAGEMENT))))
     since = answers[-1]["at"] if answers else None
-    unanswered = [e for e in counted(world, rule, "silence") if since is None or e["at"] > since]
+    unanswered = [e for e in counted(world, rule, "silence") if since is None or min(e["at"], t) > since]
     k = len(unanswered)
     if k == 0:
         return True
@@ -453,6 +466,47 @@ def welcome_by_own_wishes(world: World, t: datetime) -> bool:
     return True
 
 
+def latest_answer(world: World, rule: dict[str, Any]) -> datetime | None:
+    answers = world.events(*listed(rule.get("answered_by", list(ENGAGEMENT))))
+    return answers[-1]["at"] if answers else None
+
+
+def of_follow_ups(rule: dict[str, Any]) -> dict[str, Any]:
+    return {"categories": ["follow_up"], **rule}
+
+
+def welcome_by_follow_ups(world: World, rule: dict[str, Any], t: datetime) -> bool:
+    thread, answer = world.message.get("thread"), latest_answer(world, rule)
+    if thread is None:
+        return True
+    unanswered = [
+        e
+        for e in counted(world, rule, "follow_ups")
+        if e.get("thread") == thread and (answer is None or min(e["at"], t) > answer)
+    ]
+    return len(unanswered) < rule["max"]
+
+
+def welcome_by_channel_hop(world: World, rule: dict[str, Any], t: datetime) -> bool:
+    touched = [(min(e["at"], t), e.get("channel", "email")) for e in counted(world, rule, "channel_hop")]
+    if "wait" in rule and touched:
+        latest, answer = max(at for at, _ in touched), latest_answer(world, rule)
+        on_this = (latest, world.channel) in touched
+        answered = answer is not None and answer >= latest
+        if not on_this and not answered and later(latest, rule["wait"], world.zones[0]) > t:
+            return False
+    if "max_channels" not in rule:
+        return True
+    used = {channel for at, channel in touched if in_window(at, t, rule["per"], world.zones[0])}
+    return len(used | {world.channel}) <= rule["max_channels"]
+
+
+def welcome_by_repetition(world: World, rule: dict[str, Any], t: datetime) -> bool:
+    content = world.message.get("content")
+    same = [e for e in counted(world, rule, "repetition") if content is not None and e.get("content") == content]
+    return not any(in_window(e["at"], t, rule["window"], world.zones[0]) for e in same)
+
+
 def welcome_by_surveillance(world: World, rule: dict[str, Any], t: datetime) -> bool:
     trigger = world.message.get("trigger")
     if trigger is None:
@@ -508,6 +562,9 @@ BY_KIND = {
     "cool_down": welcome_by_cool_down,
     "quiet_hours": welcome_by_quiet_hours,
     "silence": welcome_by_silence,
+    "follow_ups": welcome_by_follow_ups,
+    "channel_hop": welcome_by_channel_hop,
+    "repetition": welcome_by_repetition,
     "surveillance": welcome_by_surveillance,
     "escalation": welcome_by_escalation,
     "screened": welcome_by_screened,
@@ -527,6 +584,7 @@ def refusing(world: World, t: datetime) -> list[str]:
     out = [name for name, accepts in always.items() if not accepts(world, t)]
     for kind, accepts_by in BY_KIND.items():
         for rule in listed(world.policy["guard_rails"].get(kind, [])):
+            rule = of_follow_ups(rule) if kind == "follow_ups" else rule
             if governs(world, rule, kind) and not accepts_by(world, rule, t):
                 out.append(kind)
     return out

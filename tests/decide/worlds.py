@@ -34,6 +34,7 @@ CATEGORIES = {
     "offers": {"consent": {"kind": "opt_in", "lasts": "1y"}, "priority": 30},
     "winback": {"consent": {"kind": "relationship", "grounds": [{"since": "purchase", "lasts": "2mo"}]}},
     "care": {"consent": {"email": "none", "phone": "relationship"}, "counted": False},
+    "follow_up": {"consent": "none"},
     "receipt": {"transactional": True},
     "promised": {"transactional": True, "exempt": ["caps", "fatigue"], "counted": True},
 }
@@ -148,6 +149,49 @@ evasions = st.one_of(
 )
 
 
+@st.composite
+def follow_ups(draw: st.DrawFn) -> dict[str, Any]:
+    rule: dict[str, Any] = {"max": draw(st.integers(1, 2)), **draw(filters)}
+    if draw(st.integers(0, 2)) == 0:
+        rule["answered_by"] = draw(some(["reply", ["click", "call_answered"]]))
+    if draw(st.integers(0, 4)) == 0:
+        rule["counts"] = draw(some([{"all": True}, {"categories": ["news"]}]))
+    return rule
+
+
+@st.composite
+def channel_hops(draw: st.DrawFn) -> dict[str, Any]:
+    rule: dict[str, Any] = draw(
+        some(
+            [
+                {"wait": "36h", "max_channels": 2, "per": "3d"},
+                {"wait": "2d"},
+                {"wait": "1mo"},
+                {"max_channels": 1, "per": "3 local days"},
+                {"max_channels": 2, "per": "calendar week"},
+            ]
+        )
+    )
+    rule = {**rule, **draw(filters)}
+    if draw(st.integers(0, 2)) == 0:
+        rule["answered_by"] = draw(some(["reply", ["click", "call_answered"]]))
+    if draw(st.integers(0, 3)) == 0:
+        rule["counts"] = {"all": True}
+    if draw(st.integers(0, 4)) == 0:
+        rule["each"] = "thread"
+    return rule
+
+
+@st.composite
+def repetitions(draw: st.DrawFn) -> dict[str, Any]:
+    rule: dict[str, Any] = {"window": draw(windows), **draw(filters)}
+    if draw(st.integers(0, 3)) == 0:
+        rule["except"] = {"categories": [draw(some(list(CATEGORIES)))]}
+    if draw(st.integers(0, 4)) == 0:
+        rule["each"] = draw(some(["channel", "thread"]))
+    return rule
+
+
 def named(rules: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     return [{"name": f"{kind} {i}", **rule} for i, rule in enumerate(rules)]
 
@@ -161,6 +205,9 @@ def policies(draw: st.DrawFn) -> dict[str, Any]:
         ("cool_down", cool_downs, 1),
         ("quiet_hours", quiet_hours(), 2),
         ("silence", silences, 1),
+        ("follow_ups", follow_ups(), 1),
+        ("channel_hop", channel_hops(), 1),
+        ("repetition", repetitions(), 1),
         ("surveillance", surveillances, 1),
         ("escalation", escalations, 1),
         ("screened", screenings, int(draw(st.integers(0, 2)) == 0)),
@@ -193,6 +240,10 @@ def facts(draw: st.DrawFn, now: datetime) -> dict[str, Any]:
             touch["thread"] = draw(some(["a", "b"]))
         if draw(st.integers(0, 3)) == 0:
             touch["triggered"] = True
+        if draw(st.integers(0, 2)) == 0:
+            touch["content"] = draw(some(["hats", "hats", "shoes"]))
+        if draw(st.integers(0, 11)) == 0:
+            touch["at"] = now + draw(st.integers(1, 8)) * STEP  # of a clock that is ahead
         if touch["channel"] == "phone":
             touch["outcome"] = draw(some(["answered", "voicemail", "no_answer", "not_connected"]))
         return touch
@@ -252,11 +303,13 @@ def worlds(draw: st.DrawFn, most_facts: int = 14) -> World:
         other = {"addresses": {"email": address}, "consents": {}, **draw(belonging)}
         others.append((other, draw(st.lists(facts(now), max_size=4))))
     message: dict[str, Any] = {
-        "category": draw(some(["news", "news", "news", "offers", *CATEGORIES])),
+        "category": draw(some(["news", "news", "news", "offers", "follow_up", *CATEGORIES])),
         "channel": draw(some(["email", "email", "email", "sms"])),
     }
     if draw(st.booleans()):
         message["thread"] = draw(some(["a", "b"]))
+    if draw(st.integers(0, 2)) == 0:
+        message["content"] = draw(some(["hats", "shoes"]))
     if draw(st.integers(0, 2)) == 0:
         message["trigger"] = {"kind": "visit", "at": now - draw(st.integers(-2, 20)) * STEP}
         message["topic"] = draw(some(["hats", "hats", "health"]))

@@ -158,16 +158,12 @@ def _weight(says: Mapping[str, Any], sight: Sight, thing: Filtered) -> float:
 
 def follow_ups(rule: Rule, sight: Sight) -> Refused | None:
     """Fewer than `max` follow-ups in the thread since the latest answer."""
-    thread = sight.thing.thread
-    if thread is None:
+    says, thread = rule.says, sight.thing.thread
+    if not thread:
         return None
-    says = {"categories": ["follow_up"], **rule.says}
     answers = sight.answers(says.get("answered_by"))
-    since = [
-        t
-        for t in sight.touches()
-        if sight.terms.matches(says, t) and t.thread == thread and (not answers or t.at > answers[-1].at)
-    ]
+    in_thread = [t for t in sight.counted("follow_ups", says) if t.thread == thread]
+    since = [t for t in in_thread if not answers or t.at > answers[-1].at]
     if len(since) < int(says["max"]):
         return None
     return Refused(f"{len(since)} follow-ups in the thread had no answer", _touches(since))
@@ -178,16 +174,19 @@ def channel_hop(rule: Rule, sight: Sight) -> Refused | None:
     says, channel = rule.says, sight.thing.channel
     counted = sight.counted("channel_hop", says)
     answers = sight.answers(says.get("answered_by"))
-    last = counted[-1:]
-    if says.get("wait") and last and last[0].channel != channel and (not answers or answers[-1].at < last[0].at):
-        at_once = [t for t in counted if t.at == last[0].at and t.channel == channel]
-        if not at_once and later(last[0].at, str(says["wait"]), sight.zone) > sight.now:
-            return Refused(f"the touch before, on {last[0].channel}, was not answered yet", _touches(last))
-    if says.get("max_channels"):
-        per = str(says.get("per", "ever"))
-        inside = [t for t in counted if leaves_window(t.at, per, sight.zone) > sight.now]
-        if len({channel, *(t.channel for t in inside)}) > int(says["max_channels"]):
-            return Refused("it was one channel too many", _touches(inside))
+    latest = [t for t in counted if t.at == counted[-1].at]
+    answered = answers and latest and answers[-1].at >= latest[0].at
+    hopped = latest and not answered and channel not in {t.channel for t in latest}
+    wait, per = says.get("wait"), says.get("per")
+    if wait and hopped and later(latest[0].at, str(wait), sight.zone) > sight.now:
+        because = f"the touch before, on {latest[-1].channel}, was not answered yet"
+        return Refused(because, _touches(latest), by_row=not is_exact(str(wait)))
+    if per:
+        inside = [t for t in counted if leaves_window(t.at, str(per), sight.zone) > sight.now]
+        used = {channel, *(t.channel for t in inside)}
+        if len(used) > int(says["max_channels"]):
+            because = f"it was the channel number {len(used)} in {per}, and {says['max_channels']} are allowed"
+            return Refused(because, _touches(inside), by_row=not is_exact(str(per)))
     return None
 
 
@@ -234,11 +233,17 @@ def escalation(rule: Rule, sight: Sight) -> Refused | None:
 
 def repetition(rule: Rule, sight: Sight) -> Refused | None:
     """The same content doesn't lie in the window."""
-    content, window = sight.thing.content, str(rule.says["window"])
-    if content is None:
+    says, content, window = rule.says, sight.thing.content, str(rule.says["window"])
+    if not content:
         return None
-    same = [t for t in sight.touches() if t.content == content and leaves_window(t.at, window, sight.zone) > sight.now]
-    return Refused(f"the same content went out within {window}", _touches(same)) if same else None
+    same = [
+        t
+        for t in sight.counted("repetition", says)
+        if t.content == content and leaves_window(t.at, window, sight.zone) > sight.now
+    ]
+    if not same:
+        return None
+    return Refused(f"the same content went out within {window}", _touches(same), by_row=not is_exact(window))
 
 
 def screened(rule: Rule, sight: Sight) -> Refused | None:

@@ -121,7 +121,7 @@ class Sight:
             t
             for t in self.touches(everyone=wide)
             if (t.contact == self.person.id or (wide and self._together(across, t)))
-            and self.terms.counts(says, t)
+            and self.terms.counts(kind, says, t)
             and self._same(says.get("each"), t)
         ]
 

@@ -20,6 +20,8 @@ MARKETING_ONLY = frozenset(
     | {"screened", "trust"}
 )
 PASSED_BY_RELEASE = frozenset({"caps", "gap", "cool_down", "silence", "fatigue", "repetition", "trust", "lookahead"})
+SEES_ALL = frozenset({"follow_ups", "repetition"})
+"""Kinds that see the touches of uncounted categories too."""
 _INHERITS_NOTHING = frozenset({"caps", "gap", "quiet_hours"})
 
 
@@ -159,12 +161,12 @@ class Terms:
                 return False
         return not filters.get("tags") or bool(set(filters["tags"]) & set(thing.tags))
 
-    def counts(self, says: Mapping[str, Any], touch: Filtered) -> bool:
+    def counts(self, kind: str, says: Mapping[str, Any], touch: Filtered) -> bool:
         """Whether a rule counts a touch, whoever's it is."""
         chosen = says.get("counts")
         if chosen:
             return bool(chosen.get("all")) or self.matches(chosen, touch)
-        return self.counted(touch.category) and self.in_scope(says, touch)
+        return (kind in SEES_ALL or self.counted(touch.category)) and self.in_scope(says, touch)
 
 
 def _listed(value: Any) -> Sequence[str]:
@@ -190,4 +192,6 @@ def _rule(kind: str, says: Mapping[str, Any]) -> Rule:
         unnamed = f"{says.get('max')} per {says.get('per')}"
     if kind == "gap":
         unnamed = f"1 per {says.get('wait')}"
+    if kind == "follow_ups" and not says.get("categories"):
+        says = {**says, "categories": ["follow_up"]}
     return Rule(kind, says.get("name") or unnamed, says)
