@@ -132,6 +132,31 @@ def looked_up_elsewhere(ledger: Ledger, ann: int) -> None:
     ledger.sent(ann, NOON)
 
 
+def a_third_channel(ledger: Ledger, ann: int) -> None:
+    ledger.told(ann, "2026-03-01T12:00", channel="sms")
+    ledger.event(ann, EventKind.CLICK, "2026-03-01T13:00")
+    ledger.told(ann, "2026-03-02T12:00", channel="phone")
+    ledger.event(ann, EventKind.CLICK, "2026-03-02T13:00")
+    ledger.sent(ann, NOON)
+
+
+def a_call_that_rang_out(ledger: Ledger, ann: int) -> None:
+    ledger.told(ann, "2026-03-02T12:00", channel="phone", outcome="no_answer")
+    ledger.event(ann, EventKind.CLICK, "2026-03-02T13:00")
+    ledger.sent(ann, NOON)
+
+
+def an_uncounted_reminder(ledger: Ledger, ann: int) -> None:
+    ledger.told(ann, "2026-03-01T12:00", category="receipt", thread="t")
+    ledger.event(ann, EventKind.CLICK, "2026-03-02T12:00")
+    ledger.sent(ann, NOON, category="follow_up", thread="t")
+
+
+def of_other_names(ledger: Ledger, ann: int) -> None:
+    ledger.told(ann, "2026-03-01T12:00", category="receipt", channel="post", campaign="spring", content="hats")
+    ledger.sent(ann, NOON, campaign="easter", content="hats")
+
+
 def follow_ups(ledger: Ledger, ann: int) -> None:
     for day in (3, 4):
         ledger.sent(ann, f"2026-03-0{day}T12:00", category="follow_up", thread="t")
@@ -151,7 +176,10 @@ CASES: dict[str, tuple[dict[str, Any], Callable[[Ledger, int], None], str]] = {
     "silence at its end": ({"silence": {"stop_after": 2}}, three_unanswered, "silence"),
     "fatigue": ({"fatigue": {"half_life": "7d", "limit": 1.5}}, second_at("2026-03-10T11:59"), "fatigue"),
     "follow_ups": ({"follow_ups": {"max": 1}}, follow_ups, "follow_ups"),
+    "follow_ups of a name": ({"follow_ups": {"max": 1, "categories": ["follow_up", "receipt"], "answered_by": ["reply"]}}, an_uncounted_reminder, "follow_ups"),
     "channel_hop": ({"channel_hop": {"wait": "48h"}}, channels, "channel_hop"),
+    "channel_hop by number": ({"channel_hop": {"max_channels": 2, "per": "7d"}}, a_third_channel, "channel_hop"),
+    "channel_hop unanswered": ({"channel_hop": {"wait": "1mo", "answered_by": ["reply"]}}, a_call_that_rang_out, "channel_hop"),
     "surveillance": ({"surveillance": {"wait": "6h"}}, triggered, "surveillance"),
     "surveillance of topics": ({"surveillance": {"never_topics": ["health"]}}, of_a_topic, "surveillance"),
     "surveillance unasked": ({"surveillance": {"wait": "1h"}}, without_profiling, "surveillance"),
@@ -160,6 +188,7 @@ CASES: dict[str, tuple[dict[str, Any], Callable[[Ledger, int], None], str]] = {
     "escalation with some answers": ({"escalation": {"window": "14d"}}, answered_ever_less, "escalation"),
     "escalation": ({"escalation": {"window": "14d", "allow": 0, "floor": 1}}, second_at("2026-03-04T12:00"), "escalation"),
     "repetition": ({"repetition": {"window": "60d"}}, second_at("2026-04-04T12:00"), "repetition"),
+    "repetition by another name": ({"repetition": {"window": "calendar month"}}, of_other_names, "repetition"),
     "screened and found": ({"screened": {"register": "nix", "within": "30d"}}, found_on_it, "screened"),
     "screened elsewhere": ({"screened": {"register": "nix", "within": "30d"}}, looked_up_elsewhere, "screened"),
     "screened": ({"screened": {"register": "nix", "within": "30d"}}, not_looked_up, "screened"),
@@ -199,6 +228,64 @@ def test_a_rule_that_only_watches_is_not_broken(store: Store, case: str) -> None
     act(ledger, ledger.contact())
 
     assert ledger.broken() == []
+
+
+def quiet_follow_ups(ledger: Ledger, ann: int) -> None:
+    """In other threads, answered, of another category, or without a thread."""
+    for day, thread in ((1, "t"), (2, "u"), (3, None)):
+        ledger.sent(ann, f"2026-03-0{day}T12:00", category="follow_up", thread=thread)
+    ledger.sent(ann, "2026-03-04T12:00", category="promotion", thread="t")
+    ledger.sent(ann, "2026-03-05T12:00", category="follow_up")
+    ledger.event(ann, EventKind.REPLY, "2026-03-05T13:00")
+    ledger.sent(ann, "2026-03-06T12:00", category="follow_up", thread="t")
+
+
+def quiet_channels(ledger: Ledger, ann: int) -> None:
+    """The same again, one of two at one instant, answered, or old enough to the microsecond."""
+    ledger.sent(ann, "2026-03-01T12:00")
+    ledger.sent(ann, "2026-03-01T13:00")
+    for channel in ("email", "sms"):
+        ledger.told(ann, "2026-03-02T12:00", channel=channel)
+    ledger.sent(ann, "2026-03-02T13:00")
+    ledger.told(ann, "2026-03-03T12:00", channel="sms")
+    ledger.event(ann, EventKind.VISIT, "2026-03-03T12:00")
+    ledger.sent(ann, "2026-03-03T13:00")
+    ledger.told(ann, "2026-03-06T12:00", channel="sms")
+    ledger.told(ann, "2026-03-06T13:00", channel="phone", category="receipt")
+    ledger.sent(ann, "2026-03-08T12:00")
+
+
+def quiet_contents(ledger: Ledger, ann: int) -> None:
+    """Another content, none, or the same once it has left the window, to the microsecond."""
+    for when, content in (("01T12:00", "hats"), ("02T12:00", "shoes"), ("03T12:00", None), ("04T12:00", None), ("08T12:00", "hats")):  # fmt: skip
+        ledger.sent(ann, f"2026-03-{when}", content=content)
+
+
+@pytest.mark.parametrize(
+    ("rules", "act"),
+    [
+        ({"follow_ups": {"max": 1}}, quiet_follow_ups),
+        ({"channel_hop": {"wait": "48h", "max_channels": 2, "per": "7d"}}, quiet_channels),
+        ({"repetition": {"window": "7d"}}, quiet_contents),
+    ],
+)
+def test_what_a_guard_lets_pass_is_no_breach(
+    store: Store, rules: dict[str, Any], act: Callable[[Ledger, int], None]
+) -> None:
+    ledger = Ledger(store, **rails(**rules))
+    act(ledger, ledger.contact())
+
+    assert ledger.broken() == []
+
+
+def test_a_release_passes_repetition_and_no_follow_ups(store: Store) -> None:
+    ledger = Ledger(store, **rails(repetition={"window": "60d"}, follow_ups={"max": 1}))
+    ann = ledger.contact()
+    ledger.sent(ann, NOON, category="follow_up", thread="t", content="hats")
+    ledger.sent(ann, "2026-03-04T12:00", category="follow_up", thread="u", content="hats", released_at=at(NOON))
+    ledger.sent(ann, "2026-03-05T12:00", category="follow_up", thread="u", content="hats", released_at=at(NOON))
+
+    assert ledger.broken() == [(1, "follow_ups")]
 
 
 @pytest.mark.parametrize("answered", [True, False])
