@@ -1,4 +1,5 @@
-"""How fast the decision core decides, alone: columns in, verdicts out, one core. Prints the mix, and ratios from one run.
+"""How fast the decision core decides, alone: columns in, verdicts out, one core. Prints the mix, and ratios from one run:
+the same messages without the stalker guards and with all of them.
 
 python benchmarks/bench_core.py [CONTACTS]
 """
@@ -28,6 +29,7 @@ from cadence.facts import (
     Events,
     History,
     Holds,
+    Lookups,
     People,
     Ragged,
     Touches,
@@ -53,6 +55,16 @@ segments:
   - {name: buyers, where: {orders: {at_least: 3}}, cadence: {caps: {max: 3, per: 7d}}}
   - {name: everyone else}
 """
+GUARDS = """
+  follow_ups: {max: 2, categories: [promotion]}
+  channel_hop: {wait: 12h, max_channels: 2, per: 7d}
+  surveillance: {wait: 1h, max: 2, per: 7d, never_topics: [health], needs_consent: none}
+  escalation: {window: 14d, allow: 2, floor: 4}
+  repetition: {window: 10d}
+  evasion: {scope: [household]}
+  screened: {register: nix, within: 365d}
+"""
+"""Put among the guard rails; lenient enough that the mix stays a mix."""
 ZONES = [
     "Europe/Stockholm", "Europe/London", "Europe/Paris", "Europe/Kyiv", "Europe/Helsinki", "Europe/Madrid",
     "Europe/Lisbon", "Europe/Athens", "America/New_York", "America/Chicago", "America/Denver",
@@ -68,6 +80,7 @@ def world(n: int, seed: int = 1) -> tuple[History, Candidates]:
     """n contacts, each a circle of its own, 20 touches each over 60 days with gaps of a heavy tail, one message each."""
     rng = np.random.default_rng(seed)
     contact = np.repeat(np.arange(n), TOUCHES)
+    contents = np.array([key(f"content {i}") for i in range(40)])
     gaps = np.minimum(rng.lognormal(np.log(1.6 * DAY), 1.2, (n, TOUCHES)), 30 * DAY)
     at = (NOW - np.cumsum(gaps, axis=1)[:, ::-1]).astype(np.int64).ravel()
     at = np.maximum(at, NOW - 60 * DAY + np.tile(np.arange(TOUCHES), n) * MINUTE)
@@ -85,10 +98,12 @@ def world(n: int, seed: int = 1) -> tuple[History, Candidates]:
     none = np.zeros(n * TOUCHES, np.int64)
     touches = Touches(
         id=np.arange(n * TOUCHES), contact=contact, at=at, channel=np.full(n * TOUCHES, key("email")),
-        category=kinds[rng.integers(0, 2, n * TOUCHES)], campaign=none, thread=none, topic=none, content=none, mailbox=none,
-        triggered=np.zeros(n * TOUCHES, bool), tags=Ragged(np.zeros(n * TOUCHES + 1, np.int64), none[:0]),
+        category=kinds[rng.integers(0, 2, n * TOUCHES)], campaign=none, thread=contents[rng.integers(0, 40, n * TOUCHES)],
+        topic=none, content=contents[rng.integers(0, 40, n * TOUCHES)], mailbox=none, triggered=rng.random(n * TOUCHES) < 0.1,
+        tags=Ragged(np.zeros(n * TOUCHES + 1, np.int64), none[:0]),
     )  # fmt: skip
     clicked = np.flatnonzero(answered != NONE)
+    looked_up = rng.random(n) < 0.95
     events = Events(
         clicked, answered[clicked], np.full(len(clicked), EventKind.CLICK, np.int16), np.zeros(len(clicked), np.int64),
         np.zeros(len(clicked)),
@@ -110,11 +125,18 @@ def world(n: int, seed: int = 1) -> tuple[History, Candidates]:
         Holds(empty, empty, empty, empty),
         touches,
         events,
+        Lookups(
+            seen := np.flatnonzero(looked_up),
+            np.full(len(seen), NOW - 30 * DAY),
+            np.full(len(seen), key("nix")),
+            rng.random(len(seen)) < 0.01,
+        ),
     )
     candidates = Candidates(
         id=np.arange(n), contact=np.arange(n), channel=np.full(n, key("email")), category=kinds[rng.integers(0, 2, n)],
-        campaign=zeros, thread=zeros, topic=zeros, content=zeros, tags=Ragged(np.zeros(n + 1, np.int64), empty), address=zeros,
-        mailbox=zeros, trigger_at=np.full(n, NONE), priority=np.full(n, 50.0), value=np.zeros(n),
+        campaign=zeros, thread=contents[rng.integers(0, 40, n)], topic=zeros,
+        content=contents[rng.integers(0, 40, n)], tags=Ragged(np.zeros(n + 1, np.int64), empty), address=zeros,
+        mailbox=zeros, trigger_at=np.where(rng.random(n) < 0.2, NOW - DAY, NONE), priority=np.full(n, 50.0), value=np.zeros(n),
         expires_at=np.where(rng.random(n) < 0.02, NOW + HOUR, NEVER), created_at=zeros, about=zeros,
         released=np.zeros(n, bool), due=np.ones(n, bool), due_at=np.full(n, NONE),
     )  # fmt: skip
@@ -122,20 +144,28 @@ def world(n: int, seed: int = 1) -> tuple[History, Candidates]:
 
 
 def main() -> None:
-    """Decide the same batch five times; the median, the mix, and how it grows."""
+    """Decide the same batch five times under each policy, in turn; the medians, the mix, and how it grows."""
     n = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
-    policy = cadence.policy_of(POLICY).policy
+    policies = {
+        "without guards": cadence.policy_of(POLICY).policy,
+        "with all guards": cadence.policy_of(POLICY.replace("segments:", f"{GUARDS.strip(chr(10))}\nsegments:")).policy,
+    }
     for size in (1, n // 100, n // 10, n):
         history, candidates = world(size)
-        took = []
+        took: dict[str, list[float]] = {name: [] for name in policies}
         for _ in range(5):
-            began = time.perf_counter()
-            answers = decide_columns(policy, history, candidates, NOW)
-            took.append(time.perf_counter() - began)
-        share = {v.word: round(100 * float((answers.verdict == v).mean())) for v in Verdict}
-        median = statistics.median(took)
-        speed = f"{size / median:>10,.0f} decisions/s"
-        print(f"{size:>9,} contacts: {median:8.4f} s, {speed}, % {share}")
+            for name, policy in policies.items():
+                began = time.perf_counter()
+                answers = decide_columns(policy, history, candidates, NOW)
+                took[name].append(time.perf_counter() - began)
+                mix = {v.word: round(100 * float((answers.verdict == v).mean())) for v in Verdict}
+                if len(took[name]) == 1:
+                    print(f"{size:>9,} contacts, {name}: % {mix}")
+        medians = {name: statistics.median(each) for name, each in took.items()}
+        for name, median in medians.items():
+            print(f"{size:>9,} contacts, {name}: {median:8.4f} s, {size / median:>10,.0f} decisions/s")
+        base, guarded = medians.values()
+        print(f"{size:>9,} contacts: with all guards {base / guarded:.2f} times as fast as without")
 
 
 if __name__ == "__main__":
