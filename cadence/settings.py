@@ -86,12 +86,13 @@ def read(model: type[Model], section: str = "", **given: Any) -> Model:
     The environment's `CADENCE_DATABASE_URL` sets `database_url`; in section `smtp`, `CADENCE_SMTP_HOST` sets `host`,
     and so does
     `host` under `[smtp]` in `config/cadence.toml`. Raises pydantic.ValidationError naming each setting that is
-    wrong."""
+    wrong; its title is what their names begin with in the environment."""
     prefix = f"CADENCE_{section.upper()}_" if section else "CADENCE_"
     secrets = os.environ.get("CADENCE_SECRETS_DIR")
 
     class Read(BaseSettings, model):  # type: ignore[valid-type, misc]
         model_config = SettingsConfigDict(
+            title=prefix,
             env_prefix=prefix,
             env_file=".env",
             env_nested_delimiter="__",

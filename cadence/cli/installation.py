@@ -36,6 +36,7 @@ from cadence.queue.rates import Rate
 from cadence.queue.reload import PolicyFiles
 from cadence.receive.mailbox import read_mailbox
 from cadence.send.desk import TemplateDesk
+from cadence.send.headers import mailbox
 from cadence.send.letters import Letters, letters_of
 from cadence.send.wayout import WayOut, open_way_out
 from cadence.settings import Settings, read
@@ -75,8 +76,9 @@ class Installation:
         return load_campaigns(self.settings.campaigns, policy, TemplateDesk(), attributes=attributes or None)
 
     def letters(self, policy: Policy, campaigns: tuple[Campaign, ...]) -> Letters:
-        """What writes the letters of these campaigns."""
+        """What writes the letters of these campaigns. ValueError where the sender of the settings is none."""
         name, address = parseaddr(self.settings.sender)
+        mailbox("CADENCE_SENDER", Mailbox(address, name))  # one that is none would have every letter refused
         defaults = policy.defaults
         return letters_of(campaigns, Mailbox(address, name), self.way_out, defaults.locale, defaults.timezone)
 

@@ -58,9 +58,14 @@ def tell_wrong(problem: Exception) -> int:
     ):
         return wrong(str(problem))
     if isinstance(problem, ValidationError):
-        lines = [f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in problem.errors(include_input=False)]
-        return wrong("the settings are wrong: " + "; ".join(lines))
+        told = ((_setting(problem.title, e["loc"]), e["msg"]) for e in problem.errors(include_input=False))
+        return wrong("the settings are wrong: " + "; ".join(f"{name}: {why}" for name, why in told))
     raise problem
+
+
+def _setting(prefix: str, place: Iterable[int | str]) -> str:
+    """A setting's name in the environment."""
+    return (prefix + "__".join(str(part) for part in place).upper()).removesuffix("_")
 
 
 def reader_zone(name: str | None = None) -> ZoneInfo:

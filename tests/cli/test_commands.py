@@ -77,8 +77,32 @@ def test_a_wrong_setting_is_named_but_its_value_is_not(office: Office, monkeypat
     answer = office.run("status")
 
     assert answer.code == 2
-    assert "batch" in answer.err
+    assert "CADENCE_BATCH: " in answer.err
     assert "hunter2" not in answer.err
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"PROVIDER": "sengrid"}, "CADENCE_PROVIDER: there is no provider 'sengrid'"),
+        ({"PROVIDER": "sendgrid"}, "CADENCE_SENDGRID_API_KEY: Field required"),
+        ({"PROVIDER": "smtp", "SMTP_USER": "me"}, "CADENCE_SMTP: Value error, user is given without password"),
+        ({"SENDER": "nobody"}, "CADENCE_SENDER: 'nobody' is no mail address"),
+        ({"SENDER": "Shop, Inc <shop@example.com>"}, "CADENCE_SENDER: 'Shop' is no mail address"),
+        ({"RETENTION__TOUCHES": "1"}, "CADENCE_RETENTION__TOUCHES: "),
+    ],
+    ids=str,
+)
+def test_a_daemon_whose_settings_cannot_work_does_not_start(
+    office: Office, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], says: str
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(f"CADENCE_{name}", value)
+
+    answer = office.run("run", "--once")
+
+    assert answer.code == 2
+    assert says in " ".join(answer.err.split())
 
 
 def test_a_database_that_cannot_be_reached_is_told_without_its_password(
