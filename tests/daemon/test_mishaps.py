@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from cadence.clock import RealClock
+from cadence.audit.verify import verify
+from cadence.clock import RealClock, VirtualClock
 from cadence.daemon import Daemon, Jobs, Options, Pace, agree_clock, unsettled_jump
 from cadence.facts import DAY, SECOND, instant
+from cadence.queue import handover, steps
 from cadence.queue import tick as ticking
 from cadence.queue.outlets import Outlet
 from cadence.queue.reload import PolicyFiles
@@ -62,6 +64,43 @@ def test_a_database_that_goes_away_in_the_middle_of_a_tick_loses_nothing(
     world.tick(NOON)
 
     assert (world.state(id_), len(world.touches())) == ("decided", 1)
+
+
+def test_a_database_that_goes_away_at_every_step_in_turn_loses_nothing_and_sends_nothing_twice(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = []
+    for name in ("ann", "bob"):
+        world.contact(name)
+        ids += [world.message(NOON, name, category) for category in ("news", "receipt")]
+    # SQLite fails where something is written; another database's connection may be cut anywhere.
+    left = {"decided", "written", "looked"} if world.store.dialect == "sqlite" else set(steps.STEPS)
+
+    def away(step: str) -> None:
+        if step not in left:
+            return
+        left.remove(step)
+        if world.store.dialect == "sqlite":
+            raise StoreUnavailable("the disk is full")
+        with world.store.reader.connect() as conn:
+            conn.exec_driver_sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+
+    monkeypatch.setattr(ticking, "reached", away)
+    monkeypatch.setattr(handover, "reached", away)
+    files = PolicyFiles(world.mail.parent / "policy.yaml")
+    ways = {"email": Outlet(world.provider)}
+    one = Daemon(world.store, VirtualClock(at(NOON)), files, ways, Jobs(world.letters), Options(until=at(NOON) + DAY))
+    monkeypatch.setattr(one._stopping, "wait", lambda pause: False)
+    one.run(signals=False)
+
+    assert left == set()
+    assert one.problems["database away"] >= 1
+    assert {(world.state(i), world.row(i)["outcome_at"]) for i in ids} == {("sent", at(NOON))}
+    assert (world.delivered(), len(world.touches())) == (4, 4)
+    assert verify(world.store, now=at(NOON) + DAY, drained=True, maildir=world.mail).ok
 
 
 def test_a_full_disk_loses_nothing_and_goes_on_when_there_is_room(world: World) -> None:
