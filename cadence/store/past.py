@@ -25,6 +25,7 @@ from cadence.store.people import (
     Loaded,
     Needs,
     Places,
+    as_rows,
     consents_of,
     events_of,
     history_of,
@@ -55,7 +56,7 @@ def history_at(
     place = Places(people.id)
     pairs = list(dict.fromkeys(circles))
     sql, params = wanted(conn, "w", {"shard": [p[0] for p in pairs], "circle": [p[1] for p in pairs]})
-    told = {**params, "at": at, "recorded": by}
+    told, rows = {**params, "at": at, "recorded": by}, as_rows(needs.events)
     people = _people(conn, sql, told, people, place)
     history = History(
         people=people,
@@ -63,7 +64,7 @@ def history_at(
         consents=consents_of(place, *_consents(conn, sql, told)),
         holds=_holds(conn, loaded, at, by),
         touches=touches_of(place, *_touches(conn, sql, told, reach_of(needs.touches, people.wishes))),
-        events=within_reach(events_of(place, *_events(conn, sql, told, needs.events)), at, needs.events),
+        events=within_reach(events_of(place, *_events(conn, sql, told, rows)), at, rows),
         lookups=lookups_of(conn, sql, params, place, at, needs.events.get(EventKind.SCREENED), by),
     )
     return replace(loaded, history=history)

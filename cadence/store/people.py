@@ -110,7 +110,7 @@ def history_of(
         consents=_consents(conn, sql, params, place, now),
         holds=_holds(conn, sql, params, place, now),
         touches=_touches(conn, sql, params, place, now, reach_of(needs.touches, people.wishes)),
-        events=_events(conn, sql, params, place, now, needs.events),
+        events=_events(conn, sql, params, place, now, as_rows(needs.events)),
         lookups=lookups_of(conn, sql, params, place, now, needs.events.get(EventKind.SCREENED)),
     )
     seen = fetch(
@@ -353,6 +353,11 @@ def _events(
         **params,
     )
     return within_reach(events_of(place, *rows), now, kinds)
+
+
+def as_rows(kinds: Mapping[EventKind, int]) -> Mapping[EventKind, int]:
+    """Those that are wanted as rows of `Events`: look-ups have columns of their own."""
+    return {kind: reach for kind, reach in kinds.items() if kind is not EventKind.SCREENED}
 
 
 def within_reach(events: Events, now: int, kinds: Mapping[EventKind, int]) -> Events:

@@ -135,6 +135,13 @@ def test_only_look_ups_within_reach_and_known_by_now_are_loaded_and_none_unless_
     assert len(anna.history("anna", events={K.CLICK: 9 * DAY}).lookups) == 0
 
 
+def test_look_ups_are_no_rows_of_events(anna: Any) -> None:
+    looked_up(anna, NOW, False)
+    anna.happened("anna", K.CLICK, NOW)
+    events = anna.history("anna", events={K.SCREENED: 9 * DAY, K.CLICK: 9 * DAY}).events
+    assert events.kind.tolist() == [K.CLICK]
+
+
 # Totals -------------------------------------------------------------------------------------------------------------
 
 
