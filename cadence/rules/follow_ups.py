@@ -114,7 +114,7 @@ policy:
 contact: {timezone: Europe/Stockholm, country: SE}
 cases:
   - name: after two follow-ups without an answer the third is one too many
-    history: &twice
+    history:
       - {at: "2026-03-02T09:00+01:00", touch: newsletter, thread: offer-7}
       - {at: "2026-03-05T09:00+01:00", touch: follow_up, thread: offer-7}
       - {at: "2026-03-10T09:00+01:00", touch: follow_up, thread: offer-7}
@@ -122,7 +122,9 @@ cases:
     now: "2026-04-20T09:00+02:00"
     expect: {verdict: suppress, rule: follow_ups}
   - name: another thread is another conversation
-    history: *twice
+    history:
+      - {at: "2026-03-05T09:00+01:00", touch: follow_up, thread: offer-7}
+      - {at: "2026-03-10T09:00+01:00", touch: follow_up, thread: offer-7}
     message: {category: follow_up, thread: offer-8}
     now: "2026-04-20T09:00+02:00"
     expect: {verdict: send}
