@@ -27,6 +27,12 @@ class Evidence:
     touches: tuple[Mapping[str, Any], ...]
     """The touches that fill its window: id, at, category, channel."""
 
+    def __getitem__(self, name: str) -> Any:
+        """A field by its name, as it is read out of JSON."""
+        if name not in self.__slots__:
+            raise KeyError(name)
+        return getattr(self, name)
+
     def to_json(self) -> dict[str, Any]:
         """As in `--json`. Ids are texts: as numbers they would be too large for many readers of JSON."""
         return {

@@ -14,8 +14,10 @@ from cadence.facts import CHANNEL_KEYS
 from cadence.policy import unbuilt
 from cadence.policy.build import category_of
 from cadence.policy.comparisons import texts
+from cadence.policy.condition import Condition
 from cadence.policy.conditions import leaves
 from cadence.policy.finding import Place, error, listed, nearest, warning
+from cadence.policy.implied import implies
 from cadence.policy.nodes import Node
 from cadence.policy.places import validate
 from cadence.policy.ready import Reading, make_rule
@@ -126,13 +128,14 @@ def _exempt(reading: Reading) -> None:
 def _segments(reading: Reading) -> None:
     """The last segment, and only the last, is everyone's; none repeats the condition of one before it."""
     written = reading.written.segments
+    made = [s.where for s in reading.segments]
     for i, segment in enumerate(written):
         where = segment.node.entries.get("where")
         called = _called(segment.node, segment.path)
         if i == len(written) - 1 and where is not None:
             message = f"{called} is the last and has a condition, so that some contacts would be in no segment"
             reading.findings.append(error(where.place, f"{message}; add one without where"))
-        for before in written[:i]:
+        for j, before in enumerate(written[:i]):
             earlier = before.node.entries.get("where")
             if earlier is None:
                 taken = f"{_called(before.node, before.path)} before it has no where and takes everyone"
@@ -142,6 +145,14 @@ def _segments(reading: Reading) -> None:
                 same = f"{_called(before.node, before.path)} before it has the same where"
                 reading.findings.append(error(where.place, f"{called} is never reached: {same}"))
                 break
+            if where is not None and len(made) == len(written) and _takes_all(made[j], made[i]):
+                wider = f"{_called(before.node, before.path)} before it takes everyone for whom its where holds"
+                reading.findings.append(error(where.place, f"{called} is never reached: {wider}; put it before that"))
+                break
+
+
+def _takes_all(earlier: Condition | None, later: Condition | None) -> bool:
+    return earlier is not None and later is not None and implies(later, earlier)
 
 
 def _called(node: Node, path: str) -> str:

@@ -91,6 +91,20 @@ def test_the_circle_is_taken_as_in_a_policy_test(policy: DecidingPolicy) -> None
     assert (decision.verdict, decision.rule) == ("suppress", "evasion")
 
 
+def test_evidence_is_read_by_attribute_and_by_name(policy: DecidingPolicy) -> None:
+    decision = asked(policy)
+    line = decision.evidence[0]
+    assert line["rule"] == line.rule == decision.to_json()["evidence"][0]["rule"]
+    with pytest.raises(KeyError):
+        line["to_json"]
+
+
+def test_a_decision_as_json_has_just_the_stable_fields(policy: DecidingPolicy) -> None:
+    told = asked(policy).to_json()
+    assert list(told) == ["verdict", "until", "rule", "reason", "evidence", "policy"]
+    assert list(told["evidence"][0]) == ["rule", "kind", "welcome_at", "because", "touches"]
+
+
 def test_dates_are_taken_as_texts_are(policy: DecidingPolicy) -> None:
     decision = asked(policy, history=[{"at": "2026-03-05T12:00Z", "snooze": date(2026, 3, 10)}])
     assert decision.until == datetime(2026, 3, 11, 8, tzinfo=KATHMANDU)
