@@ -175,44 +175,44 @@ def push(rule: Rule, view: View, row: int, t: int, welcome_at: int) -> Push:
 SENTENCES: Mapping[str, Mapping[str, str]] = {
     "en": {
         "unanswered": (
-            "With this one, messages in {window}: {count}; in as long a time before it was {before}, so {most} are "
-            "allowed while nobody answers. The next one is welcome from {welcome_at}."
+            "Messages in {window}, this one included: {count}; in as long a time before: {before}. While the person "
+            "doesn't answer, at most {most} are allowed, so the next one is welcome from {welcome_at}."
         ),
         "fewer": (
-            "With this one, messages in {window}: {count}; in as long a time before it was {before}, so {most} are "
-            "allowed while answers become fewer ({answers}, after {answers_before}). The next one is welcome from "
+            "Messages in {window}, this one included: {count}; in as long a time before: {before}. While answers become "
+            "fewer ({answers}, after {answers_before}), at most {most} are allowed, so the next one is welcome from "
             "{welcome_at}."
         ),
     },
     "sv": {
         "unanswered": (
-            "Med detta, meddelanden på {window}: {count}; under lika lång tid dessförinnan var det {before}, så {most} "
-            "är tillåtna medan ingen svarar. Nästa är välkommet från {welcome_at}."
+            "Meddelanden på {window}, detta medräknat: {count}; under lika lång tid dessförinnan: {before}. Medan "
+            "personen inte svarar är högst {most} tillåtna, så nästa är välkommet från {welcome_at}."
         ),
         "fewer": (
-            "Med detta, meddelanden på {window}: {count}; under lika lång tid dessförinnan var det {before}, så {most} "
-            "är tillåtna medan svaren blir färre ({answers}, efter {answers_before}). Nästa är välkommet från "
+            "Meddelanden på {window}, detta medräknat: {count}; under lika lång tid dessförinnan: {before}. Medan svaren "
+            "blir färre ({answers}, efter {answers_before}) är högst {most} tillåtna, så nästa är välkommet från "
             "{welcome_at}."
         ),
     },
     "nb": {
         "unanswered": (
-            "Med denne, meldinger på {window}: {count}; i like lang tid før det var det {before}, så {most} er tillatt "
-            "så lenge ingen svarer. Den neste er velkommen fra {welcome_at}."
+            "Meldinger på {window}, denne medregnet: {count}; i like lang tid før det: {before}. Så lenge personen ikke "
+            "svarer, er høyst {most} tillatt, så den neste er velkommen fra {welcome_at}."
         ),
         "fewer": (
-            "Med denne, meldinger på {window}: {count}; i like lang tid før det var det {before}, så {most} er tillatt "
-            "mens svarene blir færre ({answers}, etter {answers_before}). Den neste er velkommen fra {welcome_at}."
+            "Meldinger på {window}, denne medregnet: {count}; i like lang tid før det: {before}. Mens svarene blir færre "
+            "({answers}, etter {answers_before}), er høyst {most} tillatt, så den neste er velkommen fra {welcome_at}."
         ),
     },
     "uk": {
         "unanswered": (
-            "Разом із цим повідомлень за {window}: {count}; за такий самий час до того — {before}, тож, доки людина не "
-            "відповідає, дозволено {most}. Наступне доречне від {welcome_at}."
+            "Повідомлень за {window}, разом із цим: {count}; за такий самий час до того: {before}. Доки людина не "
+            "відповідає, дозволено щонайбільше {most}, тож наступне доречне від {welcome_at}."
         ),
         "fewer": (
-            "Разом із цим повідомлень за {window}: {count}; за такий самий час до того — {before}, тож, доки "
-            "відповідей стає менше ({answers}, а було {answers_before}), дозволено {most}. Наступне доречне від "
+            "Повідомлень за {window}, разом із цим: {count}; за такий самий час до того: {before}. Доки відповідей "
+            "меншає ({answers}, а було {answers_before}), дозволено щонайбільше {most}, тож наступне доречне від "
             "{welcome_at}."
         ),
     },
