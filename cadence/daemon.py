@@ -30,10 +30,10 @@ from cadence.queue.agreement import Agreement, agree_clock, unsettled_jump
 from cadence.queue.handover import AT_ONCE, LettersFor, hand_over
 from cadence.queue.outlets import Outlet
 from cadence.queue.refresh import refresh_segments
-from cadence.queue.reload import PolicyFiles
+from cadence.queue.reload import PolicyFiles, take_in
 from cadence.queue.tick import tick
 from cadence.queue.work import BATCH, HAND_OVER_WITHIN, Work
-from cadence.store import Store, StoreBusy, StoreUnavailable, policies, status
+from cadence.store import Store, StoreBusy, StoreUnavailable, status
 from cadence.store import round as rows_of
 
 __all__ = ["Daemon", "Jobs", "Options", "Pace", "Report", "agree_clock", "unsettled_jump"]
@@ -164,15 +164,13 @@ class Daemon:
 
     def _start(self) -> None:
         policy = self.files.read()
-        self._active = Active.of(policy)
         with self.store.read() as conn:
             latest = status.latest_now(conn)
         if latest is not None and isinstance(self.clock, VirtualClock) and latest > self.clock.now():
             _log.warning("the record is ahead of the start; going on from there", at=instant(latest).isoformat())
             self.clock.advance(latest)
         now = self.clock.now()
-        with self.store.write() as conn:
-            policies.use(conn, policy, now, self.me, str(self.files.path))
+        self._active = take_in(self.store, policy, now, self.me, str(self.files.path))
         self._beat()
         _log.info("started", daemon=self.me, policy=policy.hash[:12], shards=len(self._shards), now=_shown(now))
 
@@ -416,10 +414,11 @@ class Daemon:
         policy = self.files.read_if_changed(self._refuse, forced)
         if policy is None or policy.hash == self._active.policy.hash:
             return
-        active = Active.of(policy)
-        with self.store.write() as conn:
-            policies.use(conn, policy, self.clock.now(), self.me, str(self.files.path))
-        self._active = active
+        try:
+            self._active = take_in(self.store, policy, self.clock.now(), self.me, str(self.files.path))
+        except StoreUnavailable:
+            self.files.unread()
+            raise
         _log.info("a new policy is active; all that waits is asked again", policy=policy.hash[:12])
 
     def _refuse(self, findings: tuple[Finding, ...]) -> None:

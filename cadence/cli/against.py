@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
 
+from cadence.cli.facts_at_hand import of_circles
 from cadence.cli.installation import Installation
 from cadence.cli.screen import FINE, errors, print_json, reader_zone, screen, table, when
 from cadence.clock import system_micros
@@ -20,6 +21,7 @@ from cadence.policy.load import from_content
 from cadence.policy.policy import Policy
 from cadence.settings import Settings
 from cadence.store import policies, status
+from cadence.store.accounts import outlook
 from cadence.workbench.against import Answer, Change, Compared, Comparison, compare_queue
 
 SHOWN = 5
@@ -38,8 +40,12 @@ def against_queue(policy: Policy, settings: Settings, json: bool) -> int:
         found = compare_queue(
             installation.store, active, policy, now, lambda done, of: bars.update(bar, completed=done, total=of)
         )
+        with installation.store.read() as conn:
+            circles = outlook(conn, policy.over_accounts)
     if json:
-        print_json(_as_json(found, active, policy, now))
+        large = [{"contacts": size, "of": someone} for size, someone in circles.large]
+        told = {**_as_json(found, active, policy, now), "circles": {"merging": circles.merging, "large": large}}
+        print_json(told)
         return FINE
     out = screen()
     if latest is None:
@@ -48,6 +54,10 @@ def against_queue(policy: Policy, settings: Settings, json: bool) -> int:
         out.print(f"This is the active policy, version {policy.hash[:12]}: nothing would change.")
     else:
         _tell(out, found, active, policy)
+    for said in of_circles(circles):
+        out.print(f"[yellow]warning:[/] {escape(said)}")
+    if circles.merging:
+        out.print("The comparison takes the circles as they are now, so more may have to wait once they are merged.")
     return FINE
 
 

@@ -75,7 +75,9 @@ def tell(out: Console, report: Report) -> None:
         f"{report.bad:,} left out."
     )
     if report.merged:
-        out.print(f"{report.merged:,} circles became one with others, since they share an address or a household.")
+        out.print(
+            f"{report.merged:,} circles became one with others, since they share an address, a household or an account."
+        )
     if report.largest_circle > 1_000:
         out.print(
             f"[yellow]warning:[/] one circle has {report.largest_circle:,} contacts; is an address shared by a whole company?"

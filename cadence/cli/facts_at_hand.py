@@ -1,5 +1,5 @@
 """What `cadence check` has to say about a policy and the facts at hand: names in history that it doesn't know, opt-ins
-without a date where consent lapses, circles that are very large.
+without a date where consent lapses, circles that it would merge, circles that are very large.
 
 Only looked at where there is a database already; a policy can be checked without one.
 """
@@ -19,11 +19,9 @@ from cadence.policy.policy import Policy
 from cadence.rules.rule import Category
 from cadence.settings import Settings
 from cadence.store import Store
+from cadence.store.accounts import Outlook, outlook
 from cadence.store.engine import StoreError
-from cadence.store.names import categories_told, large_circles, undated_opt_ins
-
-LARGE = 1_000
-"""A circle of more contacts than this is decided alone in its tick (design.md section 2)."""
+from cadence.store.names import categories_told, undated_opt_ins
 
 
 def beside_the_facts(policy: Policy, where: Path, settings: Settings) -> list[Finding]:
@@ -34,7 +32,8 @@ def beside_the_facts(policy: Policy, where: Path, settings: Settings) -> list[Fi
     place = Place(str(where))
     try:
         with Store.open(url).read() as conn:
-            return [*_unknown_names(policy, place, conn), *_undated(policy, place, conn), *_large(place, conn)]
+            circles = (warning(place, said) for said in of_circles(outlook(conn, policy.over_accounts)))
+            return [*_unknown_names(policy, place, conn), *_undated(policy, place, conn), *circles]
     except (StoreError, sa.exc.SQLAlchemyError):
         return []
 
@@ -71,10 +70,15 @@ def _lapses(category: Category, named: str | None, channel: str | None) -> bool:
     return any(need.kind == "opt_in" and need.lasts is not None for need in needs)
 
 
-def _large(place: Place, conn: Connection) -> Iterator[Finding]:
-    for circle, size in large_circles(conn, LARGE):
-        yield warning(
-            place,
-            f"circle {circle} has {size:,} contacts, who are all decided together; is an address or a household shared by "
-            "a whole company?",
+def of_circles(found: Outlook) -> Iterator[str]:
+    """A sentence for what a policy over accounts merges, and one for each circle that is then very large."""
+    if found.merging:
+        yield (
+            f"it looks at whole accounts: {found.merging:,} circles would become one with others, for good, and be decided "
+            "together"
+        )
+    for size, someone in found.large:
+        yield (
+            f"the circle of contact {someone} has {size:,} contacts, who are all decided together; is an address, a "
+            "household or an account shared by a whole company?"
         )

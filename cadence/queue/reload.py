@@ -1,6 +1,6 @@
 """Watching the policy's files: a good change becomes the active policy in one step, a broken one is refused loudly.
 
-All that can fail happens before anything live is touched. It stores nothing and asks nobody again: see the daemon.
+All that can fail happens before anything live is touched. It asks nobody again: see the daemon.
 """
 
 from __future__ import annotations
@@ -8,12 +8,34 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from cadence.log import logger
 from cadence.policy.finding import Finding
 from cadence.policy.load import load
 from cadence.policy.policy import Policy
+from cadence.queue.active import Active
+from cadence.store import Store, policies
+from cadence.store.accounts import join_accounts
+
+_log = logger("policy")
 
 MOST_FILES: int = 2_000
 """A folder with more YAML files than this isn't watched as a whole."""
+
+
+def take_in(store: Store, policy: Policy, now: int, by: str, source: str) -> Active:
+    """Make a policy ready and store it as the active one. Where it looks at whole accounts, each becomes one circle first:
+    nothing is decided by it before.
+
+    Raises StoreUnavailable or StoreBusy; then it isn't the active one."""
+    active = Active.of(policy)
+    if policy.over_accounts:
+        merged = join_accounts(store, now, f"policy {policy.hash[:12]}")
+        if merged:
+            _log.info("the policy looks at whole accounts: their circles became one", merged=merged)
+    with store.write() as conn:
+        policies.use(conn, policy, now, by, source)
+    return active
+
 
 Print = tuple[tuple[str, int, int], ...]
 
@@ -44,6 +66,10 @@ class PolicyFiles:
         if loaded.policy is None:
             refuse(loaded.errors)
         return loaded.policy
+
+    def unread(self) -> None:
+        """Read them again next time, changed or not: what was read could not be taken in."""
+        self._seen = None
 
     def _print(self) -> Print:
         folder = self.path if self.path.is_dir() else self.path.parent

@@ -1,7 +1,7 @@
 """Writing contacts: who somebody is, by what addresses they are reached, with whom they share them. Set-based, and
 idempotent.
 
-Who shares a mailbox or a household is in one circle from then on; who shares an account is when asked. A row never
+Who shares a mailbox or a household is in one circle from then on; who shares an account is once a policy wanted it. A row never
 takes away: what it doesn't say stays, and no stop is lifted by it."""
 
 # Statements are put together from names in tables.py alone; every value is a parameter.
@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from cadence.facts import EventKind
+from cadence.store.accounts import are_joined
 from cadence.store.ask import ask_circles
 from cadence.store.bulk import Values, fetch, insert_rows, update_rows, wanted
 from cadence.store.circles import Circle, Together, circles_at, merge
@@ -29,14 +30,13 @@ from cadence.store.rows import ConsentRow, ContactRow, Recorded
 from cadence.store.tables import address, circle, contact, directory
 
 
-def upsert_contacts(
-    conn: Connection, rows: Sequence[ContactRow], now: int, source: str, join_accounts: bool = False
-) -> Recorded:
+def upsert_contacts(conn: Connection, rows: Sequence[ContactRow], now: int, source: str) -> Recorded:
     """Writes contacts. One is known by its outside id, else by its first address where just one contact has that; two
     outside ids with one mailbox stay two contacts, in one circle. Rows of one contact are laid over each other, later
     over earlier. What waits for a contact that changed, or whose circle grew, is made due to be asked again. In the
     report `contacts` are those new or changed; `kept_stopped` the rows that opt in to what stands stopped."""
     lock_identity(conn)
+    join_accounts = are_joined(conn)
     people, ambiguous = told_of(conn, rows)
     identify(conn, people)
     known = [p for p in people if not p.new]

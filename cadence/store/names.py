@@ -1,5 +1,4 @@
-"""What a policy is held against when it is checked: which categories the facts name, which opt-ins have no date, which
-circles are very large.
+"""What a policy is held against when it is checked: which categories the facts name, which opt-ins have no date.
 
 Whole tables are counted here, so that nobody who decides asks this; and no more than so many rows of each.
 """
@@ -12,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from cadence.facts import EventKind
-from cadence.store.tables import consent, contact, touch
+from cadence.store.tables import consent, touch
 
 _MOST_ROWS = 2_000_000
 """Names that nobody used within so many rows are let be: a check is to end within seconds."""
@@ -34,10 +33,3 @@ def undated_opt_ins(conn: Connection) -> list[tuple[str | None, str | None, int]
     some = sa.select(consent.c.category, consent.c.channel).where(*given).limit(_MOST_ROWS).subquery()
     asked = sa.select(some.c.category, some.c.channel, sa.func.count()).group_by(some.c.category, some.c.channel)
     return [(row[0], row[1], row[2]) for row in conn.execute(asked)]
-
-
-def large_circles(conn: Connection, above: int) -> list[tuple[int, int]]:
-    """Circles of more than so many contacts, and how many they have, the largest first; at most ten."""
-    size = sa.func.count()
-    asked = sa.select(contact.c.circle, size).group_by(contact.c.shard, contact.c.circle).having(size > above)
-    return [(row[0], row[1]) for row in conn.execute(asked.order_by(size.desc(), contact.c.circle).limit(10))]

@@ -70,6 +70,15 @@ def test_at_one_instant_the_stop_decides(ledger: Ledger) -> None:
     assert (3, "stop") in ledger.broken()
 
 
+def test_a_consent_recorded_at_the_very_instant_of_the_hand_over_lifts_a_stop(ledger: Ledger) -> None:
+    ann = ledger.contact()
+    ledger.said(ann, EventKind.OPT_OUT, BEFORE)
+    ledger.said(ann, EventKind.OPT_IN, NOON)
+    ledger.sent(ann, NOON)
+
+    assert ledger.broken() == []
+
+
 def test_a_receipt_goes_after_a_stop(ledger: Ledger) -> None:
     ann = ledger.contact()
     ledger.said(ann, EventKind.DO_NOT_CONTACT, BEFORE)

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from cadence.cli import facts_at_hand
-from cadence.store import tables
+from cadence.store import accounts, tables
+from cadence.store.contacts import upsert_contacts
+from cadence.store.rows import ContactRow
 from tests.cli.office import Office
 
 BROKEN = """version: 1
@@ -152,9 +153,51 @@ def test_a_check_needs_no_database(office: Office, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_very_large_circle_is_warned_of(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(facts_at_hand, "LARGE", 1)
+    monkeypatch.setattr(accounts, "LARGE", 1)
     imported(office, "contacts", "id,email\nann,both@example.com\nbea,both@example.com\n")
 
     (found,) = office.json("check")["findings"]
 
-    assert "has 2 contacts" in found["message"]
+    assert "the circle of contact ann has 2 contacts" in found["message"]
+
+
+FIRM = {"caps": [{"max": 1, "per": "7d", "across": "account"}]}
+
+
+@pytest.fixture
+def firm(office: Office) -> Office:
+    """Three contacts of one account, two of another, one of none."""
+    rows = [ContactRow(f"p{i}", {"email": f"p{i}@example.com"}, account="acme" if i < 3 else "bolt") for i in range(5)]
+    with office.world.store.write() as conn:
+        upsert_contacts(conn, [*rows, ContactRow("alone", {"email": "alone@example.com"})], 1, "crm")
+    return office
+
+
+def test_a_policy_over_accounts_is_told_how_many_circles_it_merges(firm: Office) -> None:
+    firm.policy(guard_rails=FIRM)
+
+    (found,) = firm.json("check")["findings"]
+
+    assert (found["level"], "3 circles would become one with others" in found["message"]) == ("warning", True)
+    assert len(firm.world.rows(tables.circle, tables.circle.c.merged_into.is_(None))) == 6
+
+
+def test_beside_the_queue_it_is_told_too(firm: Office) -> None:
+    firm.policy(guard_rails=FIRM)
+
+    assert "3 circles would become one with others" in firm.run("check", "--against-queue").words
+    assert firm.json("check", "--against-queue")["circles"] == {"merging": 3, "large": []}
+
+
+@pytest.mark.parametrize("rails", [{}, {"caps": [{"max": 1, "per": "7d", "across": "household"}]}])
+def test_any_other_policy_merges_none(firm: Office, rails: dict[str, object]) -> None:
+    firm.policy(guard_rails=rails)
+
+    assert firm.json("check")["findings"] == []
+
+
+def test_a_circle_that_would_be_very_large_is_named(firm: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts, "LARGE", 2)
+    firm.policy(guard_rails=FIRM)
+
+    assert "the circle of contact p0 has 3 contacts" in firm.run("check").words

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,9 +13,12 @@ from cadence.clock import VirtualClock
 from cadence.daemon import Daemon, Jobs, Options
 from cadence.facts import EventKind, instant
 from cadence.providers.provider import Outcome, Receipt
+from cadence.queue import reload
 from cadence.queue.outlets import Outlet
 from cadence.queue.reload import PolicyFiles
-from cadence.store import Store, policies, status
+from cadence.store import Store, StoreUnavailable, policies, status
+from cadence.store.contacts import upsert_contacts
+from tests.queue.imports import person
 from tests.queue.test_handover import Desk
 from tests.queue.world import World, at
 
@@ -157,6 +161,38 @@ def test_a_good_new_policy_is_stored_and_asks_all_that_waits(world: World) -> No
     assert sent_at(world) == ["2026-03-03T22:01:00+00:00"]
     with world.store.read() as conn:
         assert len(policies.uses(conn)) == 2
+
+
+def test_a_policy_that_could_not_be_stored_is_taken_in_at_the_next_turn(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.contact("ann")
+    id_ = world.message("2026-03-03T22:00", "ann")
+    one = daemon(world, "2026-03-03T22:00", "2026-03-04T12:00")
+    real, calls = reload.take_in, iter(range(100))
+
+    def away_at_the_second(*args: Any) -> Any:
+        if next(calls) == 1:
+            raise StoreUnavailable("the database is away")
+        one.files.path.write_text(POLICY.replace('to: "08:00"', 'to: "09:00"'), "utf-8")
+        return real(*args)
+
+    monkeypatch.setattr("cadence.daemon.take_in", away_at_the_second)
+    monkeypatch.setattr(one, "_wait_for_store", lambda name, error: True)
+    one.run(signals=False)
+
+    assert (world.state(id_), sent_at(world)) == ("sent", ["2026-03-04T08:00:00+00:00"])
+
+
+def test_a_policy_over_accounts_makes_circles_of_them_before_it_decides(world: World) -> None:
+    with world.store.write() as conn:
+        upsert_contacts(conn, [person(n, f"{n}@example.com", account="acme") for n in ("ann", "bob")], 1, "crm")
+    sent, held = (world.message("2026-03-03T12:00", n, due_at=at("2026-03-03T12:00")) for n in ("ann", "bob"))
+    one = daemon(world, "2026-03-03T12:00", "2026-03-04T12:00")
+    one.files.path.write_text(POLICY.replace("{max: 2, per: 7d}", "{max: 1, per: 7d, across: account}"), "utf-8")
+    one.run(signals=False)
+
+    assert sorted(world.state(m) for m in (sent, held)) == ["sent", "waiting"]
 
 
 def test_a_broken_policy_never_replaces_a_good_one(world: World) -> None:

@@ -22,7 +22,7 @@ EVERYTHING = (EventKind.COMPLAINT, EventKind.DO_NOT_CONTACT)
 @dataclass(frozen=True, slots=True)
 class Known:
     """Which facts were known. Those numbered above `after` and up to `until` (None: all), or recorded before an
-    instant."""
+    instant, a consent also at it: which came first isn't told then."""
 
     after: int = 0
     until: int | None = None
@@ -31,7 +31,8 @@ class Known:
     def sees(self, fact: Event | Said) -> bool:
         """Whether an event or a statement was known."""
         if self.recorded_before is not None:
-            return fact.recorded_at < self.recorded_before
+            at_once = fact.kind == EventKind.OPT_IN and fact.recorded_at == self.recorded_before
+            return fact.recorded_at < self.recorded_before or at_once
         return self.after < fact.number and (self.until is None or fact.number < self.until)
 
     def stands(self, touch: Touch) -> bool:

@@ -11,7 +11,7 @@ import pytest
 from cadence.decide.needs import Needs
 from cadence.facts import DAY, EventKind, History
 from cadence.policy.policy import Defaults
-from cadence.store import Store
+from cadence.store import Store, accounts
 from cadence.store.bulk import fetch
 from cadence.store.consents import record_consents
 from cadence.store.contacts import upsert_contacts
@@ -31,8 +31,10 @@ class Teller:
     store: Store
 
     def contacts(self, *rows: ContactRow, now: int = NOW, join_accounts: bool = False) -> Recorded:
+        if join_accounts:
+            accounts.join_accounts(self.store, now, "test")
         with self.store.write() as conn:
-            return upsert_contacts(conn, rows, now, "crm", join_accounts)
+            return upsert_contacts(conn, rows, now, "crm")
 
     def touches(self, *rows: TouchRow, now: int = NOW, source: str = "crm") -> Recorded:
         with self.store.write() as conn:
