@@ -133,6 +133,33 @@ def test_content_is_the_same_under_another_name_and_another_with_other_words(tmp
     assert one == two != three
 
 
+def test_content_is_what_the_campaign_calls_it(tmp_path: Path, policy: Policy) -> None:
+    named = GOOD + "content: hats\n"
+    other = named.replace("name: letter", "name: other").replace("Spring", "Last chance")
+    assert [c.content for c in loaded(tmp_path, policy, named, other).campaigns] == ["hats", "hats"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        GOOD + "variables: {season: spring}\n",
+        GOOD.replace("Spring, ", "Summer, "),
+        GOOD.replace('text: "Text"}', 'text: "Text", translations: {sv: {subject: "Vår", text: "Text"}}}'),
+    ],
+)
+def test_content_is_another_with_another_subject_language_or_variable_of_the_run(
+    tmp_path: Path, policy: Policy, changed: str
+) -> None:
+    one, two = (c.content for c in loaded(tmp_path, policy, GOOD, changed.replace("name: letter", "name: other")).campaigns)
+    assert one != two
+
+
+def test_content_is_the_same_whoever_it_is_sent_to_and_when(tmp_path: Path, policy: Policy) -> None:
+    other = GOOD.replace("name: letter", "name: other").replace("SE, NO", "DE").replace("TUE", "WED")
+    one, two = (c.content for c in loaded(tmp_path, policy, GOOD, other).campaigns)
+    assert one == two
+
+
 @given(st.text(max_size=200))
 def test_whatever_a_file_holds_it_is_findings_and_no_exception(
     tmp_path_factory: pytest.TempPathFactory, junk: str
