@@ -110,10 +110,11 @@ class _Search:
         the rule, for which places, and its answers."""
         latest, by, pushes = t.copy(), np.full(len(t), -1, np.int32), []
         for j, governed in enumerate(self.rules):
-            mine = np.flatnonzero(governed.candidates[rows])
-            if not len(mine):
+            asked_about = governed.candidates[rows]
+            whole = bool(asked_about.all())
+            mine = np.zeros(0, np.int64) if whole else np.flatnonzero(asked_about)
+            if not (whole or len(mine)):
                 continue
-            whole = len(mine) == len(rows)
             asked, since = (rows, t) if whole else (rows[mine], t[mine])
             answer = _ask(self.view, governed, asked, since, j, errors)
             pushed = np.flatnonzero(answer > since)
