@@ -11,7 +11,8 @@ from typing import Any
 
 from cadence.calendar import categories_known, holidays_of, tz_version
 from cadence.facts import CHANNEL_KEYS
-from cadence.policy import unbuilt
+from cadence.policy import absurd, unbuilt
+from cadence.policy.absurd import governs_all
 from cadence.policy.build import category_of
 from cadence.policy.comparisons import texts
 from cadence.policy.condition import Condition
@@ -26,7 +27,6 @@ from cadence.policy.strictness import as_strict, needs_less
 from cadence.policy.week import interval_of
 from cadence.policy.written import Replaced, WrittenRule
 from cadence.rules.registry import RULES
-from cadence.rules.rule import Rule
 
 
 def check(reading: Reading) -> None:
@@ -40,6 +40,7 @@ def check(reading: Reading) -> None:
     _keeps_in_touch(reading)
     _looser(reading)
     _holidays(reading)
+    absurd.check(reading)
 
 
 def _names(reading: Reading) -> None:
@@ -194,7 +195,7 @@ def _keeps_in_touch(reading: Reading) -> None:
         if segment.keep_in_touch is None or written.keep_in_touch is None:
             continue
         wanted = segment.keep_in_touch.at_least_every
-        for built in [b for b in reading.rules if b.rule.segment in (None, segment.name) and _for_all(b.rule)]:
+        for built in [b for b in reading.rules if b.rule.segment in (None, segment.name) and governs_all(b.rule)]:
             if built.rule.keys.spacing > wanted.micros:
                 whose = "the guard rail" if built.rule.segment is None else "its own rule"
                 message = (
@@ -202,12 +203,6 @@ def _keeps_in_touch(reading: Reading) -> None:
                     f"'{built.rule.name}' lets those who don't answer be reached less often than that"
                 )
                 reading.findings.append(warning(written.keep_in_touch.place, message))
-
-
-def _for_all(rule: Rule) -> bool:
-    """Whether a rule governs and counts every marketing message, at all times."""
-    narrowed = rule.excluded or rule.counts or rule.where or rule.each or rule.in_force or rule.only_watch
-    return rule.filters.everything and not narrowed
 
 
 def _looser(reading: Reading) -> None:

@@ -150,6 +150,53 @@ def test_a_rule_for_marketing_on_transactional_categories_governs_nothing() -> N
     ]
 
 
+HALVES = '{name: mornings, from: "00:00", to: "12:00"}, {name: afternoons, from: "12:00", to: "00:00"}'
+
+
+@pytest.mark.parametrize(
+    ("quiet", "closed"),
+    [
+        (HALVES, True),
+        ("{name: week, all_day: true, days: [mon, tue, wed, thu]}, {name: end, all_day: true, days: [fri, sat, sun]}", True),
+        ("{name: a, from: '06:00', to: '05:00'}, {name: b, from: '04:00', to: '07:00', days: [mon]}", False),
+        ("{name: a, from: '06:00', to: '05:00'}, {name: b, from: '05:00', to: '06:00'}", True),
+        (HALVES.replace('to: "12:00"', 'to: "11:59"'), False),
+        (HALVES.replace("afternoons,", "afternoons, channels: [sms],"), False),
+        (HALVES.replace("afternoons,", "afternoons, where: {country: SE},"), False),
+        (HALVES.replace("afternoons,", "afternoons, holidays: true,"), False),
+    ],
+)  # fmt: skip
+def test_quiet_hours_that_leave_no_open_time_between_them_are_a_warning(quiet: str, closed: bool) -> None:
+    found = [line for line in said(f"guard_rails: {{quiet_hours: [{quiet}]}}") if "leave no open time" in line]
+    assert bool(found) is closed
+    if closed:
+        assert "nothing they govern would ever go out" in found[0]
+
+
+def test_a_segment_that_closes_the_week_with_its_own_is_a_warning_at_its_rule() -> None:
+    morning, afternoon = HALVES.split(", {")
+    own = f"segments: [{{name: s, cadence: {{quiet_hours: {{{afternoon}}}}}]"
+    (found,) = said(f"guard_rails: {{quiet_hours: {morning}}}\n{own}")
+    assert found.startswith("2:")
+    assert "'mornings' and 'afternoons' leave no open time" in found
+
+
+@pytest.mark.parametrize(
+    ("rule", "warned"),
+    [
+        ("caps: {max: 1, per: 3000d}", True),
+        ("gap: {wait: 3000d}", True),
+        ("caps: {max: 1, per: 1800d}", False),
+        ("caps: {max: 2, per: 3000d}", False),
+    ],
+)
+def test_a_wait_longer_than_is_looked_ahead_is_a_warning(rule: str, warned: bool) -> None:
+    found = said(f"guard_rails: {{{rule}}}")
+    assert bool(found) is warned
+    if warned:
+        assert "keeps more than five years between two messages" in found[0]
+
+
 YEAR = tz_version()[:4]
 
 
