@@ -135,7 +135,7 @@ class _Turn:
         if self.yields[i] >= 0:
             rule = LOOKAHEAD
             favoured = int(candidates.id[self.yielding.favoured[self.yields[i]]])
-            pushes = (*pushes, Push(LOOKAHEAD, LOOKAHEAD, at, (), {"message": favoured}))
+            pushes = (*pushes, Push(LOOKAHEAD, LOOKAHEAD, at, (), {"why": LOOKAHEAD, "message": favoured}))
         if self.expired[i]:
             rule = rule or EXPIRY
         watched = self._watched(row, at if at < HELD else now)

@@ -34,7 +34,7 @@ def sentence(push: Push, rule_kind: str, locale: str, zone: str) -> str:
     why = push.detail.get("why", "")
     if why in known:
         template = known[why]
-    elif why == TOGETHER:
+    elif why in words.BESIDES[language]:
         template = words.BESIDES[language][why]
     else:
         besides = "never" if push.welcome_at == NEVER else "held" if push.welcome_at == HELD else "later"

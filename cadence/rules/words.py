@@ -233,25 +233,42 @@ BESIDES: Mapping[str, Mapping[str, str]] = {
         "later": "Welcome from {welcome_at}.",
         "held": "Not yet welcome; when is not yet known.",
         "never": "This will not become welcome.",
+        "lookahead": (
+            "A more important message to this person is welcome soon, and this one would make it wait. It is welcome "
+            "from {welcome_at}."
+        ),
         "together": "No time within five years suits all of these at once: {rules}.",
     },
     "sv": {
         "later": "Välkommet från {welcome_at}.",
         "held": "Inte välkommet ännu; när är inte känt.",
         "never": "Det här blir inte välkommet.",
+        "lookahead": (
+            "Ett viktigare meddelande till personen är snart välkommet, och detta skulle få det att vänta. Det är "
+            "välkommet från {welcome_at}."
+        ),
         "together": "Ingen tid inom fem år passar alla dessa samtidigt: {rules}.",
     },
     "nb": {
         "later": "Velkommen fra {welcome_at}.",
         "held": "Ikke velkommen ennå; når er ikke kjent.",
         "never": "Dette blir ikke velkomment.",
+        "lookahead": (
+            "En viktigere melding til personen er snart velkommen, og denne ville la den vente. Den er velkommen fra "
+            "{welcome_at}."
+        ),
         "together": "Ingen tid innen fem år passer for alle disse samtidig: {rules}.",
     },
     "uk": {
         "later": "Доречно від {welcome_at}.",
         "held": "Поки що недоречно; коли стане доречно, ще невідомо.",
         "never": "Це не стане доречним.",
+        "lookahead": (
+            "Важливіше повідомлення цій людині незабаром буде доречним, а це змусило б його чекати. Воно доречне від "
+            "{welcome_at}."
+        ),
         "together": "Протягом п’яти років немає часу, який задовольняв би всі ці правила разом: {rules}.",
     },
 }
-"""What is said of an answer whose kind has no sentence of its own, and of rules that leave no time together."""
+"""What is said of an answer whose kind has no sentence of its own, of rules that leave no time together, and of one
+that lets a more important message pass."""

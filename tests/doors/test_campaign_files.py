@@ -150,7 +150,9 @@ def test_content_is_what_the_campaign_calls_it(tmp_path: Path, policy: Policy) -
 def test_content_is_another_with_another_subject_language_or_variable_of_the_run(
     tmp_path: Path, policy: Policy, changed: str
 ) -> None:
-    one, two = (c.content for c in loaded(tmp_path, policy, GOOD, changed.replace("name: letter", "name: other")).campaigns)
+    one, two = (
+        c.content for c in loaded(tmp_path, policy, GOOD, changed.replace("name: letter", "name: other")).campaigns
+    )
     assert one != two
 
 

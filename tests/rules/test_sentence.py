@@ -84,3 +84,17 @@ def test_a_cap_says_how_many_are_allowed_and_when_the_next_is_welcome() -> None:
 )
 def test_a_kind_without_sentences_is_told_plainly(welcome_at: int, said: str) -> None:
     assert said in sentence(Push("lookahead", "lookahead", welcome_at), "lookahead", "en", "UTC")
+
+
+@pytest.mark.parametrize("locale", words.LOCALES)
+def test_what_is_said_besides_the_rules_has_the_same_fields_in_all_languages(locale: str) -> None:
+    said = {why: fields(text) for why, text in words.BESIDES[locale].items()}
+    assert said == {why: fields(text) for why, text in words.BESIDES["en"].items()}
+
+
+def test_letting_another_message_pass_is_said_in_words() -> None:
+    push = Push("lookahead", "lookahead", AT, (), {"why": "lookahead", "message": 7})
+    assert sentence(push, "lookahead", "en", "Europe/Stockholm") == (
+        "A more important message to this person is welcome soon, and this one would make it wait. It is welcome from "
+        "Mon 9 March 2026 12:00."
+    )
