@@ -121,6 +121,8 @@ def _wrong(policy: Policy, message: NewMessage, now: int) -> str | None:
         return f"category {message.category!r} isn't in the policy; it has {', '.join(names)}{meant}"
     if message.expires_at is not None and message.expires_at <= now:
         return f"it expired at {instant(message.expires_at).isoformat()}, before it came in"
+    if message.trigger_kind is not None and message.trigger_at is None:
+        return f"trigger_kind {message.trigger_kind!r} comes without trigger_at: say when that happened"
     words = [kind.word for kind in LATEST]
     unknown = [word for word in message.stop_on if word not in words]
     if unknown:

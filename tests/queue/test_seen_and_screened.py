@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cadence.doors.files import Report, import_file
+from cadence.queue.accept import NewMessage
 from tests.queue.world import World, at, policy_of
 
 NOW = "2026-03-03T10:00"
@@ -76,6 +77,12 @@ def test_who_is_found_on_it_while_a_message_waits_is_not_written_to(world: World
     world.tick("2026-03-03T23:00")
 
     assert standing(world, id_)[:2] == ("suppressed", "screened")
+
+
+def test_what_is_triggered_says_when_that_happened_for_else_no_guard_could_judge_it(world: World) -> None:
+    world.contact("ann")
+    accepted = world.accept(NOW, NewMessage("news", "test", outside_id="ann", trigger_kind="visit"))
+    assert accepted.errors == {0: "trigger_kind 'visit' comes without trigger_at: say when that happened"}
 
 
 def test_what_triggered_a_message_stays_with_its_touch_and_fills_the_window(world: World) -> None:
