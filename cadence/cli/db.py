@@ -17,10 +17,18 @@ app = typer.Typer(add_completion=False, help="Make, update and look after the da
 AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 
+Distributed = Annotated[
+    bool, typer.Option("--distributed", help="Spread the tables over the machines of a PostgreSQL with Citus, too.")
+]
+
+
 @app.command()
-def init(json: AsJson = False) -> int:
+def init(distributed: Distributed = False, json: AsJson = False) -> int:
     """Make the database, if it isn't there, and bring it up to date."""
-    return migrate(json)
+    installation = Installation.open()
+    if distributed:
+        installation.store.distribute()
+    return _tell(installation, json, "The database is up to date.")
 
 
 @app.command()
@@ -50,11 +58,12 @@ def prune(json: AsJson = False) -> int:
 
 
 def _tell(installation: Installation, json: bool, words: str) -> int:
-    at = installation.store.version()
+    store = installation.store
+    at, spread = store.version(), store.is_distributed()
     if json:
-        print_json({"version": at, "database": installation.store.dialect})
+        print_json({"version": at, "database": store.dialect, "distributed": spread})
     else:
-        screen().print(f"{words} Version {at}, {installation.store.dialect}.".strip())
+        screen().print(f"{words} Version {at}, {store.dialect}{', distributed' if spread else ''}.".strip())
     return FINE
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 from cadence.facts import EventKind
 from cadence.store.bulk import fetch, wanted
 from cadence.store.ids import SHARDS
+from cadence.store.known import by_outside_id
 
 
 def zone_texts(conn: Connection) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -79,11 +80,9 @@ def members_named(conn: Connection, outside_ids: Sequence[str]) -> list[Member]:
     """The contacts with these ids of the company's own, in their order; those that aren't known are left out."""
     if not outside_ids:
         return []
-    source, params = wanted(conn, "w", {"value": list(outside_ids)})
-    sql = (
-        f"SELECT {_MEMBER} FROM {source} CROSS JOIN directory d, contact c "
-        "WHERE d.value = w.value AND d.kind = 'outside' AND c.shard = d.shard AND c.id = d.contact ORDER BY w.row"
-    )
+    known = by_outside_id(conn, outside_ids)
+    source, params = wanted(conn, "w", {"shard": known.shard[known.there], "id": known.contact[known.there]})
+    sql = f"SELECT {_MEMBER} FROM {source} CROSS JOIN contact c WHERE c.shard = w.shard AND c.id = w.id ORDER BY w.row"
     return [_member(row) for row in fetch(conn, sql, **params)]
 
 
@@ -112,6 +111,5 @@ def happened(conn: Connection, kind: EventKind, since: int, after: int, limit: i
 
 def newest_event(conn: Connection) -> int:
     """The largest id of an event, 0 where there is none."""
-    source, params = wanted(conn, "w", {"shard": list(range(SHARDS))})
-    sql = f"SELECT (SELECT max(e.id) FROM event e WHERE e.shard = w.shard) FROM {source}"
-    return max((int(r[0] or 0) for r in fetch(conn, sql, **params)), default=0)
+    found = fetch(conn, "SELECT max((SELECT max(e.id) FROM event e WHERE e.shard = s.shard)) FROM shard s")
+    return int(found[0][0] or 0)

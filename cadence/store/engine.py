@@ -1,5 +1,5 @@
-"""Opening the database: one `Store` for SQLite and PostgreSQL, who may write when, and which errors mean that it is
-away.
+"""Opening the database: one `Store` for SQLite, PostgreSQL and PostgreSQL spread over machines, who may write when,
+and which errors mean that it is away.
 
 It asks no questions of its own but for locks. Writers on SQLite begin with BEGIN IMMEDIATE, because a transaction
 that reads before it writes otherwise loses updates without an error; readers have their own engine, so that they
@@ -21,6 +21,8 @@ from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from cadence.store import distributed
+from cadence.store.bulk import insert_rows
 from cadence.store.ids import SHARDS
 from cadence.store.tables import installation, shard
 
@@ -99,6 +101,20 @@ class Store:
         with _named_errors(self.url):
             upgrade(self)
 
+    def distribute(self, pieces: int = distributed.PIECES) -> list[str]:
+        """Spreads the tables, with their rows, over the machines that the server knows; returns the names of those that
+        weren't yet. Nobody else may be at work meanwhile. Raises StoreError when the server can't, and says what to
+        do."""
+        from cadence.store.migrate import distribute
+
+        with _named_errors(self.url):
+            return distribute(self, pieces)
+
+    def is_distributed(self) -> bool:
+        """Whether the tables are spread over machines."""
+        with self.read() as conn:
+            return distributed.is_distributed(conn)
+
     def version(self) -> str | None:
         """The revision of the tables, None in an empty database."""
         from cadence.store.migrate import current
@@ -125,8 +141,10 @@ def lock_shards(conn: Connection, shards: Iterable[int]) -> None:
     the transaction already holds the one lock there is."""
     if conn.dialect.name == "sqlite":
         return
-    wanted = sorted({int(s) for s in shards})
-    if wanted:
+    wanted = sorted({int(s) for s in shards if 0 <= s < SHARDS})
+    if wanted and distributed.is_distributed(conn):
+        distributed.lock_each(conn, wanted)
+    elif wanted:
         conn.exec_driver_sql(
             "SELECT shard FROM shard WHERE shard = ANY(%(shards)s) ORDER BY shard FOR UPDATE", {"shards": wanted}
         )
@@ -137,6 +155,15 @@ def lock_identity(conn: Connection) -> None:
     each other's rows would give one mailbox two circles. Taken before any shard."""
     if conn.dialect.name != "sqlite":
         conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_IDENTITY_LOCK})")
+        if distributed.is_distributed(conn):
+            distributed.settle(conn)
+
+
+def await_moves(conn: Connection) -> None:
+    """On a distributed database a merge may be committed on one machine a moment before another: waits until none is
+    under way. On one server rows are never between two places."""
+    if distributed.is_distributed(conn):
+        lock_shards(conn, range(SHARDS))
 
 
 def fill_fixed_rows(conn: Connection, at: int) -> None:
@@ -144,9 +171,7 @@ def fill_fixed_rows(conn: Connection, at: int) -> None:
     if conn.execute(sa.select(installation.c.id)).first() is None:
         conn.execute(installation.insert(), {"id": 1, "created_at": at, "shards": SHARDS})
     there = {row[0] for row in conn.execute(sa.select(shard.c.shard))}
-    missing = [{"shard": s} for s in range(SHARDS) if s not in there]
-    if missing:
-        conn.execute(shard.insert(), missing)
+    insert_rows(conn, shard, {"shard": [s for s in range(SHARDS) if s not in there]})
 
 
 def _open_sqlite(url: URL) -> Store:
@@ -210,10 +235,13 @@ def _open_postgresql(url: URL) -> Store:
     )
 
     @sa.event.listens_for(engine, "connect")
-    def _connect(connection: Any, _: ConnectionPoolEntry) -> None:
+    def _connect(connection: Any, entry: ConnectionPoolEntry) -> None:
         from cadence.store.arrays import register
 
         register(connection.adapters)
+        distributed.prepare(connection, entry)
+
+    distributed.narrow(engine)
 
     reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     return Store(url, engine, reader)

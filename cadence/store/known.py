@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from cadence.facts import Bools, Ints
 from cadence.store.bulk import fetch, wanted
-from cadence.store.engine import StoreBusy, lock_shards
+from cadence.store.engine import StoreBusy, await_moves, lock_shards
 from cadence.store.ids import SHARDS
 
 _TRIES = 5
@@ -121,6 +121,7 @@ def locked(conn: Connection, outside_ids: Sequence[str] = (), places: Sequence[t
         circle[rows] = seen.circle
         if seen.there.all():
             return Known(there, aimed.shard, aimed.contact, circle)
+        await_moves(conn)
         if places is not None:
             moved = by_id(conn, aimed.contact)
             if not moved.there[~seen.there].all():

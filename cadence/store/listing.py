@@ -8,7 +8,7 @@ For people who look; nothing here moves a message, and no tick asks it."""
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from typing import Any, Literal
@@ -103,11 +103,11 @@ class Count:
 
 
 _QUEUED = (
-    "m.id, m.contact, c.outside_id, c.segment, m.campaign, m.category, m.channel, m.state, m.rule, m.until, m.due_at, "
+    "m.id, m.contact, {outside_id}, {segment}, m.campaign, m.category, m.channel, m.state, m.rule, m.until, m.due_at, "
     "m.asked_at, m.ask_because, m.expires_at, m.created_at, m.outcome_at, m.because, m.released_by"
 )
 _STOPPED = (
-    "d.id, d.at, d.message, d.contact, c.outside_id, m.campaign, m.category, d.segment, d.verdict, d.until, d.held, "
+    "d.id, d.at, d.message, d.contact, {outside_id}, {campaign}, {category}, d.segment, d.verdict, d.until, d.held, "
     "d.rule, d.policy, d.evidence"
 )
 
@@ -139,7 +139,7 @@ def _stopped(row: dict[str, Any]) -> Stopped:
 def counted(conn: Connection, wanted: Filter, by: By, zone: str = "UTC") -> list[Count]:
     """How much was stopped and held, by one word: the largest first; days are those of a zone, and come in order."""
     asked = _of_decisions(conn, wanted)
-    columns = {"rule": "d.rule", "segment": "d.segment", "campaign": "m.campaign"}
+    columns = {"rule": "d.rule", "segment": "d.segment", "campaign": "{campaign}"}
     word = columns[by] if by != "day" else _day(zone, *asked.rows(conn, "min(d.at), max(d.at)")[0])
     counts = (
         f"{word}, {_distinct(Verdict.SUPPRESS)}, {_distinct(Verdict.DEFER)}, "
@@ -182,59 +182,73 @@ class _Asked:
     source: str
     where: list[str]
     params: dict[str, Any]
+    words: Mapping[str, str]
+    """What stands for a column of the contact or the message, wherever that is now."""
 
     def rows(self, conn: Connection, columns: str, then: str = "", **more: Any) -> list[tuple[Any, ...]]:
         sql = f"{self.first} SELECT {columns} FROM {self.source} WHERE {' AND '.join(self.where)} {then}"
-        return fetch(conn, sql, **self.params, **more)
+        return fetch(conn, sql.format(**self.words), **self.params, **more)
 
 
 def _of_messages(conn: Connection, wanted: Filter) -> _Asked:
     first, params = _moved(conn)
-    place = "m.shard" if not first else "coalesce(k.now_in, m.shard)"
-    moves = "LEFT JOIN k ON k.shard = m.shard AND k.circle = m.circle" if first else ""
-    source = f"message m {moves} LEFT JOIN contact c ON c.shard = {place} AND c.id = m.contact"
+    source = "message m LEFT JOIN contact c ON c.shard = m.shard AND c.id = m.contact"
+    if first:
+        source += " LEFT JOIN moved v ON v.id = m.contact"
     where = _of_contacts(wanted, "m", params) + _among("m.state", "state", wanted.states, params)
-    for column, name in (("m.campaign", "campaign"), ("m.rule", "rule"), ("c.segment", "segment")):
+    for column, name in (("m.campaign", "campaign"), ("m.rule", "rule"), ("{segment}", "segment")):
         where += _equals(column, name, getattr(wanted, name), params)
-    return _Asked(first, source, where, params)
+    return _Asked(first, source, where, params, _words(bool(first)))
 
 
 def _of_decisions(conn: Connection, wanted: Filter) -> _Asked:
     first, params = _moved(conn)
-    place, places = ("coalesce(k.now_in, d.shard)", "IN (d.shard, k.now_in)") if first else ("d.shard", "= d.shard")
-    moves = "LEFT JOIN k ON k.shard = d.shard AND k.circle = d.circle" if first else ""
     source = (
-        f"decision d {moves} LEFT JOIN message m ON m.shard {places} AND m.id = d.message "
-        f"LEFT JOIN contact c ON c.shard = {place} AND c.id = d.contact"
+        "decision d LEFT JOIN message m ON m.shard = d.shard AND m.id = d.message "
+        "LEFT JOIN contact c ON c.shard = d.shard AND c.id = d.contact"
     )
+    if first:
+        source += " LEFT JOIN moved v ON v.id = d.contact LEFT JOIN carried n ON n.id = d.message"
     where = _of_contacts(wanted, "d", params)
     where += _among("d.verdict", "verdict", [int(v) for v in wanted.verdicts], params)
-    for column, name in (("m.campaign", "campaign"), ("d.rule", "rule"), ("d.segment", "segment")):
+    for column, name in (("{campaign}", "campaign"), ("d.rule", "rule"), ("d.segment", "segment")):
         where += _equals(column, name, getattr(wanted, name), params)
     for name, sign in (("since", ">="), ("until", "<")):
         if (at := getattr(wanted, name)) is not None:
             where.append(f"d.at {sign} :{name}")
             params[name] = at
-    return _Asked(first, source, where, params)
+    return _Asked(first, source, where, params, _words(bool(first)))
+
+
+def _words(moved: bool) -> dict[str, str]:
+    """Columns of the contact (c, or v where it moved) and the message (m, or n)."""
+    places = {"outside_id": "cv", "segment": "cv", "campaign": "mn", "category": "mn"}
+    return {
+        name: f"coalesce({here}.{name}, {there}.{name})" if moved else f"{here}.{name}"
+        for name, (here, there) in places.items()
+    }
 
 
 def _moved(conn: Connection) -> tuple[str, dict[str, Any]]:
-    """The circles that merges moved to another shard, as something to join: decisions and ended messages stayed where
-    they were written, the contact is in shard `now_in`. Empty where there are none."""
+    """The contacts, and the messages, of circles that took in others from another shard, as something to join: decisions
+    and ended messages stayed where they were written. Empty where there are none."""
     told = [json.loads(row[0]) for row in fetch(conn, "SELECT detail FROM change WHERE what = 'merge'")]
     into = {(m["shard"], m["circle"]): (m["into_shard"], m["into"]) for m in told}
-    moves = []
+    now_in = set()
     for old in into:
         at = old
         while at in into:
             at = into[at]
         if at[0] != old[0]:
-            moves.append((*old, at[0]))
-    if not moves:
+            now_in.add(at)
+    if not now_in:
         return "", {}
-    shard, circle, place = (list(column) for column in zip(*moves, strict=True))
-    sql, params = wanted_rows(conn, "w", {"shard": shard, "circle": circle, "now_in": place})
-    return f"WITH k AS MATERIALIZED (SELECT w.shard, w.circle, w.now_in FROM {sql})", params
+    places = sorted(now_in)
+    sql, params = wanted_rows(conn, "w", {"shard": [p[0] for p in places], "circle": [p[1] for p in places]})
+    there = f"FROM {sql} CROSS JOIN {{}} t WHERE t.shard = w.shard AND t.circle = w.circle"
+    contacts = f"SELECT t.id, t.outside_id, t.segment {there.format('contact')}"
+    messages = f"SELECT t.id, t.campaign, t.category {there.format('message')}"
+    return f"WITH moved AS MATERIALIZED ({contacts}), carried AS MATERIALIZED ({messages})", params
 
 
 def _of_contacts(wanted: Filter, table: str, params: dict[str, Any]) -> list[str]:

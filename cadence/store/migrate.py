@@ -17,13 +17,16 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from cadence.store.engine import StoreError, fill_fixed_rows
+from cadence.store import distributed
+from cadence.store.engine import StoreError, fill_fixed_rows, now_of
+from cadence.store.tables import daemon
 
 if TYPE_CHECKING:
     from cadence.store.engine import Store
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x4D494752  # any number, the same everywhere: "MIGR"
+_LATELY = 120 * 1_000_000  # a daemon that showed signs of life within these microseconds is taken to be at work
 
 
 def config() -> Config:
@@ -72,10 +75,31 @@ def upgrade(store: Store) -> None:
                     raise StoreError(
                         "the migration would leave rows without the rows they point to; nothing was changed"
                     )
+                if distributed.is_distributed(conn):
+                    distributed.spread(conn)
                 fill_fixed_rows(conn, time.time_ns() // 1000)
         finally:
             if sqlite:
                 _pragma(conn, "ON")
+
+
+def distribute(store: Store, pieces: int) -> list[str]:
+    """Spreads this release's tables over machines; of tables that are spread nothing is changed. Raises StoreError
+    where the server can't, or a daemon is at work."""
+    shown = store.url.render_as_string()
+    if store.dialect == "sqlite":
+        raise StoreError(f"{shown} is one file; only PostgreSQL with Citus can be distributed")
+    with store.writer.connect() as conn, conn.begin():
+        lacking = distributed.missing_for_it(conn)
+        if lacking is not None:
+            raise StoreError(f"{shown} can't be distributed: {lacking}")
+        conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+        lately = sa.select(daemon.c.id).where(daemon.c.heartbeat_at > now_of(conn) - _LATELY)
+        if not distributed.is_distributed(conn) and conn.execute(lately).first() is not None:
+            raise StoreError(f"a daemon is at work on {shown}; stop all of them first (cadence status names them)")
+        done = distributed.spread(conn, pieces)
+    store.writer.dispose()  # what is connected knows of one server only
+    return done
 
 
 def _known() -> set[str]:

@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection
 from cadence.facts import Ints
 from cadence.store.ask import LIVE
 from cadence.store.bulk import Values, fetch, insert_rows, ints, update_rows, wanted
+from cadence.store.distributed import is_distributed, listed
 from cadence.store.tables import campaign, circle, contact, decision, event, message, touch
 
 MESSAGE_COLUMNS: tuple[str, ...] = (
@@ -61,24 +62,30 @@ def due_circles(
         return []
     shut = ", ".join(f":closed{i}" for i in range(len(closed)))
     passing = f"AND (d.channel NOT IN ({shut}) OR d.expires_at <= :now)" if closed else ""
+    far = is_distributed(conn)
+    named = f"AND shard IN ({listed(shards)})" if far else ""
     one = (
         "SELECT d.shard, d.circle, d.due_at, d.id FROM "
         "(SELECT shard, circle, due_at, id, channel, expires_at FROM message "
-        "WHERE shard = {shard} AND state = 'waiting' AND due_at <= :now ORDER BY due_at LIMIT :most) AS d "
+        f"WHERE shard = {{shard}} {named} AND state = 'waiting' AND due_at <= :now ORDER BY due_at LIMIT :most) AS d "
         f"WHERE true {passing}"
     )
     each = max(64, -(-2 * limit // max(len(shards), 1)))  # of so many shards, none has to wait for another's pile
     params: dict[str, Any] = {"now": now, "most": each, **{f"closed{i}": c for i, c in enumerate(closed)}}
     if conn.dialect.name == "sqlite":
         due = "EXISTS (SELECT 1 FROM message WHERE shard = s.shard AND state = 'waiting' AND due_at <= :now)"
-        asked = fetch(conn, f"SELECT s.shard FROM shard s WHERE s.shard IN ({_listed(shards)}) AND {due}", now=now)
+        asked = fetch(conn, f"SELECT s.shard FROM shard s WHERE s.shard IN ({listed(shards)}) AND {due}", now=now)
         rows = [row for (s,) in asked for row in fetch(conn, one.format(shard=":shard"), shard=s, **params)]
     else:
         lateral = one.format(shard="s.shard")
-        sql = f"SELECT x.* FROM unnest(CAST(:shards AS int8[])) AS s(shard), LATERAL ({lateral}) AS x"
-        rows = fetch(conn, sql, shards=list(shards), **params)
+        source = f"(SELECT shard FROM shard WHERE shard IN ({listed(shards)}))" if far else _UNNESTED
+        sql = f"SELECT x.* FROM {source} AS s(shard), LATERAL ({lateral}) AS x"
+        rows = fetch(conn, sql, **params, **({} if far else {"shards": list(shards)}))
     rows.sort(key=lambda row: (row[2], row[3]))
     return list(dict.fromkeys((int(r[0]), int(r[1])) for r in rows[:limit]))
+
+
+_UNNESTED = "unnest(CAST(:shards AS int8[]))"
 
 
 def sizes_of(conn: Connection, circles: Sequence[tuple[int, int]]) -> list[int]:
@@ -232,11 +239,11 @@ def forget_change(conn: Connection, contacts: Sequence[tuple[int, int]]) -> None
 
 
 _NEXT = (
-    "SELECT min(due_at) FROM message WHERE shard = s.shard AND state = 'waiting' AND due_at > :now",
+    "SELECT min(due_at) FROM message WHERE shard = s.shard {named} AND state = 'waiting' AND due_at > :now",
     "SELECT min(next_change_at) FROM contact "
-    "WHERE shard = s.shard AND next_change_at IS NOT NULL AND next_change_at > :now",
-    "SELECT min(at) FROM event WHERE shard = s.shard AND NOT applied AND at > :now",
-    "SELECT min(coalesce(hand_over_at, decided_at)) FROM message WHERE shard = s.shard AND state = 'decided' "
+    "WHERE shard = s.shard {named} AND next_change_at IS NOT NULL AND next_change_at > :now",
+    "SELECT min(at) FROM event WHERE shard = s.shard {named} AND NOT applied AND at > :now",
+    "SELECT min(coalesce(hand_over_at, decided_at)) FROM message WHERE shard = s.shard {named} AND state = 'decided' "
     "AND coalesce(hand_over_at, decided_at) > :now",
 )
 
@@ -247,16 +254,11 @@ def next_after(conn: Connection, shards: Sequence[int], now: int) -> int | None:
     if not shards:
         return None
     # A subquery for each shard: each is one step into an index that begins with it.
-    each = " UNION ALL ".join(
-        f"SELECT min(({q})) AS at FROM shard s WHERE s.shard IN ({_listed(shards)})" for q in _NEXT
-    )
-    ((found,),) = fetch(conn, f"SELECT min(x.at) FROM ({each}) AS x", now=now)
-    return None if found is None else int(found)
-
-
-def _listed(shards: Sequence[int]) -> str:
-    """Shards as a list in SQL: they are numbers of ours, never anyone's text."""
-    return ", ".join(str(int(s)) for s in shards)
+    mine = listed(shards)
+    named = f"AND shard IN ({mine})" if is_distributed(conn) else ""
+    asked = [f"SELECT min(({q.format(named=named)})) FROM shard s WHERE s.shard IN ({mine})" for q in _NEXT]
+    found = [at for sql in asked for ((at,),) in [fetch(conn, sql, now=now)] if at is not None]
+    return min(found, default=None)
 
 
 def _pairs(conn: Connection, pairs: Sequence[tuple[int, int]]) -> tuple[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""One empty database per test, on SQLite: how rows are read on both databases is tried in tests/conformance."""
+"""One empty database per test, on SQLite: how rows are read on each database is tried in tests/conformance."""
 
 from __future__ import annotations
 

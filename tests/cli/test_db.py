@@ -19,7 +19,7 @@ def test_a_database_is_made_where_there_is_none(
 
     told = office.json("db", word)
 
-    assert told == {"version": Store.open(url).version(), "database": "sqlite"}
+    assert told == {"version": Store.open(url).version(), "database": "sqlite", "distributed": False}
 
 
 @pytest.mark.parametrize("word", ["init", "migrate"])
@@ -43,3 +43,10 @@ def test_what_is_kept_long_enough_is_removed_and_what_stands_stays(busy: Office)
     assert told["message"] == 2
     assert {m["state"] for m in busy.world.rows(tables.message)} == {"waiting", "suppressed"}
     assert len(busy.world.rows(tables.consent)) == 1
+
+
+def test_a_file_is_never_distributed_and_that_is_said(office: Office) -> None:
+    answer = office.run("db", "init", "--distributed")
+
+    assert answer.code == 2
+    assert "only PostgreSQL with Citus can be distributed" in " ".join(answer.err.split())

@@ -1,4 +1,4 @@
-"""One world per test, on SQLite: the same promises on both databases are tried in tests/conformance and tests/crash."""
+"""One world per test, on SQLite: the same promises on each database are tried in tests/conformance and tests/crash."""
 
 from __future__ import annotations
 

@@ -36,10 +36,11 @@ guard_rails: {caps: {max: 50, per: 24h}}
 """
 
 
-def shop(project: Path, folder: Path, customers: int) -> tuple[Installation, int]:
-    """So many customers of the shipped sample under the shipped policy and campaigns; and when the run begins."""
+def shop(project: Path, folder: Path, customers: int, url: str | None = None) -> tuple[Installation, int]:
+    """So many customers of the shipped sample under the shipped policy and campaigns; and when the run begins. url: of
+    the database, a new file in the folder unless told."""
     settings = Settings(
-        database_url=f"sqlite:///{folder / 'cadence.db'}",
+        database_url=url or f"sqlite:///{folder / 'cadence.db'}",
         policy=project / "config/policy.yaml",
         campaigns=project / "config/campaigns",
         var=folder,

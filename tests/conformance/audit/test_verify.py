@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import sqlalchemy as sa
 
 from cadence.audit.verify import record
 from cadence.facts import EventKind
@@ -50,9 +51,10 @@ def test_what_stayed_in_another_shard_after_a_merge_is_judged_too(store: Store) 
         for table in (tables.touch, tables.contact, tables.address):
             conn.execute(table.update().where(table.c.circle == bo).values(circle=ann))
         conn.execute(tables.touch.update().where(tables.touch.c.contact == bo).values(number=tables.touch.c.number + 1))
-        for table in (tables.message, tables.decision):
-            conn.execute(table.update().where(table.c.contact == bo).values(shard=9))
-        conn.execute(tables.circle.update().where(tables.circle.c.id == bo).values(shard=9))
+        for table, column in ((tables.message, "contact"), (tables.decision, "contact"), (tables.circle, "id")):
+            rows = [dict(r) for r in conn.execute(sa.select(table).where(table.c[column] == bo)).mappings()]
+            conn.execute(table.delete().where(table.c[column] == bo))
+            conn.execute(table.insert(), [{**row, "shard": 9} for row in rows])
     ledger.change(tables.circle, bo, merged_into=ann, merged_at=at("2026-03-05T12:00"), merged_offset=1, size=0)
 
     report = ledger.verify()

@@ -1,4 +1,4 @@
-"""Campaigns from their YAML to waiting messages, on both databases: when, to whom, once, and what a late daemon does."""
+"""Campaigns from their YAML to waiting messages, on each database: when, to whom, once, and what a late daemon does."""
 
 # mypy: disable-error-code=no-untyped-def
 
