@@ -11,10 +11,13 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cadence.calendar import zone_index
+from cadence.cli.facts_at_hand import of_circles
 from cadence.cli.installation import Installation
 from cadence.cli.screen import FINE, NO, errors, print_json, screen
 from cadence.doors.files import KINDS, Report, import_file
 from cadence.policy.load import load_policy
+from cadence.store.accounts import Outlook, outlook
+from cadence.store.circles import LARGE
 
 app = typer.Typer(add_completion=False)
 SHOWN = 10
@@ -61,10 +64,16 @@ def bring_in(
             categories=names,
             progress=lambda done, total: bars.update(bar, completed=done, total=total),
         )
+    large: tuple[tuple[int, str], ...] = ()
+    if report.largest_circle > LARGE:
+        with installation.store.read() as conn:
+            large = outlook(conn, over_accounts=False).large
     if json:
-        print_json(report.as_json())
+        print_json({**report.as_json(), "large_circles": [{"contacts": n, "of": someone} for n, someone in large]})
     else:
         tell(screen(), report)
+        for said in of_circles(Outlook(0, large)):
+            screen().print(f"[yellow]warning:[/] {escape(said)}")
     return NO if report.bad else FINE
 
 
@@ -77,10 +86,6 @@ def tell(out: Console, report: Report) -> None:
     if report.merged:
         out.print(
             f"{report.merged:,} circles became one with others, since they share an address, a household or an account."
-        )
-    if report.largest_circle > 1_000:
-        out.print(
-            f"[yellow]warning:[/] one circle has {report.largest_circle:,} contacts; is an address shared by a whole company?"
         )
     if report.kept_stopped:
         lines = ", ".join(str(n) for n in report.kept_lines[:SHOWN])

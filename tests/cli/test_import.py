@@ -70,3 +70,16 @@ def test_what_cannot_be_read_is_wrong_input(files: Office, words: list[str]) -> 
 
     assert answer.code == 2
     assert answer.err.startswith("error:")
+
+
+def test_very_large_circles_are_named(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cadence.cli.bring_in.LARGE", 1)
+    monkeypatch.setattr("cadence.store.accounts.LARGE", 1)
+    rows = "id,email,household\nann,a@example.com,h\nbea,b@example.com,h\ncid,c@example.com,g\ndan,d@example.com,g\n"
+    (office.folder / "homes.csv").write_text(rows, "utf-8")
+
+    answer = office.run("import", "contacts", "homes.csv")
+
+    assert "the circle of contact ann has 2 contacts" in answer.words
+    assert "the circle of contact cid has 2 contacts" in answer.words
+    assert [c["of"] for c in office.json("import", "contacts", "homes.csv")["large_circles"]] == ["ann", "cid"]
