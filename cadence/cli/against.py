@@ -56,8 +56,6 @@ def against_queue(policy: Policy, settings: Settings, json: bool) -> int:
         _tell(out, found, active, policy)
     for said in of_circles(circles):
         out.print(f"[yellow]warning:[/] {escape(said)}")
-    if circles.merging:
-        out.print("The comparison takes the circles as they are now, so more may have to wait once they are merged.")
     return FINE
 
 

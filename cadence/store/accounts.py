@@ -125,19 +125,24 @@ class Outlook:
 def outlook(conn: Connection, over_accounts: bool, most: int = 20) -> Outlook:
     """What would become of the circles under a policy that looks at whole accounts, or one that doesn't. Nothing is
     changed."""
+    groups = to_be_joined(conn) if over_accounts else []
+    joined = {c.id for group in groups for c in group}
+    found = [(sum(c.size for c in group), max(group, key=lambda c: c.size)) for group in groups]
+    found += [(c.size, c) for c in _large(conn, most + len(joined)) if c.id not in joined]
+    large = sorted((f for f in found if f[0] > LARGE), key=lambda f: (-f[0], f[1].id))
+    named = tuple((size, one_of(conn, circle.shard, circle.id)) for size, circle in large[:most])
+    return Outlook(sum(len(group) - 1 for group in groups), named)
+
+
+def to_be_joined(conn: Connection) -> list[list[Circle]]:
+    """The circles that would become one if accounts were joined now, each group of them at least two."""
     together, known = Together(), dict[int, Circle]()
-    for groups in _pages(conn) if over_accounts else ():
+    for groups in _pages(conn):
         known |= circles_at(conn, [place for group in groups for place in group])
         for group in groups:
             for _, circle in group:
                 together.join(group[0][1], circle)
-    groups_ = [[known[c] for c in group] for group in together.groups()]
-    joined = {c.id for group in groups_ for c in group}
-    found = [(sum(c.size for c in group), max(group, key=lambda c: c.size)) for group in groups_]
-    found += [(c.size, c) for c in _large(conn, most + len(joined)) if c.id not in joined]
-    large = sorted((f for f in found if f[0] > LARGE), key=lambda f: (-f[0], f[1].id))
-    named = tuple((size, one_of(conn, circle.shard, circle.id)) for size, circle in large[:most])
-    return Outlook(sum(len(group) - 1 for group in groups_), named)
+    return [[known[c] for c in group] for group in together.groups()]
 
 
 def _pages(conn: Connection) -> Iterator[list[list[tuple[int, int]]]]:

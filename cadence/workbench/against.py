@@ -1,13 +1,14 @@
 """What another policy would change for the messages that wait now: earlier, later, never, welcome, and by which rule.
 
-Both policies are asked at the same instant with what is known then, as a daemon asks when a policy becomes the active one.
+Both policies are asked at the same instant with what is known then, as a daemon asks when a policy becomes the active one:
+one that is the first to look at whole accounts has each of them in one circle.
 Nothing is written, and nothing is asked again."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
@@ -21,8 +22,12 @@ from cadence.queue.endings import endings
 from cadence.queue.load import Loaded, candidates, load
 from cadence.store import Store
 from cadence.store import round as rows_of
+from cadence.store.accounts import to_be_joined
+from cadence.store.circles import Circle
 from cadence.store.shown import waiting_circles, waiting_count
 
+Place = tuple[int, int]
+"""(shard, circle)"""
 PAGE: int = 2_000
 """Circles compared in one step."""
 EXAMPLES: int = 20
@@ -127,13 +132,46 @@ def compare_queue(
     policies = Active.of(before), Active.of(after)
     with store.read() as conn:
         out.waiting = waiting_count(conn)
+        merging = _Merging(to_be_joined(conn) if after.over_accounts else [])
         for circles, seen in _pages(conn):
-            out.add(_compared(conn, policies, circles, now))
+            out.add(_compared(conn, policies, merging, merging.whole(circles), now))
             progress(seen, out.waiting)
     return out
 
 
-def _pages(conn: Connection) -> Iterator[tuple[list[tuple[int, int]], int]]:
+class _Merging:
+    """Which circles would be one under the new policy."""
+
+    def __init__(self, groups: Sequence[Sequence[Circle]]) -> None:
+        self._groups = groups
+        self._group = {(c.shard, c.id): i for i, group in enumerate(groups) for c in group}
+        self._done: set[int] = set()
+
+    def whole(self, circles: Sequence[Place]) -> list[Place]:
+        """These circles with all that would be one with them, side by side; those of an earlier page are left out."""
+        out: list[Place] = []
+        for place in circles:
+            group = self._group.get(place)
+            if group is None:
+                out.append(place)
+            elif group not in self._done:
+                self._done.add(group)
+                out.extend((c.shard, c.id) for c in self._groups[group])
+        return out
+
+    def merged(self, loaded: Loaded, circles: Sequence[Place]) -> Loaded:
+        """What was loaded of these circles, with those in one that would be one."""
+        if not self._groups:
+            return loaded
+        group = np.array([self._group.get(place, -1) for place in circles], np.int64)
+        new = np.ones(len(group), bool)
+        new[1:] = (group[1:] != group[:-1]) | (group[1:] < 0)
+        people = loaded.history.people
+        circle = (np.cumsum(new) - 1).astype(np.int32)[people.circle]
+        return replace(loaded, history=replace(loaded.history, people=replace(people, circle=circle)))
+
+
+def _pages(conn: Connection) -> Iterator[tuple[list[Place], int]]:
     """Pages of circles with something waiting, and how many messages wait in those so far."""
     after, seen = (-1, -1), 0
     while circles := waiting_circles(conn, after, PAGE):
@@ -143,12 +181,14 @@ def _pages(conn: Connection) -> Iterator[tuple[list[tuple[int, int]], int]]:
 
 
 def _compared(
-    conn: Connection, policies: tuple[Active, Active], circles: Sequence[tuple[int, int]], now: int
+    conn: Connection, policies: tuple[Active, Active], merging: _Merging, circles: Sequence[Place], now: int
 ) -> list[Compared]:
     messages = rows_of.messages_of(conn, circles, "waiting")
     answers = []
     for active in policies:
         loaded = load(conn, active, active.needs, messages, circles, now)
+        if active is policies[1]:
+            loaded = merging.merged(loaded, circles)
         gone = endings(loaded, now)
         stay = [r for r in range(len(messages)) if r not in gone.ended and r not in gone.resting]
         answers.append(_answers(active, loaded, np.array(stay, np.int64), now))

@@ -189,6 +189,18 @@ def test_beside_the_queue_it_is_told_too(firm: Office) -> None:
     assert firm.json("check", "--against-queue")["circles"] == {"merging": 3, "large": []}
 
 
+def test_what_waits_is_compared_with_circles_as_they_would_be(firm: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cadence.workbench.against.PAGE", 1)
+    firm.use("2026-03-01T00:00", guard_rails={}, categories={"news": {"consent": "none"}})
+    for who in ("p0", "p1", "p2", "p3", "p4", "alone"):
+        firm.world.message("2026-03-03T10:00", who)
+    firm.policy(guard_rails=FIRM, categories={"news": {"consent": "none"}})
+
+    told = firm.json("check", "--against-queue")
+
+    assert (told["waiting"], told["asked_again"], told["changes"]["later"]) == (6, 6, 3)
+
+
 @pytest.mark.parametrize("rails", [{}, {"caps": [{"max": 1, "per": "7d", "across": "household"}]}])
 def test_any_other_policy_merges_none(firm: Office, rails: dict[str, object]) -> None:
     firm.policy(guard_rails=rails)
