@@ -53,7 +53,7 @@ def _said(detail: Mapping[str, Any], language: str, zone: str) -> dict[str, str]
     said = {}
     for name, value in detail.items():
         if name.endswith("_at"):
-            said[name] = instant_text(int(value), language, zone)
+            said[name] = instant_text(int(value), language, zone, past=name != "welcome_at")
         elif name in _SPANS:
             said[name] = span_text(str(value), language)
         elif name in _TEXTS:
@@ -66,14 +66,15 @@ def _said(detail: Mapping[str, Any], language: str, zone: str) -> dict[str, str]
     return said
 
 
-def instant_text(at: int, locale: str, zone: str) -> str:
-    """`Mon 9 March 2026 12:00` on the zone's wall clock, rounded up to the minute: no sentence names a time too early.
+def instant_text(at: int, locale: str, zone: str, *, past: bool = False) -> str:
+    """`Mon 9 March 2026 12:00` on the zone's wall clock. Rounded up to the minute, so that no sentence names a welcome
+    too early; what is past stands in the minute in which it was, as in every list.
 
     Empty for NEVER, HELD and NONE."""
     if at in (NEVER, HELD, NONE):
         return ""
     language = _language(locale)
-    whole = -(-at // MINUTE) * MINUTE
+    whole = (at // MINUTE if past else -(-at // MINUTE)) * MINUTE
     local = int(to_local(np.array([whole], np.int64), np.array([zone_index(zone)], np.int32))[0])
     wall = np.datetime64(local, "us").item()
     return words.DATES[language].format(

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from cadence.facts import HELD, NEVER, Push
+from cadence.facts import DAY, HELD, NEVER, Push
 from cadence.rules import words
 from cadence.rules.registry import RULES
 from cadence.rules.sentence import instant_text, sentence, span_text
@@ -50,6 +50,14 @@ def test_an_instant_is_told_in_the_contacts_zone(locale: str, text: str) -> None
 
 def test_no_sentence_names_a_minute_too_early() -> None:
     assert instant_text(AT + 1, "en", "Europe/Stockholm") == "Mon 9 March 2026 12:01"
+
+
+def test_what_is_past_is_told_in_the_minute_in_which_it_was() -> None:
+    detail = {"why": "full", "count": 2, "max": 2, "window": "24h", "frees_from_at": AT + 1}
+    said = sentence(Push("2 per 24h", "caps", AT + DAY + 1, (), detail), "caps", "en", "Europe/Stockholm")
+
+    assert "welcome from Tue 10 March 2026 12:01" in said
+    assert "the one of Mon 9 March 2026 12:00" in said
 
 
 @pytest.mark.parametrize(
