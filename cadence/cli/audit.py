@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -85,7 +86,14 @@ def changes(
         screen().print("Nothing was changed by hand.")
     else:
         cells = [
-            [when(r.at, shown), r.by, r.what.replace("_", " "), _number(r.contact), _number(r.message), r.reason or ""]
+            [
+                when(r.at, shown),
+                r.by,
+                _what(r, shown),
+                r.outside_id or _number(r.contact),
+                _number(r.message),
+                r.reason or "",
+            ]
             for r in rows
         ]
         screen().print(table(None, ["when", "who", "what", "contact", "message", "why"], cells))
@@ -99,6 +107,12 @@ def _as_of(installation: Installation) -> int:
     return latest if latest is not None and not at_work else installation.now()
 
 
+def _what(row: changed.Change, zone: ZoneInfo) -> str:
+    """What was changed, in a few words: `stop: promotion, sms`, `campaign: letter, running, paused`."""
+    told = [when(v, zone) if name == "until" else str(v) for name, v in row.detail.items() if v is not None]
+    return row.what.replace("_", " ") + (f": {', '.join(told)}" if told else "")
+
+
 def _number(id_: int | None) -> str:
     return "" if id_ is None else str(id_)
 
@@ -107,7 +121,8 @@ def _as_json(row: changed.Change) -> dict[str, Any]:
     told = {"at": text_of(instant(row.at)), "by": row.by, "what": row.what, "reason": row.reason}
     return {
         **told,
-        "contact": None if row.contact is None else str(row.contact),
+        "contact": row.outside_id,
+        "contact_number": None if row.contact is None else str(row.contact),
         "message": None if row.message is None else str(row.message),
         "detail": dict(row.detail),
     }

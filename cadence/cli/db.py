@@ -34,7 +34,7 @@ def init(distributed: Distributed = False, json: AsJson = False) -> int:
 @app.command()
 def migrate(json: AsJson = False) -> int:
     """Bring the database up to date. Safe to run again, and while daemons of the version before are at work."""
-    installation = Installation.open()
+    installation = Installation.open(new=True)
     return _tell(installation, json, "The database is up to date.")
 
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parseaddr
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -58,12 +57,13 @@ class Installation:
     """None where no mailbox is set up for it."""
 
     @classmethod
-    def open(cls, settings: Settings | None = None) -> Installation:
-        """Open the database (made and brought up to date if need be) and the way out."""
+    def open(cls, settings: Settings | None = None, *, new: bool = False) -> Installation:
+        """Open the database, brought up to date if need be, and the way out.
+
+        new: make the database where there is none. StoreError otherwise: who asks in the wrong folder must not hear
+        that nothing waits."""
         chosen = settings or read(Settings)
-        if chosen.database_url.startswith("sqlite:///"):
-            Path(chosen.database_url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-        store = Store.open(chosen.database_url)
+        store = Store.open(chosen.database_url, made=not new)
         store.migrate()
         return cls(chosen, store, _way_out(chosen))
 

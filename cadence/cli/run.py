@@ -8,6 +8,7 @@ import typer
 
 from cadence import daemon as daemons
 from cadence import log
+from cadence.cli.by_hand import who
 from cadence.cli.installation import Installation, options_of
 from cadence.cli.screen import FINE, print_json, wrong
 from cadence.clock import Clock, VirtualClock
@@ -34,9 +35,9 @@ def run(
     log.configure(level=settings.log_level)
     if start is None and (speed is not None or until is not None):
         return wrong("--speed and --until go with --from")
-    installation = Installation.open(settings)
+    installation = Installation.open(settings, new=True)
     if agree_clock:
-        daemons.agree_clock(installation.store, installation.clock_now())
+        daemons.agree_clock(installation.store, installation.clock_now(), who())
     clock: Clock = VirtualClock(_instant(start, "--from"), speed) if start else installation.real_clock()
     end = _instant(until, "--until") if until else None
     daemon = installation.daemon(clock, options_of(settings, once=once, shadow=shadow, until=end))

@@ -6,7 +6,7 @@ Telling a jump is the clock's business; here it is written down and asked about.
 from __future__ import annotations
 
 from cadence.clock import Jump, RealClock
-from cadence.store import Store, status
+from cadence.store import Store, changes, status
 
 
 class Agreement:
@@ -32,10 +32,12 @@ class Agreement:
         return False
 
 
-def agree_clock(store: Store, clock_now: int) -> None:
-    """An admin says that the clock is right as it is: daemons that stopped deciding go on."""
+def agree_clock(store: Store, clock_now: int, by: str) -> None:
+    """An admin says that the clock is right as it is: daemons that stopped deciding go on. Who it was is on the
+    record."""
     with store.write() as conn:
         status.agree_jump(conn, clock_now)
+        changes.note(conn, "agree_clock", by, clock_now)
 
 
 def unsettled_jump(store: Store) -> Jump | None:

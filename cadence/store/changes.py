@@ -12,7 +12,10 @@ from sqlalchemy.engine import Connection
 
 from cadence.store.bulk import Values, insert_rows
 from cadence.store.ids import new_id
-from cadence.store.tables import change
+from cadence.store.tables import change, contact
+
+MERGE = "merge"
+"""What circles that became one stand under."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,8 @@ class Change:
     contact: int | None
     message: int | None
     detail: Mapping[str, Any]
+    outside_id: str | None = None
+    """The contact's id outside; None where it is about none, or they moved since."""
 
 
 def note(
@@ -56,13 +61,13 @@ def note(
 
 
 def changes(conn: Connection, since: int | None = None, what: str | None = None, most: int = 200) -> list[Change]:
-    """What was changed, the latest first, at most so many."""
-    query = sa.select(
-        change.c.at, change.c.by, change.c.what, change.c.reason, change.c.contact, change.c.message, change.c.detail
-    )
+    """What was changed, the latest first, at most so many. Circles that merged are no change by hand: they are told
+    where `what` asks for them."""
+    c, who = change.c, contact.c
+    query = sa.select(c.at, c.by, c.what, c.reason, c.contact, c.message, c.detail, who.outside_id)
+    query = query.outerjoin_from(change, contact, sa.and_(who.shard == c.shard, who.id == c.contact))
     if since is not None:
-        query = query.where(change.c.at >= since)
-    if what is not None:
-        query = query.where(change.c.what == what)
-    rows = conn.execute(query.order_by(change.c.at.desc(), change.c.id.desc()).limit(most))
-    return [Change(*row[:6], json.loads(row[6]) if row[6] else {}) for row in rows]
+        query = query.where(c.at >= since)
+    query = query.where(c.what == what) if what is not None else query.where(c.what != MERGE)
+    rows = conn.execute(query.order_by(c.at.desc(), c.id.desc()).limit(most))
+    return [Change(*row[:6], json.loads(row[6]) if row[6] else {}, row[7]) for row in rows]

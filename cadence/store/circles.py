@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 
 from cadence.store import tables
 from cadence.store.bulk import fetch, insert_rows, update_rows, wanted
+from cadence.store.changes import MERGE
 from cadence.store.ids import new_ids
 from cadence.store.tables import LIVE_STATES
 
@@ -141,7 +142,7 @@ def _note(conn: Connection, moves: Sequence[Move], now: int, by: str) -> None:
             "id": new_ids(len(places)),
             "at": [now] * len(places),
             "by": [by] * len(places),
-            "what": ["merge"] * len(places),
+            "what": [MERGE] * len(places),
             "detail": [_detail(m) for _, m in places],
         },
     )

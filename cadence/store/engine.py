@@ -56,9 +56,10 @@ class Store:
     reader: Engine
 
     @classmethod
-    def open(cls, url: str) -> Store:
+    def open(cls, url: str, *, made: bool = False) -> Store:
         """Opens sqlite:///PATH or postgresql://...; a missing folder of the SQLite file is made. Nothing is created in
-        it: see `migrate`. Raises StoreError for another kind of database, StoreUnavailable when it can't be reached."""
+        it: see `migrate`. made: it must have its tables already, and nothing is made, not even a folder. Raises
+        StoreError for another kind of database, StoreUnavailable when it can't be reached."""
         try:
             parsed = sa.make_url(url)
         except sa.exc.ArgumentError as error:
@@ -66,14 +67,21 @@ class Store:
                 f"{url!r} is no database URL; allowed are sqlite:///PATH and postgresql://USER@HOST/NAME"
             ) from error
         kind = parsed.get_backend_name()
+        if kind not in ("sqlite", "postgresql", "postgres"):
+            raise StoreError(
+                f"{kind!r} databases can't be used; allowed are sqlite:///PATH and postgresql://USER@HOST/NAME"
+            )
+        if made and kind == "sqlite" and not Path(parsed.database or "").exists():
+            raise _none_here(parsed, f"there is no file {Path(parsed.database or '').absolute()}")
         with _named_errors(parsed):
-            if kind == "sqlite":
-                return _open_sqlite(parsed)
-            if kind in ("postgresql", "postgres"):
-                return _open_postgresql(parsed.set(drivername="postgresql+psycopg"))
-        raise StoreError(
-            f"{kind!r} databases can't be used; allowed are sqlite:///PATH and postgresql://USER@HOST/NAME"
-        )
+            opened = (
+                _open_sqlite(parsed)
+                if kind == "sqlite"
+                else _open_postgresql(parsed.set(drivername="postgresql+psycopg"))
+            )
+        if made and opened.version() is None:
+            raise _none_here(parsed, "it has no tables")
+        return opened
 
     @property
     def dialect(self) -> str:
@@ -289,6 +297,13 @@ def _named(error: sa.exc.DBAPIError, url: URL) -> StoreUnavailable | None:
 
 def _module(error: sa.exc.DBAPIError) -> str:
     return type(error.orig).__module__
+
+
+def _none_here(url: URL, because: str) -> StoreError:
+    return StoreError(
+        f"{_shown(url)} isn't made yet: {because}. `cadence db init` makes it, so do `cadence import` and `cadence run`; "
+        "CADENCE_DATABASE_URL names another"
+    )
 
 
 def _shown(url: URL) -> str:

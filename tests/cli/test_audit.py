@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from cadence.queue.agreement import agree_clock
 from cadence.store import tables
 from tests.cli.office import Office
+from tests.queue.world import at
 
 
 def test_a_record_that_keeps_the_promises_is_fine(busy: Office) -> None:
@@ -71,6 +73,38 @@ def test_changes_by_hand_can_be_narrowed(busy: Office, words: list[str], count: 
     busy.run("hold", "ann", "--reason", "a complaint")
 
     assert len(busy.json("audit", "changes", *words)["changes"]) == count
+
+
+def test_a_change_says_what_was_changed_and_for_whom(busy: Office) -> None:
+    busy.world.campaign("spring", category="news")
+    busy.run("stop", "ann", "--reason", "she called", "--category", "news", "--channel", "sms")
+    busy.run("hold", "bob", "--reason", "a death", "--kind", "bereavement", "--until", "2026-03-09", "--zone", "UTC")
+    busy.run("campaign", "pause", "spring", "--reason", "wrong price")
+
+    told = busy.run("audit", "changes", "--zone", "UTC").words
+
+    assert "stop: news, sms ann she called" in told
+    assert "hold: bereavement, Tue 2026-03-10 00:00 bob a death" in told
+    assert "campaign: spring, running, paused wrong price" in told
+
+
+def test_circles_that_merged_are_no_change_by_hand_but_can_be_asked_for(office: Office) -> None:
+    people = office.folder / "people.csv"
+    people.write_text("id,email\ndan,dan@example.com\neve,eve@example.com\n", "utf-8")
+    office.run("import", "contacts", people)
+    people.write_text("id,household\ndan,h\neve,h\n", "utf-8")
+    office.run("import", "contacts", people)
+
+    assert office.json("audit", "changes")["changes"] == []
+    assert office.json("audit", "changes", "--what", "merge")["changes"] != []
+
+
+def test_who_agreed_to_the_clock_is_on_the_record(office: Office) -> None:
+    agree_clock(office.world.store, at("2026-03-03T12:00"), "eva")
+
+    (told,) = office.json("audit", "changes")["changes"]
+
+    assert (told["what"], told["by"]) == ("agree_clock", "eva")
 
 
 def test_no_changes_are_told_in_words(office: Office) -> None:

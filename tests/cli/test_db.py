@@ -22,6 +22,44 @@ def test_a_database_is_made_where_there_is_none(
     assert told == {"version": Store.open(url).version(), "database": "sqlite", "distributed": False}
 
 
+LOOKING = [
+    ("status",),
+    ("queue",),
+    ("suppressed",),
+    ("contact", "ann"),
+    ("explain", "ann"),
+    ("stop", "ann", "--reason", "asked"),
+    ("audit", "verify"),
+    ("campaign", "pause", "spring", "--reason", "asked"),
+    ("db", "version"),
+]
+
+
+@pytest.mark.parametrize("words", LOOKING, ids=" ".join)
+def test_who_looks_where_there_is_no_database_is_told_so_and_none_is_made(
+    office: Office, words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "elsewhere"
+    monkeypatch.setenv("CADENCE_DATABASE_URL", f"sqlite:///{folder / 'new.db'}")
+
+    told = office.run(*words)
+
+    assert told.code == 2
+    assert f"there is no file {folder / 'new.db'}" in told.err
+    assert not folder.exists()
+
+
+def test_an_empty_database_is_told_apart_from_one_where_nothing_waits(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "empty.db").touch()
+    monkeypatch.setenv("CADENCE_DATABASE_URL", f"sqlite:///{tmp_path / 'empty.db'}")
+
+    told = office.run("queue")
+
+    assert (told.code, "it has no tables" in told.err) == (2, True)
+
+
 @pytest.mark.parametrize("word", ["init", "migrate"])
 def test_doing_it_again_changes_nothing(busy: Office, word: str) -> None:
     before = busy.world.rows(tables.message)

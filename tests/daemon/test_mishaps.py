@@ -160,7 +160,7 @@ def test_a_clock_ahead_by_a_year_decides_nothing_until_an_admin_agrees(world: Wo
     restarted.run(signals=False)
     assert world.state(id_) == "waiting"
 
-    agree_clock(world.store, hands.shown)
+    agree_clock(world.store, hands.shown, "eva")
     daemon(world, hands.clock(world), once=True).run(signals=False)
 
     assert world.state(id_) == "expired"

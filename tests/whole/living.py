@@ -46,7 +46,7 @@ def shop(project: Path, folder: Path, customers: int, url: str | None = None) ->
         var=folder,
         retention=Retention(decisions=35, messages=35, touches=400, events=400),
     )
-    installation = Installation.open(settings)
+    installation = Installation.open(settings, new=True)
     sample = project / "config/sample"
     begins = run_begins(instant(system_micros()).date(), sample)
     start = micros(datetime.combine(begins, clock_time(), UTC))
@@ -87,7 +87,7 @@ class Process:
             campaigns=folder / "none",
             var=folder,
         )
-        installation = Installation.open(settings)
+        installation = Installation.open(settings, new=True)
         with installation.store.write() as conn:
             rows = [ContactRow(str(i), {"email": f"c{i}@example.com"}) for i in range(contacts)]
             upsert_contacts(conn, rows, system_micros(), "test")
