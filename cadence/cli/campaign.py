@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable, Mapping
 from typing import Annotated
 
@@ -11,8 +10,9 @@ from rich.panel import Panel
 from rich.text import Text
 
 from cadence.addresses import address_of
+from cadence.cli.by_hand import who
 from cadence.cli.installation import Installation
-from cadence.cli.screen import FINE, NO, WRONG, print_json, reader_zone, screen, table, when, wrong
+from cadence.cli.screen import FINE, NO, print_json, reader_zone, screen, table, when, wrong
 from cadence.clock import system_micros
 from cadence.decide.decision import text_of
 from cadence.doors.campaigns import register
@@ -26,6 +26,7 @@ from cadence.store import Store, campaigns, summary
 from cadence.store.cards import Card, cards_of
 from cadence.store.find import find_contacts
 from cadence.store.ids import new_ids
+from cadence.store.timeline import contact_of
 
 app = typer.Typer(
     add_completion=False, help="List, preview, try, pause, resume or end campaigns.", no_args_is_help=True
@@ -40,7 +41,7 @@ def list_(
     json: AsJson = False, zone: Annotated[str | None, typer.Option(help="Show times in this zone.")] = None
 ) -> int:
     """All campaigns: state, next due, and what became of their messages. Exit 1 where a file is broken."""
-    installation = Installation.open()
+    installation = Installation.open(new=True)
     policy = load_policy(installation.settings.policy)
     loaded = installation.campaigns(policy)
     with installation.store.read() as conn:
@@ -99,7 +100,8 @@ def preview(
     policy = load_policy(installation.settings.policy)
     campaign, all_ = _campaign(installation, policy, name)
     card, email = _card(installation.store, contact)
-    letter = installation.letters(policy, all_).preview(campaign, card, email)
+    marketing = not policy.categories[campaign.category].transactional
+    letter = installation.letters(policy, all_).preview(campaign, card, email, marketing)
     if json:
         print_json({"subject": letter.subject, "text": letter.text, "html": letter.html})
         return FINE
@@ -160,15 +162,26 @@ def _change(how: Callable[..., str], name: str, reason: str, state: str, json: b
     if not reason.strip():
         raise ValueError("a reason is needed: it stands on the record beside who did it")
     installation = Installation.open()
+    _take_in(installation, name)
     try:
-        before = how(installation.store, name, installation.now(), getpass.getuser(), reason)
+        before = how(installation.store, name, installation.now(), who(), reason)
     except register.CampaignRefused as refused:
-        return wrong(str(refused)) and WRONG
+        return wrong(str(refused))
     if json:
         print_json({"campaign": name, "state": state, "before": before})
     else:
         screen().print(f"{name}: {before} before, {state} now.", markup=False)
     return FINE
+
+
+def _take_in(installation: Installation, name: str) -> None:
+    """Put a campaign that stands in the files, and that no daemon has met yet, on record as its file says."""
+    with installation.store.read() as conn:
+        if name in campaigns.campaigns_of(conn):
+            return
+    loaded = installation.campaigns(load_policy(installation.settings.policy))
+    with installation.store.write() as conn:
+        register.register(conn, [c for c in loaded.campaigns if c.name == name], installation.now())
 
 
 def _campaign(installation: Installation, policy: Policy, name: str) -> tuple[Campaign, tuple[Campaign, ...]]:
@@ -186,13 +199,17 @@ def _campaign(installation: Installation, policy: Policy, name: str) -> tuple[Ca
 
 
 def _card(store: Store, told: str) -> tuple[Card, str]:
-    """What letters know of the contact that is meant, and their e-mail address. ValueError where it isn't one contact."""
+    """What letters know of the contact that is meant, and their e-mail address, empty without one. ValueError where it
+    isn't one contact."""
     with store.read() as conn:
         found = find_contacts(conn, told)
         if len(found) != 1:
             raise ValueError(f"--as {told!r} names {len(found) or 'no'} contacts; give the id of one")
-        card = cards_of(conn, [(found[0].shard, found[0].id)])[found[0].id]
-    return card, "you@example.com"
+        place = (found[0].shard, found[0].id)
+        card = cards_of(conn, [place])[found[0].id]
+        addresses = contact_of(conn, place)["addresses"]
+    emails = [str(a["address"]) for a in addresses if a["channel"] == "email"]
+    return card, emails[-1] if emails else ""
 
 
 campaign_command = typer.main.get_command(app)

@@ -21,6 +21,7 @@ from cadence.cli.screen import FINE, print_json, reader_zone, screen, table, whe
 from cadence.decide.decision import text_of
 from cadence.facts import DAY, HELD, NEVER, instant
 from cadence.policy.moments import moment_of
+from cadence.queue.release import SOURCE as BY_HAND
 from cadence.rules.sentence import sentence
 from cadence.store import Store
 from cadence.store.find import Found, find_contacts, members_of
@@ -208,9 +209,14 @@ def _joined(*parts: object) -> str:
     return ", ".join(str(p) for p in parts if p)
 
 
+def _told(c: Mapping[str, Any]) -> str:
+    """Where it is known from: a system, or one of us."""
+    return "by hand" if c["source"] == BY_HAND else f"told by {c['source']}"
+
+
 def _touch(c: Mapping[str, Any], zone: ZoneInfo) -> tuple[str, str]:
     gone = f"withdrawn {when(c['withdrawn_at'], zone)}: {c.get('withdrawn_because', '')}" if "withdrawn_at" in c else ""
-    by = f"message {c['message']}" if "message" in c else f"told by {c['source']}"
+    by = f"message {c['message']}" if "message" in c else _told(c)
     return _joined(c.get("category", "a touch"), c["channel"]), _joined(c.get("campaign"), c.get("outcome"), gone, by)
 
 
@@ -237,12 +243,12 @@ def _event(c: Mapping[str, Any], zone: ZoneInfo) -> tuple[str, str]:
     until = f"until {when(c['until'], zone)}" if "until" in c else ""
     ahead = "" if c.get("applied", True) else "not yet come"
     said = _joined(c["kind"].replace("_", " "), c.get("subject"))
-    return said, _joined(amount, c.get("channel"), until, ahead, f"told by {c['source']}")
+    return said, _joined(amount, c.get("channel"), until, ahead, _told(c))
 
 
 def _consent(c: Mapping[str, Any], zone: ZoneInfo) -> tuple[str, str]:
     about = f"{c.get('category', 'all')} by {c['channel']}" if "channel" in c else c.get("category", "all")
-    return f"{c['kind'].replace('_', ' ')}: {about}", _joined(f"told by {c['source']}", c.get("by"))
+    return f"{c['kind'].replace('_', ' ')}: {about}", _joined(_told(c), c.get("by"))
 
 
 def _change(c: Mapping[str, Any], zone: ZoneInfo) -> tuple[str, str]:

@@ -112,14 +112,16 @@ class Letters:
                 failed[message.id] = f"it can't be written: {type(error).__name__}: {error}"
         return Written(letters, failed)
 
-    def preview(self, campaign: Campaign, card: Card, email: str) -> Rendered:
-        """A campaign as one contact would read it now. Raises `TemplateRefused` where it can't be written for them."""
-        return self._rendered(campaign, card, self._variables(campaign.name, campaign.category, card, email, ""))
+    def preview(self, campaign: Campaign, card: Card, email: str, marketing: bool, message_id: int = 0) -> Rendered:
+        """A campaign as one contact would read it now, but that its way out stops nobody. Raises `TemplateRefused`
+        where it can't be written for them."""
+        way_out = self.way_out.uri(0, message_id) if self.way_out is not None and marketing else ""
+        return self._rendered(campaign, card, self._variables(campaign.name, campaign.category, card, email, way_out))
 
     def test_letter(self, campaign: Campaign, card: Card, to: str, message_id: int, at: int, marketing: bool) -> Letter:
         """The same as a letter to one of our own people: marked as a test, no touch of the contact, and its way out
         stops nobody. Raises `TemplateRefused` and `HeaderRefused`."""
-        seen = self.preview(campaign, card, to)
+        seen = self.preview(campaign, card, to, marketing, message_id)
         envelope = Envelope(
             message_id=message_id,
             contact_id=0,

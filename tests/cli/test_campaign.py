@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+from email import message_from_bytes
 
 import pytest
 
+from cadence.send.wayout import open_way_out
 from cadence.store import tables
 from tests.cli.office import Office
 
@@ -57,6 +60,32 @@ def test_a_preview_for_machines_has_subject_and_text(shop: Office) -> None:
     assert shop.json("campaign", "preview", "letter", "--as", "ann")["subject"] == "Spring, Ann"
 
 
+def test_a_preview_has_the_contacts_own_address_and_a_way_out(shop: Office) -> None:
+    body = 'text: "To {{ email }}. No more: {{ unsubscribe }}"'
+    letter = LETTER.replace('text: "Hello {{ first_name }}, here is the news."', body)
+    (shop.folder / "config/campaigns/letter.yaml").write_text(letter, "utf-8")
+
+    told = shop.json("campaign", "preview", "letter", "--as", "ann")["text"]
+
+    assert re.fullmatch(
+        r"To ann@example.com. No more: mailto:unsubscribe\+\w+@cadence.example\?subject=unsubscribe", told
+    )
+
+
+def test_a_tests_way_out_stands_in_its_text_and_stops_nobody(shop: Office) -> None:
+    letter = LETTER.replace("here is the news.", "no more: {{ unsubscribe }}")
+    (shop.folder / "config/campaigns/letter.yaml").write_text(letter, "utf-8")
+
+    shop.run("campaign", "test", "letter", "--as", "ann", "--to", "eva@example.com")
+
+    (mail,) = (shop.folder / "var/maildir/new").iterdir()
+    text = message_from_bytes(mail.read_bytes()).get_payload(decode=True).decode()
+    address = re.search(r"unsubscribe\+\w+@cadence\.example", text)
+    assert address is not None
+    secret = (shop.folder / "var/secret").read_text().strip().encode()
+    assert open_way_out("unsubscribe@cadence.example", {0: secret}).read(address[0]).contact_id == 0
+
+
 def test_a_test_is_delivered_and_is_no_touch_of_anybody(shop: Office) -> None:
     answer = shop.run("campaign", "test", "letter", "--as", "ann", "--to", "eva@example.com")
 
@@ -74,6 +103,16 @@ def test_pausing_resuming_and_ending_are_done_and_recorded(shop: Office) -> None
 
     assert states == [("running", "paused"), ("paused", "running"), ("running", "ended")]
     assert {c["reason"] for c in shop.json("audit", "changes")["changes"]} == {"spring came late"}
+
+
+def test_one_that_no_daemon_has_met_yet_can_be_begun_and_stopped(shop: Office) -> None:
+    draft = LETTER.replace("name: letter", "name: moving\nstate: draft")
+    (shop.folder / "config/campaigns/moving.yaml").write_text(draft, "utf-8")
+
+    told = shop.json("campaign", "resume", "moving", "--reason", "checked")
+
+    assert (told["before"], told["state"]) == ("draft", "running")
+    assert [c["state"] for c in shop.json("campaign", "list")["campaigns"]] == ["running", "running"]
 
 
 def test_an_ended_campaign_stays_ended(shop: Office) -> None:

@@ -198,9 +198,9 @@ def test_a_contact_that_is_gone_is_named(store: Store, letters: Letters) -> None
 
 
 def test_a_preview_is_what_they_would_read_and_says_what_is_missing(store: Store, letters: Letters) -> None:
-    assert letters.preview(LETTER, card(store, "sv"), "a@example.com").subject == "Hej Åsa"
+    assert letters.preview(LETTER, card(store, "sv"), "a@example.com", True).subject == "Hej Åsa"
     with pytest.raises(TemplateRefused, match="colour"):
-        letters.preview(LETTER, card(store, "en"), "b@example.com")
+        letters.preview(LETTER, card(store, "en"), "b@example.com", True)
 
 
 def test_a_test_letter_is_marked_and_its_way_out_stops_nobody(store: Store, letters: Letters) -> None:
