@@ -11,14 +11,18 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 CONFIG_FILE = Path("config/cadence.toml")
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+def _small(text: object) -> object:
+    return text.lower() if isinstance(text, str) else text
 
 
 class Retention(BaseModel):
@@ -71,8 +75,8 @@ class Settings(BaseModel):
     """After so long without a sign of life a daemon's work is taken over."""
     ask_again_rate: int = Field(default=50_000, ge=100)
     """After a new policy, so many waiting messages are asked again each minute, oldest first."""
-    log_level: str = "info"
-    """debug, info, warning or error: what the log tells from there on."""
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_small)] = "info"
+    """What the log tells from there on."""
     retention: Retention = Retention()
 
 

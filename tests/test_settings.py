@@ -51,6 +51,11 @@ def test_a_secret_may_lie_in_a_file(alone: Path, monkeypatch: pytest.MonkeyPatch
     assert secret.get_secret_value() == "not to be seen"
 
 
+def test_how_loud_the_log_is_may_be_written_in_capitals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CADENCE_LOG_LEVEL", "DEBUG")
+    assert read(Settings).log_level == "debug"
+
+
 def test_a_misspelt_key_of_the_file_is_an_error_that_names_it(alone: Path) -> None:
     toml(alone, 'databse_url = "sqlite:///x.db"\n')
     with pytest.raises(ValueError, match="databse_url"):

@@ -90,6 +90,7 @@ def test_a_wrong_setting_is_named_but_its_value_is_not(office: Office, monkeypat
         ({"SENDER": "nobody"}, "CADENCE_SENDER: 'nobody' is no mail address"),
         ({"SENDER": "Shop, Inc <shop@example.com>"}, "CADENCE_SENDER: 'Shop' is no mail address"),
         ({"RETENTION__TOUCHES": "1"}, "CADENCE_RETENTION__TOUCHES: "),
+        ({"LOG_LEVEL": "loud"}, "CADENCE_LOG_LEVEL: Input should be 'debug', 'info', 'warning' or 'error'"),
     ],
     ids=str,
 )
