@@ -25,7 +25,7 @@ Distributed = Annotated[
 @app.command()
 def init(distributed: Distributed = False, json: AsJson = False) -> int:
     """Make the database, if it isn't there, and bring it up to date."""
-    installation = Installation.open()
+    installation = Installation.open(new=True)
     if distributed:
         installation.store.distribute()
     return _tell(installation, json, "The database is up to date.")
