@@ -222,7 +222,8 @@ def _of_decisions(conn: Connection, wanted: Filter) -> _Asked:
 
 def _words(moved: bool) -> dict[str, str]:
     """Columns of the contact (c, or v where it moved) and the message (m, or n)."""
-    places = {"outside_id": "cv", "segment": "cv", "campaign": "mn", "category": "mn"}
+    contact, message = ("c", "v"), ("m", "n")
+    places = {"outside_id": contact, "segment": contact, "campaign": message, "category": message}
     return {
         name: f"coalesce({here}.{name}, {there}.{name})" if moved else f"{here}.{name}"
         for name, (here, there) in places.items()
