@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from cadence.policy import unbuilt
 from cadence.policy.finding import Finding, Place, error, listed, nearest
@@ -19,6 +20,7 @@ from cadence.policy.stricter import stricter
 from cadence.policy.written import LOOSENING, Gathered, Replaced, WrittenRule, WrittenSegment, loosening
 from cadence.rules.registry import RULES
 
+_T = TypeVar("_T")
 SHIPPED = Path(__file__).resolve().parents[2] / "config"
 """Where the ready packs are that come with the program."""
 MAX_FILES = 200
@@ -58,6 +60,7 @@ class _Gathering:
     def __init__(self, findings: list[Finding]) -> None:
         self.findings = findings
         self.seen: set[Path] = set()
+        self.included: dict[Path, Gathered] = {}
         self.open: list[Path] = []
 
     def layer(self, files: Sequence[Path]) -> Gathered:
@@ -73,13 +76,13 @@ class _Gathering:
         self.open.extend(resolved)
         included = [g for file, node in parts for g in self._included(node, file.parent)]
         del self.open[len(self.open) - len(resolved) :]
-        own = self._joined([self._part(node, is_pack=file.parent.name == "packs") for file, node in parts], twice=True)
-        return self._over(self._joined(included, twice=False), own)
+        own = self._joined([self._part(node, is_pack=file.parent.name == "packs") for file, node in parts])
+        return self._over(_side_by_side(included), own)
 
     def inline(self, node: Node, base_dir: Path) -> Gathered:
         """A node as a file of its own."""
         included = self._included(node, base_dir)
-        return self._over(self._joined(included, twice=False), self._part(node, is_pack=False))
+        return self._over(_side_by_side(included), self._part(node, is_pack=False))
 
     def _included(self, node: Node, base_dir: Path) -> list[Gathered]:
         """What the includes of one file bring, each file once."""
@@ -104,8 +107,10 @@ class _Gathering:
                 self.findings.append(error(item.place, "an include that leads back to itself", found=item.shown()))
             elif len(self.seen) >= MAX_FILES:
                 self.findings.append(error(item.place, f"a policy may be made of {MAX_FILES} files at most"))
-            elif file.resolve() not in self.seen:
-                out.append(self.layer([file]))
+            else:
+                if file.resolve() not in self.included:
+                    self.included[file.resolve()] = self.layer([file])
+                out.append(self.included[file.resolve()])
         return out
 
     def _find(self, name: str, base_dir: Path) -> Path | None:
@@ -190,32 +195,20 @@ class _Gathering:
             out.append(WrittenSegment(node.with_entries(own), tuple(rules), keep.node if keep else None, path))
         return out
 
-    def _joined(self, parts: Iterable[Gathered], *, twice: bool) -> Gathered:
-        """Parts one after another. `twice`: a name in two of them is an error; else the stricter category goes, and what
-        can't be told apart so is kept as a clash."""
-        out: Gathered | None = None
+    def _joined(self, parts: Sequence[Gathered]) -> Gathered:
+        """Files written one after another, as if they were one: a name in two of them is an error."""
+        out = Gathered(parts[0].place) if parts else Gathered()
         for part in parts:
-            if out is None:
-                out = part
-                continue
             for section, into in out.mappings().items():
                 for name, entry in part.mappings()[section].items():
-                    if twice and name in into:
+                    if name in into:
                         message = f"{section}.{name} stands twice, first in {into[name].place}"
                         self.findings.append(error(entry.place, message))
-                    elif name in into and into[name].node.plain() != entry.node.plain():
-                        both = stricter(into[name], entry) if section == "categories" else None
-                        if both is None:
-                            out.clashes.append((section, into[name], entry))
-                        else:
-                            into[name] = both
                     into.setdefault(name, entry)
             out.places = {**part.places, **out.places}
             out.rails.extend(part.rails)
             out.segments.extend(part.segments)
-            out.replaced.extend(part.replaced)
-            out.clashes.extend(part.clashes)
-        return out or Gathered()
+        return out
 
     def _over(self, included: Gathered, own: Gathered) -> Gathered:
         """A file's own content over what it includes: same names replaced in place, all else added up."""
@@ -237,6 +230,36 @@ class _Gathering:
         out.rails = _rails_over(included.rails, own.rails, out.replaced)
         out.segments = [*own.segments, *included.segments]
         return out
+
+
+def _side_by_side(parts: Iterable[Gathered]) -> Gathered:
+    """What several includes bring. What two of them share counts once, and what one of them replaced of it is replaced.
+    Of two categories the stricter goes; what else differs is kept as a clash."""
+    out = Gathered()
+    for part in parts:
+        over, under = {id(r.old) for r in part.replaced}, {id(r.old) for r in out.replaced}
+        for section, into in out.mappings().items():
+            for name, entry in part.mappings()[section].items():
+                known = into.get(name)
+                if known is None or id(known.node) in over:
+                    into[name] = entry
+                elif id(entry.node) not in under and known.node.plain() != entry.node.plain():
+                    both = stricter(known, entry) if section == "categories" else None
+                    if both is None:
+                        out.clashes.append((section, known, entry))
+                    else:
+                        into[name] = both
+        out.places = {**part.places, **out.places}
+        out.rails = [r for r in _once([*out.rails, *part.rails]) if id(r) not in over | under]
+        out.segments = _once([*out.segments, *part.segments])
+        out.replaced = _once([*out.replaced, *part.replaced])
+        out.clashes = _once([*out.clashes, *part.clashes])
+    return out
+
+
+def _once(things: list[_T]) -> list[_T]:
+    """The same things, each of them once."""
+    return list({id(thing): thing for thing in things}.values())
 
 
 def _rails_over(

@@ -268,6 +268,23 @@ def test_a_word_of_the_file_is_held_against_each_of_the_includes_that_differ(fil
     ]
 
 
+@pytest.mark.parametrize("includes", ["a.yaml, b.yaml", "b.yaml, a.yaml"])
+def test_what_one_of_two_includes_replaced_of_what_both_include_is_replaced_in_either_order(
+    files: Files, includes: str
+) -> None:
+    files.write("base.yaml", "categories: {x: {consent: opt_in}}\nguard_rails: {caps: {name: day, max: 2, per: 24h}}")
+    files.write("a.yaml", "include: [base.yaml]")
+    files.write(
+        "b.yaml",
+        "include: [base.yaml]\ncategories: {x: {consent: none}}\nguard_rails: {caps: {name: day, max: 3, per: 24h}}",
+    )
+    files.write("policy.yaml", f"include: [{includes}]")
+    found = files.policy("policy.yaml")
+    assert [(r.name, r.keys.max) for r in found.rules if r.kind == "caps"] == [("day", 3)]
+    assert found.categories["x"].need(key("email")).kind == "none"
+    assert len(files.said("policy.yaml")) == 2, "both are said to be looser, once each"
+
+
 def test_a_missing_include_names_the_nearest_ready_pack(files: Files) -> None:
     files.write("policy.yaml", "include: [packs/lagon.yaml]")
     (found,) = files.said("policy.yaml")
