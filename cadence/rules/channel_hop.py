@@ -84,13 +84,11 @@ def _waited(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:
     and one of them on this channel is enough."""
     if rule.keys.wait is None:
         return t
-    runs = view.counted(rule)
-    latest = runs.most_recent(rows)
+    latest = view.counted(rule).most_recent(rows)
     own = np.full(len(rows), NONE, np.int64)
     channel = view.candidates.channel[rows]
-    for key, places in _by_channel(view, runs).items():
-        mine = np.flatnonzero(channel == key)
-        own[mine] = _latest_on(runs, places, rows[mine])
+    for key, used_at in _by_channel(rule, view).items():
+        own = np.where(channel == key, used_at[rows], own)
     seen = np.minimum(latest, t)
     fine = (latest == NONE) | (own >= seen) | (view.answered_at(rule.keys.answered_by, rows) >= seen)
     return np.where(fine, t, np.maximum(t, add(latest, rule.keys.wait, view.zone[rows])))
@@ -100,36 +98,34 @@ def _with_room(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:
     """When fewer than `max_channels` other channels lie in the window, at the earliest t."""
     if rule.keys.max_channels is None:
         return t
-    runs = view.counted(rule)
     channel = view.candidates.channel[rows]
-    used = [
-        np.where(channel == key, NONE, _latest_on(runs, places, rows))
-        for key, places in _by_channel(view, runs).items()
-    ]
+    used = [np.where(channel == key, NONE, used_at[rows]) for key, used_at in _by_channel(rule, view).items()]
     if len(used) < rule.keys.max_channels:
         return t
     filling = np.sort(np.stack(used), axis=0)[-rule.keys.max_channels]
     return np.maximum(t, freed(filling, rule.keys.per, view, rows))
 
 
-def _by_channel(view: View, runs: Runs) -> dict[int, Ints]:
-    """For each channel that was used the places of its touches in the runs' arrays, ascending."""
+def _by_channel(rule: Rule, view: View) -> dict[int, Ints]:
+    """For each channel that was used when each candidate's latest counted touch on it was, as far back as the rule
+    looks; NONE without one. int64[candidates]."""
+    runs = view.counted(rule)
 
-    def laid_out() -> dict[int, Ints]:
-        channel = view.touches.channel[runs.touch]
-        found = {key: np.flatnonzero(channel == key) for key in CHANNEL_KEYS}
-        return {key: places for key, places in found.items() if len(places)}
+    def found() -> dict[int, Ints]:
+        reach = touch_reach(rule)
+        lately = np.flatnonzero(runs.at > (NONE if reach is None else view.now - reach))
+        channel = view.touches.channel[runs.touch[lately]]
+        used = {key: lately[channel == key] for key in CHANNEL_KEYS}
+        return {key: _latest_at(runs, places) for key, places in used.items() if len(places)}
 
-    return view.remember((KIND, id(runs)), laid_out)
+    return view.remember((KIND, id(runs), touch_reach(rule)), found)
 
 
-def _latest_on(runs: Runs, places: Ints, rows: Ints) -> Ints:
-    """The instant of the latest touch of each of these candidates' runs that lies at one of these places; NONE without
-    one."""
-    before = np.searchsorted(places, runs.end[rows]) - 1
+def _latest_at(runs: Runs, places: Ints) -> Ints:
+    """The instant of the latest touch of each candidate's run that lies at one of these places; NONE without one."""
+    before = np.searchsorted(places, runs.end) - 1
     place = places[before]
-    there = (before >= 0) & (place >= runs.begin[rows])
-    return np.where(there, runs.at[place], NONE)
+    return np.where((before >= 0) & (place >= runs.begin), runs.at[place], NONE)
 
 
 def push(rule: Rule, view: View, row: int, t: int, welcome_at: int) -> Push:

@@ -237,12 +237,15 @@ class View:
         return self._selected[known]
 
     def _may_share(self, same: Each) -> Bools:
-        """Touches with a value that some candidate may have too: few enough, where many are written to, to be laid
-        beside each candidate. By the value's last bits, so that it costs one look-up a touch."""
-        wanted = np.zeros(1 << 16, bool)
-        values = self.current(self.candidates, same.value)
-        wanted[values[values != 0] & 0xFFFF] = True
-        return np.asarray(wanted[self.current(self.touches, same.value) & 0xFFFF], np.bool_)
+        """Touches with a value that a message to their contact may have too: few enough to be laid beside each of them.
+
+        By the value's last six bits, as one of 64 flags a contact, so that it costs one look-up a touch."""
+        one, values = np.uint64(1), self.current(self.candidates, same.value)
+        wanted = np.zeros(len(self.people), np.uint64)
+        there = values != 0
+        np.bitwise_or.at(wanted, self.candidates.contact[there], one << (values[there] & 63).astype(np.uint64))
+        flag = (self.current(self.touches, same.value) & 63).astype(np.uint64)
+        return np.asarray((wanted[self.touches.contact] >> flag) & one, np.bool_)
 
     def _counted_categories(self) -> Bools:
         """Touches whose category counts; one the policy doesn't know counts."""
