@@ -62,8 +62,10 @@ def test_many_touches_at_one_instant_leave_together() -> None:
 
 
 def test_the_evidence_names_the_touches_of_the_later_stretch_and_counts_both() -> None:
-    push = evidence(rule("escalation", {**TEN_DAYS, "allow": 1}), view([*touches(15, 4, 3, 2), *answers(3, 14, 16)]))
-    assert push.touches == (2, 3, 4)
+    push = evidence(
+        rule("escalation", {**TEN_DAYS, "allow": 1}), view([*touches(25, 15, 4, 3, 2), *answers(3, 14, 16, 22)])
+    )
+    assert push.touches == (3, 4, 5)
     assert {k: push.detail[k] for k in ("why", "count", "before", "most", "answers", "answers_before")} == {
         "why": "fewer", "count": 4, "before": 1, "most": 2, "answers": 1, "answers_before": 2,
     }  # fmt: skip
