@@ -8,8 +8,10 @@ provider.
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -119,6 +121,28 @@ def read(model: type[Model], section: str = "", **given: Any) -> Model:
 
     read_model = Read(**given)
     return model.model_validate({name: getattr(read_model, name) for name in model.model_fields})
+
+
+_NO_SETTINGS = ("CADENCE_SECRETS_DIR", "CADENCE_CI", "CADENCE_THOROUGH")
+"""Variables that are read elsewhere: where secrets lie, and how tests are run."""
+
+
+def strangers(sections: Mapping[str, type[BaseModel]]) -> list[str]:
+    """Variables of the environment that look like settings and set nothing, each as a sentence with the nearest right
+    name. sections: each provider's model, by its name."""
+    known = [*_names("CADENCE_", Settings), *_NO_SETTINGS]
+    known += [name for section, model in sections.items() for name in _names(f"CADENCE_{section.upper()}_", model)]
+    found = sorted(name for name in os.environ if name.startswith("CADENCE_") and name not in known)
+    near = {name: difflib.get_close_matches(name, known, n=1) for name in found}
+    return [f"{n} is no setting and sets nothing" + (f"; did you mean {near[n][0]}?" if near[n] else "") for n in found]
+
+
+def _names(prefix: str, model: type[BaseModel]) -> Iterator[str]:
+    """What a model's settings are called in the environment; those of a model inside follow two underscores."""
+    for name, field in model.model_fields.items():
+        yield f"{prefix}{name.upper()}"
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _names(f"{prefix}{name.upper()}__", field.annotation)
 
 
 def _table(section: str, model: type[BaseModel]) -> dict[str, Any]:

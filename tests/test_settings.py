@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cadence.settings import Settings, read
+from cadence.providers.registry import PROVIDERS
+from cadence.settings import Settings, read, strangers
 
 
 @pytest.fixture(autouse=True)
@@ -65,3 +66,15 @@ def test_a_misspelt_key_of_the_file_is_an_error_that_names_it(alone: Path) -> No
 def test_other_tables_of_the_file_are_the_providers(alone: Path) -> None:
     toml(alone, '[smtp]\nhost = "relay.internal"\n')
     assert read(Settings).provider == "maildir"
+
+
+def test_a_misspelt_variable_is_named_with_the_nearest_right_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = strangers({name: module.Settings for name, module in PROVIDERS.items()})
+    for name in ("CADENCE_DATABSE_URL", "CADENCE_DATABASE_URL", "CADENCE_SMTP_HOST", "CADENCE_RETENTION__DECISIONS"):
+        monkeypatch.setenv(name, "1")
+
+    told = strangers({name: module.Settings for name, module in PROVIDERS.items()})
+
+    assert [t for t in told if t not in before] == [
+        "CADENCE_DATABSE_URL is no setting and sets nothing; did you mean CADENCE_DATABASE_URL?"
+    ]

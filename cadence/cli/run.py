@@ -13,7 +13,8 @@ from cadence.cli.installation import Installation, options_of
 from cadence.cli.screen import FINE, print_json, wrong
 from cadence.clock import Clock, VirtualClock
 from cadence.policy.moments import moment_of
-from cadence.settings import Settings, read
+from cadence.providers.registry import PROVIDERS
+from cadence.settings import Settings, read, strangers
 
 app = typer.Typer(add_completion=False)
 
@@ -33,6 +34,8 @@ def run(
     """Run the daemon. SIGTERM ends it after the batch under way; SIGHUP reads the policy again."""
     settings = read(Settings)
     log.configure(level=settings.log_level)
+    for stranger in strangers({name: module.Settings for name, module in PROVIDERS.items()}):
+        log.logger("run").warning(stranger)
     if start is None and (speed is not None or until is not None):
         return wrong("--speed and --until go with --from")
     installation = Installation.open(settings, new=True)
