@@ -102,10 +102,15 @@ def _started(config: pytest.Config) -> Cluster:
     config.add_cleanup(above.cleanup)
     folder = Path(above.name) / "servers"
     config.add_cleanup(lambda: _run([tool, "stop", folder]))
-    started = _run([tool, "start", folder, str(_three_free_ports())])
+    first = _three_free_ports()
+    started = _run([tool, "start", folder, str(first)])
     if started.returncode != 0:
         pytest.skip(f"the distributed PostgreSQL doesn't start here: {started.stderr.strip()}")
     url = started.stdout.strip().splitlines()[-1].replace("postgresql+psycopg", "postgresql")
+    for port in range(first, first + 3):  # processes are killed here, machines are not: nothing need reach the disk
+        with _admin(sa.make_url(url).set(port=port).render_as_string()) as conn:
+            conn.exec_driver_sql("ALTER SYSTEM SET fsync = off")
+            conn.exec_driver_sql("SELECT pg_reload_conf()")
     store = Store.open(f"{url}?application_name={OURS}")
     config.add_cleanup(store.close)
     store.migrate()
