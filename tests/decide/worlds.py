@@ -149,9 +149,12 @@ evasions = st.one_of(
 )
 
 
+seldom_filtered = st.one_of(st.just({}), st.just({}), filters)
+
+
 @st.composite
 def follow_ups(draw: st.DrawFn) -> dict[str, Any]:
-    rule: dict[str, Any] = {"max": draw(st.integers(1, 2)), **draw(filters)}
+    rule: dict[str, Any] = {"max": draw(st.integers(1, 2)), **draw(seldom_filtered)}
     if draw(st.integers(0, 2)) == 0:
         rule["answered_by"] = draw(some(["reply", ["click", "call_answered"]]))
     if draw(st.integers(0, 4)) == 0:
@@ -172,7 +175,7 @@ def channel_hops(draw: st.DrawFn) -> dict[str, Any]:
             ]
         )
     )
-    rule = {**rule, **draw(filters)}
+    rule = {**rule, **draw(seldom_filtered)}
     if draw(st.integers(0, 2)) == 0:
         rule["answered_by"] = draw(some(["reply", ["click", "call_answered"]]))
     if draw(st.integers(0, 3)) == 0:
@@ -184,7 +187,7 @@ def channel_hops(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def repetitions(draw: st.DrawFn) -> dict[str, Any]:
-    rule: dict[str, Any] = {"window": draw(windows), **draw(filters)}
+    rule: dict[str, Any] = {"window": draw(windows), **draw(seldom_filtered)}
     if draw(st.integers(0, 3)) == 0:
         rule["except"] = {"categories": [draw(some(list(CATEGORIES)))]}
     if draw(st.integers(0, 4)) == 0:
@@ -213,7 +216,8 @@ def policies(draw: st.DrawFn) -> dict[str, Any]:
         ("screened", screenings, int(draw(st.integers(0, 2)) == 0)),
         ("fatigue", fatigues, 1),
     ):
-        if chosen := draw(st.lists(rules, max_size=most)):
+        least = int(kind in ("follow_ups", "channel_hop", "repetition") and draw(st.booleans()))
+        if chosen := draw(st.lists(rules, min_size=least, max_size=most)):
             rails[kind] = named(chosen, kind)
     if wider := draw(st.lists(evasions, max_size=2)):
         rails["evasion"] = wider
@@ -285,6 +289,15 @@ belonging = st.fixed_dictionaries(
 
 
 @st.composite
+def alike(draw: st.DrawFn, message: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """A touch in the message's own thread, with its content."""
+    shared = {name: message[name] for name in ("thread", "content") if name in message}
+    category = draw(some([message["category"], message["category"], "follow_up", "care"]))
+    at = now - draw(st.integers(0, 20)) * STEP
+    return {"at": at, "touch": category, "channel": draw(some(["email", "sms"])), **shared}
+
+
+@st.composite
 def worlds(draw: st.DrawFn, most_facts: int = 14) -> World:
     now = draw(some(NOWS))
     contact: dict[str, Any] = {
@@ -303,16 +316,18 @@ def worlds(draw: st.DrawFn, most_facts: int = 14) -> World:
         other = {"addresses": {"email": address}, "consents": {}, **draw(belonging)}
         others.append((other, draw(st.lists(facts(now), max_size=4))))
     message: dict[str, Any] = {
-        "category": draw(some(["news", "news", "news", "offers", "follow_up", *CATEGORIES])),
+        "category": draw(some(["news", "news", "news", "offers", "follow_up", "follow_up", *CATEGORIES])),
         "channel": draw(some(["email", "email", "email", "sms"])),
     }
     if draw(st.booleans()):
         message["thread"] = draw(some(["a", "b"]))
-    if draw(st.integers(0, 2)) == 0:
+    if draw(st.integers(0, 2)) != 1:
         message["content"] = draw(some(["hats", "shoes"]))
     if draw(st.integers(0, 2)) == 0:
         message["trigger"] = {"kind": "visit", "at": now - draw(st.integers(-2, 20)) * STEP}
         message["topic"] = draw(some(["hats", "hats", "health"]))
     message["expires"] = "4000d"
     history = draw(st.lists(facts(now), min_size=draw(st.sampled_from([0, 4, 8])), max_size=most_facts))
+    if draw(st.integers(0, 3)) != 1:
+        history += draw(st.lists(alike(message, now), max_size=3))
     return World(draw(policies()), contact, history, message, now, others)
