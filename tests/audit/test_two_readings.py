@@ -54,7 +54,8 @@ class Telling:
     def _person(self, id_: int, contact: dict[str, Any]) -> None:
         zones = tuple(contact.get("timezones") or ())
         wishes = tuple(contact.get("hours", ())), tuple(contact.get("days", ()))
-        self.circle.people[id_] = Person(id_, zones, None, None, None, None, None, {}, *wishes, 0)
+        shared = contact.get("household"), contact.get("account")
+        self.circle.people[id_] = Person(id_, zones, None, None, None, *shared, {}, *wishes, 0)
         for channel, address in contact.get("addresses", {}).items():
             self.circle.addresses.append(Address(id_, channel, address, address, 0, 0))
         for channel, categories in contact.get("consents", {}).items():
