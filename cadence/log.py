@@ -9,7 +9,7 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -31,9 +31,26 @@ def _masked(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[
     return event
 
 
+class _Stderr:
+    """Standard error as it is when a line is written: who swaps it meanwhile (a test, a live view) gets the line, and none
+    goes to one that is closed."""
+
+    def write(self, text: str) -> int:
+        """A part of a line."""
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """What was written is to be seen."""
+        sys.stderr.flush()
+
+    def isatty(self) -> bool:
+        """Whether a person reads it."""
+        return sys.stderr.isatty()
+
+
 def configure(*, level: str = "info", json: bool | None = None, stream: TextIO | None = None) -> None:
     """Set up logging for this process. json None: JSON unless the stream is a terminal."""
-    out = stream or sys.stderr
+    out = stream or _Stderr()
     as_json = not out.isatty() if json is None else json
     renderer: Any = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
@@ -50,7 +67,7 @@ def configure(*, level: str = "info", json: bool | None = None, stream: TextIO |
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(file=out),
+        logger_factory=structlog.PrintLoggerFactory(file=cast(TextIO, out)),
         cache_logger_on_first_use=False,
     )
     logging.getLogger("apscheduler").setLevel(logging.ERROR)

@@ -238,10 +238,13 @@ def happen(lived: Lived, step: Step, policy: Policy, now: datetime) -> None:
 
 
 def tell(lived: Lived, step: Step, now: datetime) -> None:
-    """One fact, through the reader of files' rows."""
-    fact, contact = step.fact or {}, lived.tale.contacts[step.who]
+    """One fact, through the reader of files' rows, which take none of more than a day ahead."""
+    fact, contact = dict(step.fact or {}), lived.tale.contacts[step.who]
+    fact["at"] = min(fact["at"], now + timedelta(days=1))
     n = sum(len(told) for told in lived.told.values())
     cells = {"contact": step.who, **{k: v.isoformat() if isinstance(v, datetime) else v for k, v in fact.items()}}
+    if (looked_up := cells.pop("screened", None)) is not None:
+        cells |= {f"screened.{name}": value for name, value in looked_up.items()}
     if "ticket" not in fact:
         cells["id"] = f"fact {n}"
     row = Row(cells, Context(micros(now), contact["timezones"][0]))
