@@ -4,7 +4,7 @@ PY    ?= python3
 VENV  := .venv
 BIN   := $(VENV)/bin
 PIP   := $(BIN)/python -m pip --disable-pip-version-check -q
-WEEKS ?= 6
+WEEKS ?= 4
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all search lint types floors format bench soak generate verify lock clean

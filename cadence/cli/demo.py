@@ -35,7 +35,7 @@ _KINDS = {"contacts.csv": "contacts", "consents.csv": "consents", "purchases.csv
 
 @app.command()
 def demo(
-    weeks: Annotated[int, typer.Option(min=1, max=60, help="How many virtual weeks.")] = 6,
+    weeks: Annotated[int, typer.Option(min=1, max=60, help="How many virtual weeks.")] = 4,
     live: Annotated[bool, typer.Option(help="The real clock, in var/live, until stopped.")] = False,
     json: Annotated[bool, typer.Option("--json", help="The summary as JSON.")] = False,
 ) -> int:
