@@ -100,7 +100,7 @@ def judge(world: World, provider: StormyProvider, seed: int) -> None:
     assert report.ok, f"seed {seed}\n{report.text()}"
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 4))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(1, 4))])
 def test_a_daemon_lives_through_a_storm(world: World, seed: int) -> None:
     storm, provider = live_through(world, seed, rate=0.05 * (1 + seed % 3), can_look=seed % 2 == 0)
 
