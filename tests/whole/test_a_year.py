@@ -51,7 +51,7 @@ def live_a_year(project: Path, folder: Path, customers: int) -> None:
     assert report.ok, report.text()
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_virtual_year_of_some_customers_shows_flat_memory_and_bounded_tables(project: Path, tmp_path: Path) -> None:
     live_a_year(project, tmp_path, 250)
 
