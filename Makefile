@@ -34,14 +34,14 @@ endif
 test: $(VENV)/dev.stamp ## all tests but the long ones: under ten minutes on two cores
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not soak"
 
-test-all: $(VENV)/dev.stamp ## the long ones too (crashes on each database, a virtual year)
+test-all: $(VENV)/dev.stamp ## the slow ones too (what takes minutes, most of it on the distributed database)
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not soak"
 
 search: $(VENV)/dev.stamp ## an hour or so: the properties over examples nobody has tried yet, another set each time
 	@CADENCE_THOROUGH=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not soak" \
 	  $$(grep -rl "^@given\|^@relaxed" tests --include="*.py")
 
-soak: $(VENV)/dev.stamp ## hours: the real clock, thousands of kills
+soak: $(VENV)/dev.stamp ## hours: the real clock, virtual years, storms of faults, kills on the distributed database
 	@$(BIN)/python -m pytest -m soak -x
 
 lint: $(VENV)/dev.stamp types floors ## style, types and floors

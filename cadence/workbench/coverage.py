@@ -99,4 +99,4 @@ def _coverage(tried: _Tried) -> Coverage:
     written = [r for r in policy.rules if not r.always_on]
     rules = tuple(RuleTried(r.name, r.kind, r.segment, tried.rules[r.kind, r.name, r.segment]) for r in written)
     segments = tuple((s.name, tried.segments[s.name]) for s in policy.segments)
-    return Coverage(policy.hash, tuple(dict.fromkeys(tried.files)), rules, segments)
+    return Coverage(policy.hash, tuple(tried.files), rules, segments)
