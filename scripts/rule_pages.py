@@ -97,7 +97,8 @@ def _standing(module: RuleModule) -> str:
 
 
 def _called(module: RuleModule) -> str:
-    name = sentence(module.default_name.__doc__ or "").rstrip(".")
+    assert module.Keys is not None
+    name = sentence(module.Keys.default_name.__doc__ or "").rstrip(".")
     return f"{name}." if name.startswith("`") else f"`{module.KIND}`."
 
 

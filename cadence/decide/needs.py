@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from cadence.facts import EventKind
 from cadence.policy import conditions
 from cadence.policy.policy import Policy
-from cadence.rules.registry import RULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ def needs(policy: Policy) -> Needs:
     touches: int | None = 0
     events: dict[EventKind, int] = {}
     attributes: set[str] = set()
-    wanted = [(RULES[r.kind].touch_reach(r), RULES[r.kind].event_reach(r)) for r in policy.rules]
+    wanted = [(r.keys.touch_reach(), r.keys.event_reach()) for r in policy.rules]
     where = [s.where for s in policy.segments] + [r.where for r in policy.rules]
     for condition in where:
         if condition is not None:

@@ -28,7 +28,7 @@ from cadence.policy.sections import (
 )
 from cadence.policy.written import Gathered, WrittenSegment
 from cadence.rules.registry import RULES
-from cadence.rules.rule import Category, ConsentGround, ConsentNeed, Rule
+from cadence.rules.rule import Category, ConsentGround, ConsentNeed, Keys, Rule
 
 
 def build(reading: Reading) -> Policy:
@@ -215,7 +215,7 @@ def _always_on(reading: Reading) -> list[Rule]:
     out = []
     for kind in (k for k, module in RULES.items() if module.ALWAYS_ON):
         rails = [b.rule.keys for b in reading.rails if b.rule.kind == kind]
-        keys = made.always_on(rails) if (made := RULES[kind].Keys) else None
+        keys = (RULES[kind].Keys or Keys).always_on(rails)
         out.append(Rule(kind, kind, keys, always_on=True))
     return out
 

@@ -80,7 +80,7 @@ def make_rule(written: WrittenRule, segment: str | None, reading: Reading) -> Bu
         return None
     rule = Rule(
         kind=written.kind,
-        name=carried.name or module.default_name(keys),
+        name=carried.name or keys.default_name() or written.kind,
         keys=keys,
         segment=segment,
         filters=_own_filters(carried, keys),
@@ -92,7 +92,7 @@ def make_rule(written: WrittenRule, segment: str | None, reading: Reading) -> Bu
         in_force=_in_force(carried.in_force, reading.defaults) if carried.in_force else None,
         only_watch=carried.only_watch,
     )
-    for path, sentence in module.problems(keys, reading.categories, rule):
+    for path, sentence in keys.problems(reading.categories, rule):
         place = node.place_of(path, key=True) if path and path[0] in node.entries else node.place
         said, allowed, near = said_apart(sentence)
         reading.findings.append(error(place, f"{written.path}: {said}", allowed=allowed, suggestion=near))

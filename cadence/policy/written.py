@@ -36,7 +36,7 @@ class WrittenRule:
             return self.given_name
         module = RULES[self.kind]
         keys, _ = validate(module.Keys, own_keys(self.kind, self.node)) if module.Keys else (None, ())
-        return module.default_name(keys) if keys else None
+        return keys.default_name() or self.kind if keys else None
 
 
 @dataclass(frozen=True, slots=True)

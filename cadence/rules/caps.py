@@ -15,8 +15,8 @@ import numpy as np
 from pydantic import Field
 
 from cadence.calendar import Window, WindowField, WindowKind, window_frees_at
-from cadence.facts import NEVER, NONE, EventKind, Ints, Push, key
-from cadence.rules.rule import Category, Count, Rule, Stricter
+from cadence.facts import NEVER, NONE, Ints, Push, key
+from cadence.rules.rule import Category, Count, Remarks, Rule, Stricter
 from cadence.rules.rule import Keys as Base
 from cadence.rules.view import View
 
@@ -44,49 +44,38 @@ class Keys(Base):
         window = self.per.mean_micros()
         return NEVER if window is None else window // self.max
 
+    def default_name(self) -> str:
+        """`4 per 7d`."""
+        return f"{self.max} per {self.per.text}"
 
-def default_name(keys: Any) -> str:
-    """`4 per 7d`."""
-    return f"{keys.max} per {keys.per.text}"
+    def problems(self, categories: Mapping[str, Category], rule: Rule | None = None) -> Remarks:
+        """Reserves for unknown categories, and reserves that leave no slot for the others."""
+        known = sorted(c.name for c in {c.name: c for c in categories.values()}.values())
+        found: Remarks = [
+            (
+                ("reserve", name),
+                f"reserve names the category {name!r}, which the policy doesn't have; {_allowed(name, known)}",
+            )
+            for name in self.reserve
+            if not any(name == c.name or name in c.was for c in categories.values())
+        ]
+        if (kept := sum(self.reserve.values())) >= self.max:
+            sentence = (
+                f"the reserves sum to {kept} of max {self.max}, which leaves no slot for the others; "
+                "reserve less, or give a larger max"
+            )
+            found.append((("reserve",), sentence))
+        return found
 
-
-def problems(
-    keys: Any, categories: Mapping[str, Category], rule: Rule | None = None
-) -> list[tuple[tuple[str, ...], str]]:
-    """Reserves for unknown categories, and reserves that leave no slot for the others."""
-    known = sorted(c.name for c in {c.name: c for c in categories.values()}.values())
-    found: list[tuple[tuple[str, ...], str]] = [
-        (
-            ("reserve", name),
-            f"reserve names the category {name!r}, which the policy doesn't have; {_allowed(name, known)}",
-        )
-        for name in keys.reserve
-        if not any(name == c.name or name in c.was for c in categories.values())
-    ]
-    if (kept := sum(keys.reserve.values())) >= keys.max:
-        sentence = (
-            f"the reserves sum to {kept} of max {keys.max}, which leaves no slot for the others; "
-            "reserve less, or give a larger max"
-        )
-        found.append((("reserve",), sentence))
-    return found
+    def touch_reach(self) -> int | None:
+        """As far back as its window lasts at the most."""
+        return self.per.reach_micros()
 
 
 def _allowed(word: str, known: Sequence[str]) -> str:
     """The nearest right word, and all of them."""
     near = difflib.get_close_matches(word, known, n=1)
     return f"{f'did you mean {near[0]}? ' if near else ''}allowed are {', '.join(known) or 'none'}"
-
-
-def touch_reach(rule: Rule) -> int | None:
-    """As far back as its window lasts at the most."""
-    reach: int | None = rule.keys.per.reach_micros()
-    return reach
-
-
-def event_reach(rule: Rule) -> Mapping[EventKind, int]:
-    """A cap asks about no event."""
-    return {}
 
 
 def welcome_at(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:

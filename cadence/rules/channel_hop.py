@@ -12,9 +12,9 @@ import numpy as np
 from pydantic import model_validator
 
 from cadence.calendar import DurationField, WindowField, add, window_frees_at
-from cadence.facts import CHANNEL_KEYS, NEVER, NONE, EventKind, Ints, Push
+from cadence.facts import CHANNEL_KEYS, NEVER, NONE, Ints, Push
 from cadence.rules.caps import freed
-from cadence.rules.rule import ANY_ANSWER, AnsweredBy, Category, Count, Rule, Stricter
+from cadence.rules.rule import ANY_ANSWER, AnsweredBy, Count, Rule, Stricter
 from cadence.rules.rule import Keys as Base
 from cadence.rules.view import Runs, View
 
@@ -47,29 +47,11 @@ class Keys(Base):
             raise ValueError(f"{given} needs {lacking} beside it, for example {{max_channels: 2, per: 7d}}")
         return self
 
-
-def default_name(keys: Any) -> str:
-    """The kind."""
-    return KIND
-
-
-def problems(
-    keys: Any, categories: Mapping[str, Category], rule: Rule | None = None
-) -> list[tuple[tuple[str, ...], str]]:
-    """None that the keys' own model wouldn't find."""
-    return []
-
-
-def touch_reach(rule: Rule) -> int | None:
-    """As far back as its wait and its window last at the most."""
-    waits = 0 if rule.keys.wait is None else int(rule.keys.wait.at_most_micros())
-    lasts = 0 if rule.keys.per is None else rule.keys.per.reach_micros()
-    return None if lasts is None else max(waits, lasts)
-
-
-def event_reach(rule: Rule) -> Mapping[EventKind, int]:
-    """The latest answer of each kind is enough."""
-    return {}
+    def touch_reach(self) -> int | None:
+        """As far back as its wait and its window last at the most."""
+        waits = 0 if self.wait is None else int(self.wait.at_most_micros())
+        lasts = 0 if self.per is None else self.per.reach_micros()
+        return None if lasts is None else max(waits, lasts)
 
 
 def welcome_at(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:
@@ -112,13 +94,13 @@ def _by_channel(rule: Rule, view: View) -> dict[int, Ints]:
     runs = view.counted(rule)
 
     def found() -> dict[int, Ints]:
-        reach = touch_reach(rule)
+        reach = rule.keys.touch_reach()
         lately = np.flatnonzero(runs.at > (NONE if reach is None else view.now - reach))
         channel = view.touches.channel[runs.touch[lately]]
         used = {key: lately[channel == key] for key in CHANNEL_KEYS}
         return {key: _latest_at(runs, places) for key, places in used.items() if len(places)}
 
-    return view.remember((KIND, id(runs), touch_reach(rule)), found)
+    return view.remember((KIND, id(runs), rule.keys.touch_reach()), found)
 
 
 def _latest_at(runs: Runs, places: Ints) -> Ints:

@@ -27,28 +27,6 @@ COUNTS_ACROSS = False
 INHERITS = False
 
 
-def default_name(keys: Any) -> str:
-    """The kind."""
-    return KIND
-
-
-def problems(
-    keys: Any, categories: Mapping[str, Category], rule: Rule | None = None
-) -> list[tuple[tuple[str, ...], str]]:
-    """It has no keys."""
-    return []
-
-
-def touch_reach(rule: Rule) -> int | None:
-    """It asks about no touch."""
-    return 0
-
-
-def event_reach(rule: Rule) -> Mapping[EventKind, int]:
-    """The latest event of each kind is enough for grounds."""
-    return {}
-
-
 def welcome_at(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:
     """t where the consent stands at t, else NEVER: one that has lapsed comes back by a new fact only."""
     refused = bounced(view)[rows]

@@ -6,15 +6,15 @@ It goes by events, never by attributes and never by touches (those are the rule 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from cadence.calendar import Duration, WaitField, Window, add, window_frees_at
 from cadence.facts import EventKind, Ints, Push
-from cadence.rules.rule import Category, Rule, Stricter, event_words, listed
 from cadence.rules.rule import Keys as Base
+from cadence.rules.rule import Rule, Stricter, event_words, listed
 from cadence.rules.view import View
 
 KIND = "cool_down"
@@ -47,28 +47,6 @@ class Keys(Base):
     """One event or a list of them: purchase, reply, refusal, ticket_solved..."""
     wait: Annotated[WaitField, Stricter.MORE]
     """Since the latest of them: `7d`, `1mo`, or `7 local days`, where the day of the event is the first."""
-
-
-def default_name(keys: Any) -> str:
-    """The kind."""
-    return KIND
-
-
-def problems(
-    keys: Any, categories: Mapping[str, Category], rule: Rule | None = None
-) -> list[tuple[tuple[str, ...], str]]:
-    """None that the keys' own types wouldn't find."""
-    return []
-
-
-def touch_reach(rule: Rule) -> int | None:
-    """It asks about no touch."""
-    return 0
-
-
-def event_reach(rule: Rule) -> Mapping[EventKind, int]:
-    """The latest event of each kind is enough."""
-    return {}
 
 
 def _kinds(words: Sequence[str]) -> tuple[EventKind, ...]:

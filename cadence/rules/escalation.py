@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from cadence.facts import ENGAGEMENT, NEVER, Bools, EventKind, Ints, Push, expand
-from cadence.rules.rule import Category, Count, ExactDuration, Rule, Stricter
+from cadence.rules.rule import Count, ExactDuration, Rule, Stricter
 from cadence.rules.rule import Keys as Base
 from cadence.rules.view import Runs, View
 
@@ -36,27 +36,13 @@ class Keys(Base):
     floor: Annotated[Count, Stricter.LESS] = 2
     """So many touches in a stretch are none in any case, this one included."""
 
+    def touch_reach(self) -> int | None:
+        """Both stretches."""
+        return 2 * int(self.window.micros)
 
-def default_name(keys: Any) -> str:
-    """The kind."""
-    return KIND
-
-
-def problems(
-    keys: Any, categories: Mapping[str, Category], rule: Rule | None = None
-) -> list[tuple[tuple[str, ...], str]]:
-    """None that the keys' own types wouldn't find."""
-    return []
-
-
-def touch_reach(rule: Rule) -> int | None:
-    """Both stretches."""
-    return 2 * int(rule.keys.window.micros)
-
-
-def event_reach(rule: Rule) -> Mapping[EventKind, int]:
-    """Engagement in both stretches."""
-    return dict.fromkeys(ENGAGEMENT, 2 * int(rule.keys.window.micros))
+    def event_reach(self) -> Mapping[EventKind, int]:
+        """Engagement in both stretches."""
+        return dict.fromkeys(ENGAGEMENT, 2 * int(self.window.micros))
 
 
 @dataclass(frozen=True, slots=True)

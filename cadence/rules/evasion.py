@@ -15,8 +15,8 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import AfterValidator, Field
 
-from cadence.facts import NEVER, NONE, Bools, EventKind, Ints, Push, expand
-from cadence.rules.rule import Category, Count, Rule, Stricter
+from cadence.facts import NEVER, NONE, Bools, Ints, Push, expand
+from cadence.rules.rule import Category, Count, Remarks, Rule, Stricter
 from cadence.rules.rule import Keys as Base
 from cadence.rules.statements import decisive, groups
 from cadence.rules.view import View
@@ -69,40 +69,25 @@ class Keys(Base):
         """Whether who shares an account must be in one circle."""
         return "account" in self.scope
 
-    def remarks(self) -> list[tuple[tuple[str, ...], str]]:
+    def remarks(self) -> Remarks:
         """A scope that adds nothing."""
         if "brands" not in self.scope:
             return []
         every = "no stop is kept by brand, so each reaches the messages of all brands already, as far as it names them"
         return [(("scope",), f"the scope brands adds nothing: {every}")]
 
-
-def default_name(keys: Any) -> str:
-    """Always the kind."""
-    return KIND
-
-
-def problems(
-    keys: Any, categories: Mapping[str, Category], rule: Rule | None = None
-) -> list[tuple[tuple[str, ...], str]]:
-    """Who shares an address is said for everyone, not for some."""
-    if rule is None or rule.segment is not None or "shared_by" not in keys.model_fields_set:
-        return []
-    if rule.filters.everything and not rule.excluded and not (rule.where or rule.in_force or rule.only_watch):
-        return []
-    return [
-        (("shared_by",), "shared_by goes for everyone and always; write it into a rail without filters or conditions")
-    ]
-
-
-def touch_reach(rule: Rule) -> int | None:
-    """It asks about no touch."""
-    return 0
-
-
-def event_reach(rule: Rule) -> Mapping[EventKind, int]:
-    """It asks about no event."""
-    return {}
+    def problems(self, categories: Mapping[str, Category], rule: Rule | None = None) -> Remarks:
+        """Who shares an address is said for everyone, not for some."""
+        if rule is None or rule.segment is not None or "shared_by" not in self.model_fields_set:
+            return []
+        if rule.filters.everything and not rule.excluded and not (rule.where or rule.in_force or rule.only_watch):
+            return []
+        return [
+            (
+                ("shared_by",),
+                "shared_by goes for everyone and always; write it into a rail without filters or conditions",
+            )
+        ]
 
 
 def welcome_at(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:

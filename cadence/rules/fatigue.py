@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import AfterValidator, Field
 
 from cadence.facts import CHANNELS, ENGAGEMENT, NEVER, Bools, EventKind, Floats, Ints, Push, key
-from cadence.rules.rule import Category, ExactDuration, Filters, Rule, Stricter, event_words
+from cadence.rules.rule import Category, ExactDuration, Filters, Remarks, Rule, Stricter, event_words
 from cadence.rules.rule import Keys as Base
 from cadence.rules.view import Runs, View
 
@@ -56,35 +56,35 @@ class Keys(Base):
     ] = {}
     """By kind of engagement, what it takes off at once."""
 
-
-def default_name(keys: Any) -> str:
-    """The kind."""
-    return KIND
-
-
-def problems(
-    keys: Any, categories: Mapping[str, Category], rule: Rule | None = None
-) -> list[tuple[tuple[str, ...], str]]:
-    """Weights of what is neither category nor channel, and a limit under which something governed could never be
-    sent."""
-    names = {n for c in categories.values() for n in (c.name, *c.was)}
-    allowed = ", ".join([*sorted(c.name for c in categories.values()), *CHANNELS])
-    found: list[tuple[tuple[str, ...], str]] = [
-        (("weights", name), f"{name!r} is neither a category of this policy nor a channel; allowed are {allowed}")
-        for name in keys.weights
-        if name not in names and name not in CHANNELS
-    ]
-    heaviest = max(_governed(keys, categories, rule), default=None)
-    if heaviest is not None and heaviest[0] >= keys.limit:
-        weight, category, channel = heaviest
-        found.append(
-            (
-                ("limit",),
-                f"the limit {keys.limit:g} doesn't exceed the weight {weight:g} of {category} on {channel}, "
-                f"which could never be sent; give a limit above {weight:g}, or a lower weight",
+    def problems(self, categories: Mapping[str, Category], rule: Rule | None = None) -> Remarks:
+        """Weights of what is neither category nor channel, and a limit under which something governed could never be
+        sent."""
+        names = {n for c in categories.values() for n in (c.name, *c.was)}
+        allowed = ", ".join([*sorted(c.name for c in categories.values()), *CHANNELS])
+        found: Remarks = [
+            (("weights", name), f"{name!r} is neither a category of this policy nor a channel; allowed are {allowed}")
+            for name in self.weights
+            if name not in names and name not in CHANNELS
+        ]
+        heaviest = max(_governed(self, categories, rule), default=None)
+        if heaviest is not None and heaviest[0] >= self.limit:
+            weight, category, channel = heaviest
+            found.append(
+                (
+                    ("limit",),
+                    f"the limit {self.limit:g} doesn't exceed the weight {weight:g} of {category} on {channel}, "
+                    f"which could never be sent; give a limit above {weight:g}, or a lower weight",
+                )
             )
-        )
-    return found
+        return found
+
+    def touch_reach(self) -> int | None:
+        """Until what is left of a touch can't be noticed."""
+        return _FADED * int(self.half_life.micros)
+
+    def event_reach(self) -> Mapping[EventKind, int]:
+        """Engagement that brings relief, as far back as touches."""
+        return {EventKind[word.upper()]: _FADED * self.half_life.micros for word, off in self.relief.items() if off > 0}
 
 
 def _governed(keys: Any, categories: Mapping[str, Category], rule: Rule | None) -> list[tuple[float, str, str]]:
@@ -112,20 +112,6 @@ def _matches(filters: Filters, category: Category, channel: str) -> bool:
 def _weight(keys: Any, category: Category, channel: str) -> float:
     given = [keys.weights[n] for n in (category.name, *category.was, channel) if n in keys.weights]
     return float(max(given, default=1.0))
-
-
-def touch_reach(rule: Rule) -> int | None:
-    """Until what is left of a touch can't be noticed."""
-    return _FADED * int(rule.keys.half_life.micros)
-
-
-def event_reach(rule: Rule) -> Mapping[EventKind, int]:
-    """Engagement that brings relief, as far back as touches."""
-    return {
-        EventKind[word.upper()]: _FADED * rule.keys.half_life.micros
-        for word, off in rule.keys.relief.items()
-        if off > 0
-    }
 
 
 def welcome_at(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:

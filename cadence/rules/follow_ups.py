@@ -8,12 +8,12 @@ an answer says `answered_by`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
-from cadence.facts import NEVER, EventKind, Ints, Push
-from cadence.rules.rule import ANY_ANSWER, AnsweredBy, Category, Count, Each, Rule, Stricter
+from cadence.facts import NEVER, Ints, Push
+from cadence.rules.rule import ANY_ANSWER, AnsweredBy, Count, Each, Rule, Stricter
 from cadence.rules.rule import Keys as Base
 from cadence.rules.view import View
 
@@ -35,27 +35,9 @@ class Keys(Base):
     answered_by: Annotated[AnsweredBy, Stricter.LESS] = ANY_ANSWER
     """What is an answer: all engagement, or some of it."""
 
-
-def default_name(keys: Any) -> str:
-    """The kind."""
-    return KIND
-
-
-def problems(
-    keys: Any, categories: Mapping[str, Category], rule: Rule | None = None
-) -> list[tuple[tuple[str, ...], str]]:
-    """None that the keys' own types wouldn't find."""
-    return []
-
-
-def touch_reach(rule: Rule) -> int | None:
-    """For ever: a thread may rest for years, and all its follow-ups since the latest answer are counted."""
-    return None
-
-
-def event_reach(rule: Rule) -> Mapping[EventKind, int]:
-    """The latest answer of each kind is enough."""
-    return {}
+    def touch_reach(self) -> int | None:
+        """For ever: a thread may rest for years, and all its follow-ups since the latest answer are counted."""
+        return None
 
 
 def welcome_at(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:

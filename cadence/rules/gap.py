@@ -6,14 +6,14 @@ Which touches are counted is the view's work.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 
 from cadence.calendar import DurationField, add
-from cadence.facts import DAY, EventKind, Ints, Push
-from cadence.rules.rule import Category, Rule, Stricter
+from cadence.facts import DAY, Ints, Push
 from cadence.rules.rule import Keys as Base
+from cadence.rules.rule import Rule, Stricter
 from cadence.rules.view import View
 
 KIND = "gap"
@@ -35,27 +35,13 @@ class Keys(Base):
         """The wait itself; of months at least 28 days each."""
         return self.wait.micros if self.wait.exact else self.wait.months * 28 * DAY
 
+    def default_name(self) -> str:
+        """`1 per 24h`."""
+        return f"1 per {self.wait.text}"
 
-def default_name(keys: Any) -> str:
-    """`1 per 24h`."""
-    return f"1 per {keys.wait.text}"
-
-
-def problems(
-    keys: Any, categories: Mapping[str, Category], rule: Rule | None = None
-) -> list[tuple[tuple[str, ...], str]]:
-    """None that the key's own type wouldn't find."""
-    return []
-
-
-def touch_reach(rule: Rule) -> int | None:
-    """As far back as the wait lasts at the most."""
-    return int(rule.keys.wait.at_most_micros())
-
-
-def event_reach(rule: Rule) -> Mapping[EventKind, int]:
-    """A gap asks about no event."""
-    return {}
+    def touch_reach(self) -> int | None:
+        """As far back as the wait lasts at the most."""
+        return int(self.wait.at_most_micros())
 
 
 def welcome_at(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:

@@ -7,12 +7,11 @@ What is open now stands in the holds column already; this rule knows nothing of 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
-from cadence.facts import HELD, NONE, EventKind, HoldKind, Ints, Push, expand, key
-from cadence.rules.rule import Category, Rule
+from cadence.facts import HELD, NONE, HoldKind, Ints, Push, expand, key
+from cadence.rules.rule import Rule
 from cadence.rules.view import View
 
 KIND = "holds"
@@ -24,28 +23,6 @@ COUNTS_ACROSS = False
 INHERITS = False
 
 _WORDS = {key(kind.value): kind.value for kind in HoldKind}
-
-
-def default_name(keys: Any) -> str:
-    """The kind."""
-    return KIND
-
-
-def problems(
-    keys: Any, categories: Mapping[str, Category], rule: Rule | None = None
-) -> list[tuple[tuple[str, ...], str]]:
-    """It has no keys."""
-    return []
-
-
-def touch_reach(rule: Rule) -> int | None:
-    """It asks about no touch."""
-    return 0
-
-
-def event_reach(rule: Rule) -> Mapping[EventKind, int]:
-    """It asks about no event."""
-    return {}
 
 
 def _starts(view: View) -> Ints:

@@ -7,14 +7,13 @@ The wishes stand with the contact, in `People`; which of several wishes is the l
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from cadence.calendar import Window, next_change, open_windows
-from cadence.facts import DAY, HELD, NEVER, EventKind, Ints, Push, Wish, expand
+from cadence.facts import DAY, HELD, NEVER, Ints, Push, Wish, expand
 from cadence.rules.caps import freed, in_window
-from cadence.rules.rule import Category, Rule
+from cadence.rules.rule import Rule
 from cadence.rules.view import View
 
 KIND = "own_wishes"
@@ -29,36 +28,6 @@ _SEARCHED = 400 * DAY
 """Hours that don't meet in all of a contact's zones within a year and its changes of clocks never do."""
 _WEEK = 8 * DAY
 """A week, and a day to be sure that all of it was seen."""
-
-
-def default_name(keys: Any) -> str:
-    """The kind."""
-    return KIND
-
-
-def problems(
-    keys: Any, categories: Mapping[str, Category], rule: Rule | None = None
-) -> list[tuple[tuple[str, ...], str]]:
-    """It has no keys."""
-    return []
-
-
-def touch_reach(rule: Rule) -> int | None:
-    """Nothing by itself: a contact may choose any window, so whoever loads history looks back as far as the wishes at
-    hand say (`wish_reach`)."""
-    return 0
-
-
-def wish_reach(wishes: Sequence[Wish]) -> int | None:
-    """How far back touches matter to these wishes, in microseconds; 0: not at all; None: for ever."""
-    reaches = [Window.parse(w.less_often[1]).reach_micros() for w in wishes if w.less_often is not None]
-    known = [r for r in reaches if r is not None]
-    return None if len(known) < len(reaches) else max(known, default=0)
-
-
-def event_reach(rule: Rule) -> Mapping[EventKind, int]:
-    """It asks about no event."""
-    return {}
 
 
 def welcome_at(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:

@@ -15,8 +15,8 @@ from pydantic import Field, StrictBool, StrictStr, ValidationInfo, field_validat
 
 from cadence.calendar import QuietInterval, minute_of, parse_days, quiet_until, zone_name
 from cadence.calendar.trails import settled
-from cadence.facts import FIVE_YEARS, Codes, EventKind, Ints, Push, expand
-from cadence.rules.rule import Category, Rule
+from cadence.facts import FIVE_YEARS, Codes, Ints, Push, expand
+from cadence.rules.rule import Category, Remarks, Rule
 from cadence.rules.rule import Keys as Base
 from cadence.rules.view import View
 
@@ -51,6 +51,18 @@ class Keys(Base):
             _READ[str(info.field_name)](given)
         return given
 
+    def problems(self, categories: Mapping[str, Category], rule: Rule | None = None) -> Remarks:
+        """Times that say nothing or contradict each other, and quiet without an end."""
+        try:
+            interval = interval_of(self)
+        except ValueError as wrong:
+            return [(("all_day" if self.all_day is not None else "from" if self.to is None else "to",), str(wrong))]
+        if interval.always:
+            return [
+                ((), "it is quiet at all times, so nothing it governs would ever go out; give times, days or holidays")
+            ]
+        return []
+
 
 _READ: Mapping[str, Callable[[Any], object]] = {
     "from_": minute_of,
@@ -70,34 +82,6 @@ def _parsed(
     from_: str | None, to: str | None, all_day: bool | None, days: tuple[str, ...] | None, holidays: Any
 ) -> QuietInterval:
     return QuietInterval.parse(from_, to, all_day, days, holidays)
-
-
-def default_name(keys: Any) -> str:
-    """The kind."""
-    return KIND
-
-
-def problems(
-    keys: Any, categories: Mapping[str, Category], rule: Rule | None = None
-) -> list[tuple[tuple[str, ...], str]]:
-    """Times that say nothing or contradict each other, and quiet without an end."""
-    try:
-        interval = interval_of(keys)
-    except ValueError as wrong:
-        return [(("all_day" if keys.all_day is not None else "from" if keys.to is None else "to",), str(wrong))]
-    if interval.always:
-        return [((), "it is quiet at all times, so nothing it governs would ever go out; give times, days or holidays")]
-    return []
-
-
-def touch_reach(rule: Rule) -> int | None:
-    """It asks about no touch."""
-    return 0
-
-
-def event_reach(rule: Rule) -> Mapping[EventKind, int]:
-    """It asks about no event."""
-    return {}
 
 
 def welcome_at(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:

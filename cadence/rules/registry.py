@@ -8,9 +8,9 @@ business.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
-from cadence.facts import EventKind, Ints, Push
+from cadence.facts import Ints, Push
 from cadence.rules import (
     caps,
     channel_hop,
@@ -29,7 +29,7 @@ from cadence.rules import (
     silence,
     surveillance,
 )
-from cadence.rules.rule import Category, Keys, Rule
+from cadence.rules.rule import Keys, Rule
 from cadence.rules.view import View
 
 
@@ -42,7 +42,7 @@ class RuleModule(Protocol):
 
     @property
     def Keys(self) -> type[Keys] | None:
-        """Its own keys; None where it has none."""
+        """Its own keys, and what follows from them alone; None where it has none."""
 
     @property
     def ALWAYS_ON(self) -> bool:
@@ -76,22 +76,6 @@ class RuleModule(Protocol):
     @property
     def ELSEWHERE(self) -> str:
         """What other products do about the same, in English."""
-
-    def default_name(self, keys: Any) -> str:
-        """What an unnamed rule is called."""
-
-    def problems(
-        self, keys: Any, categories: Mapping[str, Category], rule: Rule | None = None
-    ) -> list[tuple[tuple[str, ...], str]]:
-        """What is wrong with these keys taken together: the path of the key, and a sentence.
-
-        With the rule itself, only what it governs (its filters) is looked at."""
-
-    def touch_reach(self, rule: Rule) -> int | None:
-        """How far back touches matter, in microseconds; 0: not at all; None: for ever."""
-
-    def event_reach(self, rule: Rule) -> Mapping[EventKind, int]:
-        """Which events are needed as rows, and how far back. Latest instants per kind are always there."""
 
     def welcome_at(self, rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:
         """For candidates `rows`, from instants t on: the earliest welcome instant >= t, HELD or NEVER.

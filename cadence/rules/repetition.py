@@ -7,14 +7,14 @@ is, its sender says: a name, or the hash of its template.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 
 from cadence.calendar import WindowField, window_frees_at
-from cadence.facts import NEVER, EventKind, Ints, Push
+from cadence.facts import NEVER, Ints, Push
 from cadence.rules.caps import freed
-from cadence.rules.rule import Category, Each, Rule, Stricter
+from cadence.rules.rule import Each, Rule, Stricter
 from cadence.rules.rule import Keys as Base
 from cadence.rules.view import View
 
@@ -32,28 +32,9 @@ class Keys(Base):
     window: Annotated[WindowField, Stricter.MORE]
     """The window: `60d` (rolling), `60 local days`, `calendar quarter` or `ever`."""
 
-
-def default_name(keys: Any) -> str:
-    """The kind."""
-    return KIND
-
-
-def problems(
-    keys: Any, categories: Mapping[str, Category], rule: Rule | None = None
-) -> list[tuple[tuple[str, ...], str]]:
-    """None that the key's own type wouldn't find."""
-    return []
-
-
-def touch_reach(rule: Rule) -> int | None:
-    """As far back as its window lasts at the most."""
-    reach: int | None = rule.keys.window.reach_micros()
-    return reach
-
-
-def event_reach(rule: Rule) -> Mapping[EventKind, int]:
-    """It asks about no event."""
-    return {}
+    def touch_reach(self) -> int | None:
+        """As far back as its window lasts at the most."""
+        return self.window.reach_micros()
 
 
 def welcome_at(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:

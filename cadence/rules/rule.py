@@ -17,13 +17,40 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from cadence.calendar import Duration, DurationField
 from cadence.facts import ENGAGEMENT, EventKind, key
 
+Remarks = list[tuple[tuple[str, ...], str]]
+"""What is said about keys: the path of the key, and a sentence."""
+
 
 class Keys(BaseModel):
-    """The base of every rule's own keys, as YAML writes them. What every rule may carry stands in `Rule`, not here."""
+    """The base of every rule's own keys, as YAML writes them, and what a kind says by default: a rule overrides what
+    differs. What every rule may carry stands in `Rule`, not here."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, populate_by_name=True)
     categories_unless_named: ClassVar[tuple[str, ...]] = ()
     """The categories that a rule of this kind governs and counts where it names none; empty: all."""
+
+    def default_name(self) -> str | None:
+        """What a rule with these keys is called where no name is given; None: by its kind."""
+        return None
+
+    def problems(self, categories: Mapping[str, Category], rule: Rule | None = None) -> Remarks:
+        """What is wrong with these keys taken together, that their own types don't find.
+
+        With the rule itself, only what it governs (its filters) is looked at."""
+        return []
+
+    def remarks(self) -> Remarks:
+        """What is no mistake but worth a warning."""
+        return []
+
+    def touch_reach(self) -> int | None:
+        """How far back touches matter, in microseconds; 0: not at all; None: for ever."""
+        return 0
+
+    def event_reach(self) -> Mapping[EventKind, int]:
+        """Which events are needed as rows, and how far back, in microseconds. Latest instants per kind are always
+        there."""
+        return {}
 
     @property
     def spacing(self) -> int:
@@ -44,10 +71,6 @@ class Keys(BaseModel):
     def over_accounts(self) -> bool:
         """Whether it looks at all contacts of an account, so that they must not be decided apart."""
         return False
-
-    def remarks(self) -> list[tuple[tuple[str, ...], str]]:
-        """What is no mistake but worth a warning: the path of the key, and a sentence."""
-        return []
 
 
 def _exact(duration: Duration) -> Duration:
@@ -205,7 +228,7 @@ class Rule:
     name: str
     """What it is called in every answer."""
     keys: Any
-    """The kind's own model, a `Keys`; None for the rules that are always on and have no keys."""
+    """The kind's own model, a `Keys`; the bare one for a kind that has none of its own."""
     segment: str | None = None
     """The segment whose rule it is; None for a guard rail or a rule that is always on."""
     filters: Filters = Filters()

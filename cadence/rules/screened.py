@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import Field
 
 from cadence.facts import HELD, NEVER, NONE, Bools, EventKind, Ints, Push, key
-from cadence.rules.rule import Category, ExactDuration, Rule, Stricter
+from cadence.rules.rule import ExactDuration, Rule, Stricter
 from cadence.rules.rule import Keys as Base
 from cadence.rules.view import View
 
@@ -33,27 +33,9 @@ class Keys(Base):
     within: Annotated[ExactDuration, Stricter.LESS]
     """A look-up is good for so long: `31d`."""
 
-
-def default_name(keys: Any) -> str:
-    """The kind."""
-    return KIND
-
-
-def problems(
-    keys: Any, categories: Mapping[str, Category], rule: Rule | None = None
-) -> list[tuple[tuple[str, ...], str]]:
-    """None that the keys' own types wouldn't find."""
-    return []
-
-
-def touch_reach(rule: Rule) -> int | None:
-    """It asks about no touch."""
-    return 0
-
-
-def event_reach(rule: Rule) -> Mapping[EventKind, int]:
-    """Look-ups that are still good."""
-    return {EventKind.SCREENED: rule.keys.within.micros}
+    def event_reach(self) -> Mapping[EventKind, int]:
+        """Look-ups that are still good."""
+        return {EventKind.SCREENED: self.within.micros}
 
 
 def welcome_at(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:

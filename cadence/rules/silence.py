@@ -12,8 +12,8 @@ from typing import Annotated, Any, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from cadence.facts import FIVE_YEARS, NEVER, EventKind, Ints, Push
-from cadence.rules.rule import ANY_ANSWER, AnsweredBy, Category, Count, ExactDuration, Rule, Stricter
+from cadence.facts import FIVE_YEARS, NEVER, Ints, Push
+from cadence.rules.rule import ANY_ANSWER, AnsweredBy, Category, Count, ExactDuration, Remarks, Rule, Stricter
 from cadence.rules.rule import Keys as Base
 from cadence.rules.view import View
 
@@ -53,29 +53,15 @@ class Keys(Base):
             )
         return self
 
+    def problems(self, categories: Mapping[str, Category], rule: Rule | None = None) -> Remarks:
+        """A growing wait without a first one."""
+        if self.base is None and (self.max is not None or self.factor != 1):
+            return [(("base",), "max and factor need a base to grow from; give one, for example base: 2d")]
+        return []
 
-def default_name(keys: Any) -> str:
-    """The kind."""
-    return KIND
-
-
-def problems(
-    keys: Any, categories: Mapping[str, Category], rule: Rule | None = None
-) -> list[tuple[tuple[str, ...], str]]:
-    """A growing wait without a first one."""
-    if keys.base is None and (keys.max is not None or keys.factor != 1):
-        return [(("base",), "max and factor need a base to grow from; give one, for example base: 2d")]
-    return []
-
-
-def touch_reach(rule: Rule) -> int | None:
-    """For ever: all touches since the latest answer are counted, however long ago that was."""
-    return None
-
-
-def event_reach(rule: Rule) -> Mapping[EventKind, int]:
-    """The latest answer of each kind is enough."""
-    return {}
+    def touch_reach(self) -> int | None:
+        """For ever: all touches since the latest answer are counted, however long ago that was."""
+        return None
 
 
 def _waits(keys: Any, most: int) -> Ints:

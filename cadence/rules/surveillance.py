@@ -14,9 +14,9 @@ import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
 from cadence.calendar import DurationField, WindowField, add
-from cadence.facts import CHANNEL_KEYS, NEVER, NONE, Bools, EventKind, Ints, Push, key
+from cadence.facts import CHANNEL_KEYS, NEVER, NONE, Bools, Ints, Push, key
 from cadence.rules.caps import freed
-from cadence.rules.rule import Category, Count, Rule, Stricter, listed
+from cadence.rules.rule import Count, Rule, Stricter, listed
 from cadence.rules.rule import Keys as Base
 from cadence.rules.statements import decisive
 from cadence.rules.view import Runs, View
@@ -61,28 +61,9 @@ class Keys(Base):
             )
         return self
 
-
-def default_name(keys: Any) -> str:
-    """The kind."""
-    return KIND
-
-
-def problems(
-    keys: Any, categories: Mapping[str, Category], rule: Rule | None = None
-) -> list[tuple[tuple[str, ...], str]]:
-    """None that the keys' own types wouldn't find."""
-    return []
-
-
-def touch_reach(rule: Rule) -> int | None:
-    """As far back as its window lasts at the most."""
-    reach: int | None = 0 if rule.keys.per is None else rule.keys.per.reach_micros()
-    return reach
-
-
-def event_reach(rule: Rule) -> Mapping[EventKind, int]:
-    """It asks about no event: consents aren't events, and what triggered a message is told with it."""
-    return {}
+    def touch_reach(self) -> int | None:
+        """As far back as its window lasts at the most."""
+        return 0 if self.per is None else self.per.reach_micros()
 
 
 def welcome_at(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:

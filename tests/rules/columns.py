@@ -33,7 +33,7 @@ from cadence.facts import (
     micros,
 )
 from cadence.rules.registry import RULES
-from cadence.rules.rule import Category, Rule
+from cadence.rules.rule import Category, Keys, Rule
 from cadence.rules.view import View
 
 CATEGORIES = {name: Category(name) for name in ("newsletter", "promotion", "follow_up")} | {
@@ -215,9 +215,8 @@ def view(
 
 def rule(kind: str, keys: Mapping[str, Any] | None = None, **carried: Any) -> Rule:
     """A rule of this kind with its own keys as YAML has them."""
-    made = RULES[kind].Keys
-    ready = made.model_validate(keys or {}) if made else None
-    return Rule(kind, RULES[kind].default_name(ready), ready, **carried)
+    ready = (RULES[kind].Keys or Keys).model_validate(keys or {})
+    return Rule(kind, ready.default_name() or kind, ready, **carried)
 
 
 def asked(what: Rule, seen: View, t: str | int | None = None, row: int = 0) -> int:

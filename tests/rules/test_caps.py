@@ -112,7 +112,7 @@ def test_the_evidence_names_the_touches_in_the_window_and_the_one_that_frees() -
 
 def test_reserves_must_leave_a_slot_and_name_known_categories() -> None:
     keys = caps.Keys.model_validate({"max": 2, "per": "7d", "reserve": {"follow_up": 1, "folow_up": 1}})
-    assert [path for path, _ in caps.problems(keys, CATEGORIES)] == [("reserve", "folow_up"), ("reserve",)]
+    assert [path for path, _ in keys.problems(CATEGORIES)] == [("reserve", "folow_up"), ("reserve",)]
 
 
 @pytest.mark.parametrize("keys", [{"max": 0, "per": "7d"}, {"max": True, "per": "7d"}, {"max": 1, "per": "1mo"}])

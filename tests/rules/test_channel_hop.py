@@ -88,7 +88,7 @@ def test_each_message_of_a_batch_has_its_own_channel() -> None:
 
 def test_how_far_back_it_looks() -> None:
     def reach(**keys: Any) -> int | None:
-        return RULES["channel_hop"].touch_reach(rule("channel_hop", keys))
+        return rule("channel_hop", keys).keys.touch_reach()
 
     assert reach(wait="48h") == 2 * DAY
     assert reach(wait="48h", max_channels=2, per="7d") == 7 * DAY

@@ -85,8 +85,8 @@ def test_what_makes_no_sense_is_an_error(keys: dict[str, Any]) -> None:
 
 def test_it_looks_two_stretches_back() -> None:
     some = rule("escalation", TEN_DAYS)
-    assert escalation.touch_reach(some) == 20 * DAY
-    assert set(escalation.event_reach(some).values()) == {20 * DAY}
+    assert some.keys.touch_reach() == 20 * DAY
+    assert set(some.keys.event_reach().values()) == {20 * DAY}
 
 
 def welcome(touched: list[int], answered: list[int], keys: dict[str, Any], t: int) -> bool:

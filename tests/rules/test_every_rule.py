@@ -134,9 +134,9 @@ def test_the_cases_of_its_policy_test_come_out_as_told(kind: str) -> None:
 @pytest.mark.parametrize("kind", RULES)
 def test_reaches_are_told(kind: str) -> None:
     some = rule(kind, RULES_TRIED[kind])
-    reach = RULES[kind].touch_reach(some)
+    reach = some.keys.touch_reach()
     assert reach is None or 0 <= reach <= 400 * DAY
-    assert all(back > 0 for back in RULES[kind].event_reach(some).values())
+    assert all(back > 0 for back in some.keys.event_reach().values())
 
 
 @pytest.mark.parametrize("kind", RULES)

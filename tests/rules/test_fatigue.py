@@ -78,14 +78,14 @@ def test_the_evidence_names_the_touches_still_felt() -> None:
 
 def test_a_limit_must_exceed_the_weight_of_all_it_governs() -> None:
     keys = fatigue.Keys.model_validate({**KEYS, "limit": 1.5, "weights": {"promotion": 1.5}})
-    assert [path for path, _ in fatigue.problems(keys, CATEGORIES)] == [("limit",)]
+    assert [path for path, _ in keys.problems(CATEGORIES)] == [("limit",)]
     only = rule("fatigue", dict(keys), filters=Filters(categories=frozenset({key("newsletter")})))
-    assert fatigue.problems(keys, CATEGORIES, only) == []
+    assert keys.problems(CATEGORIES, only) == []
 
 
 def test_a_weight_of_nothing_known_is_a_problem() -> None:
     keys = fatigue.Keys.model_validate({**KEYS, "weights": {"promotions": 1}})
-    assert [path for path, _ in fatigue.problems(keys, CATEGORIES)] == [("weights", "promotions")]
+    assert [path for path, _ in keys.problems(CATEGORIES)] == [("weights", "promotions")]
 
 
 def test_old_names_of_a_category_weigh_the_same() -> None:

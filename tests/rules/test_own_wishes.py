@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from cadence.facts import DAY, HOUR, NEVER, Wish, instant
-from cadence.rules.own_wishes import wish_reach
 from tests.rules.columns import asked, at, evidence, rule, view
 
 NOW = at("2026-03-10T12:00")
@@ -100,9 +99,3 @@ def test_wishes_of_several_contacts_do_not_mix() -> None:
 def test_the_evidence_says_which_wish(contact: dict[str, object], why: str) -> None:
     history = [{"at": NOW - HOUR, "touch": "newsletter"}]
     assert evidence(WISHES, view(history, contact=contact)).detail["why"] == why
-
-
-def test_how_far_back_wishes_look_is_known() -> None:
-    assert wish_reach([Wish(), Wish(less_often=(1, "7d")), Wish(less_often=(2, "30d"))]) == 30 * DAY
-    assert wish_reach([Wish(less_often=(1, "ever"))]) is None
-    assert wish_reach([MORNING]) == 0

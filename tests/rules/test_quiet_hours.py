@@ -88,11 +88,11 @@ def test_what_makes_no_sense_is_an_error(keys: dict[str, Any]) -> None:
     ],
 )
 def test_what_makes_no_sense_together_is_a_problem_of_a_key(keys: dict[str, Any], key: str) -> None:
-    assert [path for path, _ in quiet_hours.problems(quiet_hours.Keys.model_validate(keys), {})] == [(key,)]
+    assert [path for path, _ in quiet_hours.Keys.model_validate(keys).problems({})] == [(key,)]
 
 
 def test_quiet_at_all_times_is_a_problem() -> None:
-    assert quiet_hours.problems(quiet_hours.Keys.model_validate({"all_day": True}), {})
+    assert quiet_hours.Keys.model_validate({"all_day": True}).problems({})
     assert asked(rule("quiet_hours", {"all_day": True}), view()) == NEVER
 
 

@@ -85,8 +85,8 @@ def test_what_makes_no_sense_is_an_error(keys: dict[str, Any]) -> None:
 
 
 def test_it_looks_as_far_back_as_a_look_up_is_good() -> None:
-    assert screened.event_reach(NIX) == {EventKind.SCREENED: 10 * DAY}
-    assert screened.touch_reach(NIX) == 0
+    assert NIX.keys.event_reach() == {EventKind.SCREENED: 10 * DAY}
+    assert NIX.keys.touch_reach() == 0
 
 
 @given(st.lists(st.tuples(st.integers(0, 14), st.booleans()), max_size=6), st.integers(0, 12))

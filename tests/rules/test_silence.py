@@ -64,7 +64,7 @@ def test_what_makes_no_sense_is_an_error(keys: dict[str, Any]) -> None:
 
 def test_a_factor_without_a_base_is_a_problem() -> None:
     keys = silence.Keys.model_validate({"stop_after": 3, "factor": 2})
-    assert [path for path, _ in silence.problems(keys, {})] == [("base",)]
+    assert [path for path, _ in keys.problems({})] == [("base",)]
 
 
 @given(

@@ -98,8 +98,7 @@ def test_what_makes_no_sense_is_an_error(keys: dict[str, Any]) -> None:
 
 def test_it_looks_as_far_back_as_its_window() -> None:
     reaches = [
-        surveillance.touch_reach(rule("surveillance", k))
-        for k in ({}, {"max": 1, "per": "7d"}, {"max": 1, "per": "ever"})
+        rule("surveillance", k).keys.touch_reach() for k in ({}, {"max": 1, "per": "7d"}, {"max": 1, "per": "ever"})
     ]
     assert reaches == [0, 7 * DAY, None]
 
