@@ -45,6 +45,7 @@ ERROR = "error"
 EXPIRY = "expires"
 """The name under which a message ends that had expired before it was asked."""
 _YEAR = 366 * DAY
+_VERDICTS = {int(verdict): verdict for verdict in Verdict}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def decide(policy: Policy, history: History, candidates: Candidates, now: int) -
     seeing the touches of those before it; such a touch bears the id of its message, negated, in later evidence.
     Deterministic: same input, same outcomes."""
     round_ = _Round(policy, history, candidates, now)
-    outcomes = [turn.outcome(i, candidates, now) for turn in round_.turns() for i in range(len(turn.found.rows))]
+    outcomes = [outcome for turn in round_.turns() for outcome in turn.outcomes(candidates, now)]
     return Decided(outcomes, round_.segment, round_.facts)
 
 
@@ -125,28 +126,38 @@ class _Turn:
                 codes[i] = place[ERROR]
         return codes
 
-    def outcome(self, i: int, candidates: Candidates, now: int) -> Outcome:
-        """One message's outcome, with its evidence."""
-        row, by, at = int(self.found.rows[i]), int(self.found.binding[i]), int(self.at[i])
-        rule = self.rules[by].rule.name if by >= 0 else None
-        pushes = _pushes(self.view, self.rules, self.found, i)
-        if (by, row) in self.found.errors:
-            rule = ERROR
-        if self.yields[i] >= 0:
-            rule = LOOKAHEAD
+    def outcomes(self, candidates: Candidates, now: int) -> list[Outcome]:
+        """Each message's outcome, with its evidence."""
+        pushes, watched = _pushes(self.view, self.rules, self.found), self._watched(now)
+        rule = [self.rules[by].rule.name if by >= 0 else None for by in self.found.binding.tolist()]
+        for by, row in self.found.errors:
+            i = int(np.flatnonzero(self.found.rows == row)[0])
+            if by == self.found.binding[i]:
+                rule[i] = ERROR
+        for i in np.flatnonzero(self.yields >= 0).tolist():
+            rule[i] = LOOKAHEAD
             favoured = int(candidates.id[self.yielding.favoured[self.yields[i]]])
-            pushes = (*pushes, Push(LOOKAHEAD, LOOKAHEAD, at, (), {"why": LOOKAHEAD, "message": favoured}))
-        if self.expired[i]:
-            rule = rule or EXPIRY
-        watched = self._watched(row, at if at < HELD else now)
-        return Outcome(int(candidates.id[row]), Verdict(int(self.verdict[i])), at, rule, pushes, watched)
+            pushes[i].append(Push(LOOKAHEAD, LOOKAHEAD, int(self.at[i]), (), {"why": LOOKAHEAD, "message": favoured}))
+        for i in np.flatnonzero(self.expired).tolist():
+            rule[i] = rule[i] or EXPIRY
+        told = zip(
+            candidates.id[self.found.rows].tolist(), self.verdict.tolist(), self.at.tolist(), rule, pushes, strict=True
+        )
+        return [
+            Outcome(message, _VERDICTS[verdict], at, name, tuple(mine), watched.get(i, ()))
+            for i, (message, verdict, at, name, mine) in enumerate(told)
+        ]
 
-    def _watched(self, row: int, start: int) -> tuple[Push, ...]:
-        """What rules that only watch would have answered from the instant that the others accept."""
-        mine = [g for g in self.watching if g.candidates[row]]
-        if not mine:
-            return ()
-        return _pushes(self.view, mine, welcome(self.view, mine, np.array([row], np.int64), start), 0)
+    def _watched(self, now: int) -> dict[int, tuple[Push, ...]]:
+        """By message what rules that only watch would have answered from the instant that the others accept."""
+        if not self.watching:
+            return {}
+        asked = np.any([g.candidates[self.found.rows] for g in self.watching], axis=0)
+        mine = np.flatnonzero(asked)
+        starts = np.where(self.at[mine] < HELD, self.at[mine], now)
+        found = welcome(self.view, self.watching, self.found.rows[mine], starts)
+        told = _pushes(self.view, self.watching, found)
+        return {i: tuple(pushes) for i, pushes in zip(mine.tolist(), told, strict=True)}
 
 
 class _Round:
@@ -219,33 +230,40 @@ class _Round:
         )
 
 
-def _pushes(view: View, rules: Sequence[Governed], found: Welcome, i: int) -> tuple[Push, ...]:
-    """The evidence: the last answer of each rule that pushed, in binding order."""
-    row = int(found.rows[i])
-    out = []
-    together = _together(rules, found, i)
-    for j in np.flatnonzero(found.answers[:, i] != NONE):
-        rule, answer = rules[int(j)].rule, int(found.answers[j, i])
-        if (error := found.errors.get((int(j), row))) is not None:
-            out.append(Push(rule.name, rule.kind, HELD, (), {"error": error}))
-        else:
-            push = rules[int(j)].module.push(rule, view, row, int(found.asked[j, i]), answer)
-            if together and j == found.binding[i]:
-                push = replace(push, detail={**push.detail, "why": TOGETHER, "rules": ", ".join(together)})
-            out.append(push)
-    return tuple(out)
+def _pushes(view: View, rules: Sequence[Governed], found: Welcome) -> list[list[Push]]:
+    """The evidence about each message: the last answer of each rule that pushed, in binding order."""
+    out: list[list[Push]] = [[] for _ in range(len(found.rows))]
+    together = _together(rules, found)
+    for j, asked in enumerate(rules):
+        rule, pushed = asked.rule, found.answers[j] != NONE
+        for by, row in found.errors:
+            if by == j:
+                pushed &= found.rows != row
+        where = np.flatnonzero(pushed)
+        told = asked.module.pushes(rule, view, found.rows[where], found.asked[j, where], found.answers[j, where])
+        for i, push in zip(where.tolist(), told, strict=True):
+            out[i].append(push)
+            if i in together and j == found.binding[i]:
+                out[i][-1] = replace(push, detail={**push.detail, "why": TOGETHER, "rules": ", ".join(together[i])})
+        for (by, row), error in found.errors.items():
+            if by == j:
+                for i in np.flatnonzero(found.rows == row).tolist():
+                    out[i].append(Push(rule.name, rule.kind, HELD, (), {"error": error}))
+    return out
 
 
-def _together(rules: Sequence[Governed], found: Welcome, i: int) -> tuple[str, ...]:
-    """The names of the rules that leave no time together, where none of them says never by itself.
+def _together(rules: Sequence[Governed], found: Welcome) -> dict[int, tuple[str, ...]]:
+    """By message the names of the rules that leave no time together, where none of them says never by itself.
 
     They are those that still pushed in the last year of the search; one that stopped before stands in nobody's way.
-    Empty where the rule that binds does it alone: then its own sentence says it better."""
-    answers, by = found.answers[:, i], int(found.binding[i])
-    if found.at[i] != NEVER or by < 0 or answers.max() >= HELD:
-        return ()
-    last = np.flatnonzero(answers > answers.max() - _YEAR)
-    return () if last.tolist() == [by] else tuple(rules[j].rule.name for j in last.tolist())
+    Not where the rule that binds does it alone: then its own sentence says it better."""
+    named = {}
+    for i in np.flatnonzero((found.at == NEVER) & (found.binding >= 0)).tolist():
+        answers = found.answers[:, i]
+        last = np.flatnonzero(answers > answers.max() - _YEAR).tolist()
+        if answers.max() < HELD and last != [int(found.binding[i])]:
+            named[i] = tuple(rules[j].rule.name for j in last)
+    return named
 
 
 def _with_touches(history: History, candidates: Candidates, sent: Ints, now: int) -> Touches:

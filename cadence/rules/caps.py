@@ -16,6 +16,7 @@ from pydantic import Field
 
 from cadence.calendar import Window, WindowField, WindowKind, window_frees_at
 from cadence.facts import NEVER, NONE, Ints, Push, key
+from cadence.rules.evidence import Behind
 from cadence.rules.rule import Category, Count, Remarks, Rule, Stricter
 from cadence.rules.rule import Keys as Base
 from cadence.rules.view import View
@@ -141,25 +142,38 @@ def _not_kept(category: Ints, kept: dict[int, Ints], rows: Ints) -> np.ndarray[A
     return counts
 
 
-def in_window(rule: Rule, window: Window, view: View, row: int, t: int) -> Ints:
-    """Rows in History.touches of one candidate's counted touches that lie in the window at t, oldest first."""
-    mine = view.counted(rule).of(row)
-    at = np.minimum(view.touches.at[mine], t)
-    zone = np.full(len(mine), view.zone[row], np.int32)
-    return mine[window_frees_at(at, window, zone) > t]
+def in_window(rule: Rule, window: Window, view: View, rows: Ints, t: Ints) -> list[tuple[int, ...]]:
+    """For each of these candidates the ids of its counted touches that lie in the window at its t, oldest first."""
+    behind = Behind(view.counted(rule), rows)
+    since = t[behind.slot]
+    return behind.ids(view, freed(np.minimum(behind.at, since), window, view, rows[behind.slot]) > since)
 
 
-def push(rule: Rule, view: View, row: int, t: int, welcome_at: int) -> Push:
+def pushes(rule: Rule, view: View, rows: Ints, t: Ints, welcome_at: Ints) -> list[Push]:
     """The touches in the window at t, and the one whose leaving frees a slot."""
-    one = np.array([row], np.int64)
-    touches = in_window(rule, rule.keys.per, view, row, t)
-    frees_from = int(_filling(rule, view, one)[0])
-    why = "ever" if welcome_at == NEVER else "reserved" if len(touches) < rule.keys.max else "full"
-    kept = sum(rule.keys.reserve.values())
-    detail = {"why": why, "max": rule.keys.max, "count": len(touches), "window": rule.keys.per.text, "reserved": kept}
-    return Push(
-        rule.name, KIND, welcome_at, tuple(view.touches.id[touches].tolist()), detail | {"frees_from_at": frees_from}
-    )
+    keys = rule.keys
+    kept = sum(keys.reserve.values())
+    told = []
+    behind = in_window(rule, keys.per, view, rows, t)
+    for answer, touches, frees in zip(welcome_at.tolist(), behind, _filling(rule, view, rows).tolist(), strict=True):
+        why = "ever" if answer == NEVER else "reserved" if len(touches) < keys.max else "full"
+        told.append(
+            Push(
+                rule.name,
+                KIND,
+                answer,
+                touches,
+                {
+                    "why": why,
+                    "max": keys.max,
+                    "count": len(touches),
+                    "window": keys.per.text,
+                    "reserved": kept,
+                    "frees_from_at": frees,
+                },
+            )
+        )
+    return told
 
 
 SENTENCES: Mapping[str, Mapping[str, str]] = {

@@ -14,6 +14,7 @@ from pydantic import model_validator
 from cadence.calendar import DurationField, WindowField, add, window_frees_at
 from cadence.facts import CHANNEL_KEYS, NEVER, NONE, Ints, Push
 from cadence.rules.caps import freed
+from cadence.rules.evidence import one_by_one
 from cadence.rules.rule import ANY_ANSWER, AnsweredBy, Count, Rule, Stricter
 from cadence.rules.rule import Keys as Base
 from cadence.rules.view import Runs, View
@@ -124,6 +125,9 @@ def push(rule: Rule, view: View, row: int, t: int, welcome_at: int) -> Push:
         why = "ever" if welcome_at == NEVER else "many"
         detail = {"why": why, "count": len(used), "max": rule.keys.max_channels, "window": rule.keys.per.text}
     return Push(rule.name, KIND, welcome_at, tuple(view.touches.id[touches].tolist()), detail)
+
+
+pushes = one_by_one(push)
 
 
 def _hopped(view: View, touch: int) -> dict[str, Any]:

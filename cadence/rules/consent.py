@@ -14,6 +14,7 @@ import numpy as np
 
 from cadence.calendar import Duration, add
 from cadence.facts import CHANNEL_KEYS, NEVER, NONE, Bools, EventKind, Ints, Push
+from cadence.rules.evidence import one_by_one
 from cadence.rules.rule import Category, ConsentNeed, Rule
 from cadence.rules.statements import decisive, groups
 from cadence.rules.view import View
@@ -103,6 +104,9 @@ def push(rule: Rule, view: View, row: int, t: int, welcome_at: int) -> Push:
         "channel": CHANNEL_KEYS.get(channel, ""),
     }
     return Push(rule.name, KIND, welcome_at, (), detail | _why(view, row, category, channel, known))
+
+
+pushes = one_by_one(push)
 
 
 def _why(view: View, row: int, category: int, channel: int, known: Category | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from cadence.calendar import Duration, WaitField, Window, add, window_frees_at
 from cadence.facts import EventKind, Ints, Push
+from cadence.rules.evidence import one_by_one
 from cadence.rules.rule import Keys as Base
 from cadence.rules.rule import Rule, Stricter, event_words, listed
 from cadence.rules.view import View
@@ -72,6 +73,9 @@ def push(rule: Rule, view: View, row: int, t: int, welcome_at: int) -> Push:
     kind = max(latest, key=lambda k: latest[k])
     detail = {"why": "recent", "event": kind.word, "event_at": latest[kind], "wait": rule.keys.wait.text}
     return Push(rule.name, KIND, welcome_at, (), detail)
+
+
+pushes = one_by_one(push)
 
 
 SENTENCES: Mapping[str, Mapping[str, str]] = {

@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from cadence.facts import ENGAGEMENT, NEVER, Bools, EventKind, Ints, Push, expand
+from cadence.rules.evidence import one_by_one
 from cadence.rules.rule import Count, ExactDuration, Rule, Stricter
 from cadence.rules.rule import Keys as Base
 from cadence.rules.view import Runs, View
@@ -156,6 +157,9 @@ def push(rule: Rule, view: View, row: int, t: int, welcome_at: int) -> Push:
     }
     touches = stretches.touches.since(row, t - stretches.window)
     return Push(rule.name, KIND, welcome_at, tuple(view.touches.id[touches].tolist()), detail)
+
+
+pushes = one_by_one(push)
 
 
 SENTENCES: Mapping[str, Mapping[str, str]] = {

@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import AfterValidator, Field
 
 from cadence.facts import NEVER, NONE, Bools, Ints, Push, expand
+from cadence.rules.evidence import one_by_one
 from cadence.rules.rule import Category, Count, Remarks, Rule, Stricter
 from cadence.rules.rule import Keys as Base
 from cadence.rules.statements import decisive, groups
@@ -230,6 +231,9 @@ def push(rule: Rule, view: View, row: int, t: int, welcome_at: int) -> Push:
     dated, undated = _WHY.get(through, (through, f"{through}_undated"))
     detail: dict[str, Any] = {"why": undated} if at == NONE else {"why": dated, "stopped_at": at}
     return Push(rule.name, KIND, welcome_at, (), detail | {"stopped_by": int(view.people.id[by])})
+
+
+pushes = one_by_one(push)
 
 
 def _asked(rule: Rule) -> list[str]:

@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import AfterValidator, Field
 
 from cadence.facts import CHANNELS, ENGAGEMENT, NEVER, Bools, EventKind, Floats, Ints, Push, key
+from cadence.rules.evidence import Behind
 from cadence.rules.rule import Category, ExactDuration, Filters, Remarks, Rule, Stricter, event_words
 from cadence.rules.rule import Keys as Base
 from cadence.rules.view import Runs, View
@@ -116,12 +117,17 @@ def _weight(keys: Any, category: Category, channel: str) -> float:
 
 def welcome_at(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:
     """When the pressure has faded so far that this message's weight fits under the limit; NEVER where it never can."""
-    _, pressure, late = view.remember(("fatigue", id(rule)), lambda: (rule, *_pressure_now(rule, view)))
+    _, pressure, late = _known(rule, view)
     weight = _weights(rule.keys, view, view.candidates.category[rows], view.candidates.channel[rows])
     at = _fits_at(rule.keys, pressure[rows], weight, view.now, t)
     for i in np.flatnonzero(late[rows]).tolist():
         at[i] = _late_fits_at(rule, view, int(rows[i]), float(weight[i]), int(t[i]))
     return at
+
+
+def _known(rule: Rule, view: View) -> tuple[Rule, Floats, Bools]:
+    """The rule, and `_pressure_now`, worked out once a round."""
+    return view.remember(("fatigue", id(rule)), lambda: (rule, *_pressure_now(rule, view)))
 
 
 def _rate(keys: Any) -> float:
@@ -261,11 +267,7 @@ def _least(fits: Callable[[Ints, Ints], Bools], rows: Ints, after: Ints, near: I
 def _late_fits_at(rule: Rule, view: View, row: int, weight: float, t: int) -> int:
     """The same, step by step, for one candidate with touches later than now: such a touch lies at t until t has
     passed it."""
-    mine = view.counted(rule).of(row)
-    touches = view.touches
-    category = view.current(touches, "category")[mine]
-    weights = _weights(rule.keys, view, category, touches.channel[mine])
-    added = list(zip(touches.at[mine].tolist(), weights.tolist(), strict=True))
+    added = _added(rule, view, row)
     keys, most = rule.keys, rule.keys.limit + TOLERANCE
     while True:
         ahead = [(at, w) for at, w in added if at > t]
@@ -280,6 +282,13 @@ def _late_fits_at(rule: Rule, view: View, row: int, weight: float, t: int) -> in
         if fits_at < following or following == NEVER:
             return fits_at
         t = following
+
+
+def _added(rule: Rule, view: View, row: int) -> list[tuple[int, float]]:
+    """When each touch on one candidate's contact was, and what it weighs."""
+    mine, touches = view.counted(rule).of(row), view.touches
+    weights = _weights(rule.keys, view, view.current(touches, "category")[mine], touches.channel[mine])
+    return list(zip(touches.at[mine].tolist(), weights.tolist(), strict=True))
 
 
 def _pressure_at(rule: Rule, view: View, row: int, added: list[tuple[int, float]], t: int) -> float:
@@ -300,23 +309,35 @@ def _pressure_at(rule: Rule, view: View, row: int, added: list[tuple[int, float]
     return pressure * float(np.exp((since - t) * rate))
 
 
-def push(rule: Rule, view: View, row: int, t: int, welcome_at: int) -> Push:
+def pushes(rule: Rule, view: View, rows: Ints, t: Ints, welcome_at: Ints) -> list[Push]:
     """The pressure at t, and the touches of which at least a hundredth is left."""
-    mine, touches = view.counted(rule).of(row), view.touches
-    category = view.current(touches, "category")
-    weights = _weights(rule.keys, view, category[mine], touches.channel[mine])
-    pressure = _pressure_at(rule, view, row, list(zip(touches.at[mine].tolist(), weights.tolist(), strict=True)), t)
-    remaining = weights * np.exp(np.minimum((touches.at[mine] - t) * _rate(rule.keys), 0.0))
-    one = np.array([row], np.int64)
-    weight = float(_weights(rule.keys, view, view.candidates.category[one], view.candidates.channel[one])[0])
-    detail = {
-        "why": "never" if welcome_at == NEVER else "pressure",
-        "pressure": round(pressure, 2),
-        "weight": weight,
-        "limit": float(rule.keys.limit),
-        "half_life": rule.keys.half_life.text,
-    }
-    return Push(rule.name, KIND, welcome_at, tuple(touches.id[mine[remaining >= 0.01]].tolist()), detail)
+    keys, touches, candidates = rule.keys, view.touches, view.candidates
+    behind = Behind(view.counted(rule), rows)
+    weights = _weights(keys, view, view.current(touches, "category")[behind.touch], touches.channel[behind.touch])
+    remaining = weights * np.exp(np.minimum((behind.at - t[behind.slot]) * _rate(keys), 0.0))
+    own = _weights(keys, view, candidates.category[rows], candidates.channel[rows])
+    columns = welcome_at, behind.ids(view, remaining >= 0.01), _pressures(rule, view, rows, t), own
+    told = []
+    for answer, ids, pressure, weight in zip(*(c if isinstance(c, list) else c.tolist() for c in columns), strict=True):
+        detail = {
+            "why": "never" if answer == NEVER else "pressure",
+            "pressure": round(pressure, 2),
+            "weight": weight,
+            "limit": float(keys.limit),
+            "half_life": keys.half_life.text,
+        }
+        told.append(Push(rule.name, KIND, answer, ids, detail))
+    return told
+
+
+def _pressures(rule: Rule, view: View, rows: Ints, t: Ints) -> Floats:
+    """The pressure on each of these candidates' contacts at its t, which isn't before now."""
+    _, pressure, late = _known(rule, view)
+    found: Floats = pressure[rows] * np.exp((view.now - t) * _rate(rule.keys))
+    for i in np.flatnonzero(late[rows]).tolist():
+        row = int(rows[i])
+        found[i] = _pressure_at(rule, view, row, _added(rule, view, row), int(t[i]))
+    return found
 
 
 SENTENCES: Mapping[str, Mapping[str, str]] = {

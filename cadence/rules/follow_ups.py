@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 
 from cadence.facts import NEVER, Ints, Push
+from cadence.rules.evidence import one_by_one
 from cadence.rules.rule import ANY_ANSWER, AnsweredBy, Count, Each, Rule, Stricter
 from cadence.rules.rule import Keys as Base
 from cadence.rules.view import View
@@ -52,6 +53,9 @@ def push(rule: Rule, view: View, row: int, t: int, welcome_at: int) -> Push:
     touches = view.sharing(rule, Each.THREAD).since(row, answer)
     detail = {"why": "unanswered", "count": len(touches), "max": rule.keys.max}
     return Push(rule.name, KIND, welcome_at, tuple(view.touches.id[touches].tolist()), detail)
+
+
+pushes = one_by_one(push)
 
 
 SENTENCES: Mapping[str, Mapping[str, str]] = {

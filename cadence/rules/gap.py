@@ -12,6 +12,7 @@ import numpy as np
 
 from cadence.calendar import DurationField, add
 from cadence.facts import DAY, Ints, Push
+from cadence.rules.evidence import Behind
 from cadence.rules.rule import Keys as Base
 from cadence.rules.rule import Rule, Stricter
 from cadence.rules.view import View
@@ -49,13 +50,16 @@ def welcome_at(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:
     return np.maximum(t, add(view.counted(rule).most_recent(rows), rule.keys.wait, view.zone[rows]))
 
 
-def push(rule: Rule, view: View, row: int, t: int, welcome_at: int) -> Push:
+def pushes(rule: Rule, view: View, rows: Ints, t: Ints, welcome_at: Ints) -> list[Push]:
     """The touches not yet older than the wait."""
-    mine = view.counted(rule).of(row)
-    at = view.touches.at[mine]
-    young = mine[add(at, rule.keys.wait, np.full(len(mine), view.zone[row], np.int32)) > t]
-    detail = {"why": "recent", "wait": rule.keys.wait.text, "touch_at": int(at[-1])}
-    return Push(rule.name, KIND, welcome_at, tuple(view.touches.id[young].tolist()), detail)
+    runs, wait = view.counted(rule), rule.keys.wait
+    behind = Behind(runs, rows)
+    young = behind.ids(view, add(behind.at, wait, view.zone[rows[behind.slot]]) > t[behind.slot])
+    told = zip(welcome_at.tolist(), young, runs.most_recent(rows).tolist(), strict=True)
+    return [
+        Push(rule.name, KIND, answer, touches, {"why": "recent", "wait": wait.text, "touch_at": latest})
+        for answer, touches, latest in told
+    ]
 
 
 SENTENCES: Mapping[str, Mapping[str, str]] = {

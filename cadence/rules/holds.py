@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from cadence.facts import HELD, NONE, HoldKind, Ints, Push, expand, key
+from cadence.rules.evidence import one_by_one
 from cadence.rules.rule import Rule
 from cadence.rules.view import View
 
@@ -61,6 +62,9 @@ def push(rule: Rule, view: View, row: int, t: int, welcome_at: int) -> Push:
     why = "open" if welcome_at == HELD else "until"
     detail = {"why": why, "hold": _WORDS.get(kind, ""), "kind_key": kind, "about_key": int(holds.about[last])}
     return Push(rule.name, KIND, welcome_at, (), detail)
+
+
+pushes = one_by_one(push)
 
 
 SENTENCES: Mapping[str, Mapping[str, str]] = {

@@ -13,6 +13,7 @@ import numpy as np
 from cadence.calendar import Window, next_change, open_windows
 from cadence.facts import DAY, HELD, NEVER, Ints, Push, Wish, expand
 from cadence.rules.caps import freed, in_window
+from cadence.rules.evidence import one_by_one
 from cadence.rules.rule import Rule
 from cadence.rules.view import View
 
@@ -122,14 +123,17 @@ def push(rule: Rule, view: View, row: int, t: int, welcome_at: int) -> Push:
     if allowed == snoozed or wish.less_often is None:
         return Push(rule.name, KIND, welcome_at, (), {"why": "snooze", "snooze_until_at": snoozed})
     most, window = wish.less_often[0], Window.parse(wish.less_often[1])
-    touches = in_window(rule, window, view, row, t)
+    (touches,) = in_window(rule, window, view, one, from_t)
     detail = {
         "why": "ever" if welcome_at == NEVER else "less_often",
         "max": most,
         "window": window.text,
         "count": len(touches),
     }
-    return Push(rule.name, KIND, welcome_at, tuple(view.touches.id[touches].tolist()), detail)
+    return Push(rule.name, KIND, welcome_at, touches, detail)
+
+
+pushes = one_by_one(push)
 
 
 SENTENCES: Mapping[str, Mapping[str, str]] = {

@@ -110,19 +110,38 @@ def _one_pass(interval: QuietInterval, view: View, rows: Ints, t: Ints) -> Ints:
     return at
 
 
-def push(rule: Rule, view: View, row: int, t: int, welcome_at: int) -> Push:
+def pushes(rule: Rule, view: View, rows: Ints, t: Ints, welcome_at: Ints) -> list[Push]:
     """Which quiet it was, and in which of the contact's zones."""
-    interval, contact = interval_of(rule.keys), int(view.candidates.contact[row])
-    country = view.people.country
-    zones = [int(z) for z in view.people.zones.row(contact)]
-    codes = np.full(len(zones), country.codes[contact], np.int32)
-    ends = quiet_until(interval, np.full(len(zones), t, np.int64), np.array(zones, np.int32), codes, country.names)
-    detail = {"name": rule.name, "from": rule.keys.from_ or "", "to": rule.keys.to or ""}
-    if welcome_at - t > FIVE_YEARS:
-        where = ", ".join(zone_name(z) for z in zones)
-        return Push(rule.name, KIND, welcome_at, (), detail | {"why": "never", "where": where})
+    interval, contact = interval_of(rule.keys), view.candidates.contact[rows]
+    zones = view.people.zones
+    latest = _lasting_longest(interval, view, contact, t).tolist()
+    said = {"name": rule.name, "from": rule.keys.from_ or "", "to": rule.keys.to or ""}
     why = "holiday" if interval.holidays else "day" if interval.all_day else "hours"
-    return Push(rule.name, KIND, welcome_at, (), detail | {"why": why, "where": zone_name(zones[int(np.argmax(ends))])})
+    told = []
+    for who, since, answer, zone in zip(contact.tolist(), t.tolist(), welcome_at.tolist(), latest, strict=True):
+        if answer - since > FIVE_YEARS:
+            detail = {**said, "why": "never", "where": ", ".join(zone_name(z) for z in zones.row(who).tolist())}
+        else:
+            detail = {**said, "why": why, "where": zone_name(zone)}
+        told.append(Push(rule.name, KIND, answer, (), detail))
+    return told
+
+
+def _lasting_longest(interval: QuietInterval, view: View, contact: Ints, t: Ints) -> Codes:
+    """The zone of each contact in which the quiet at t lasts longest, the first of several: int32[len(contact)]."""
+    zones, country = view.people.zones, view.people.country
+    begin, end = zones.start[:-1][contact], zones.start[1:][contact]
+    zone: Codes = zones.values[begin].astype(np.int32)
+    several = np.flatnonzero(end - begin > 1)
+    if len(several):
+        index, start = expand(begin[several], end[several])
+        which = np.repeat(several, np.diff(start))
+        each: Codes = zones.values[index].astype(np.int32)
+        ends = quiet_until(interval, t[which], each, country.codes[contact[which]], country.names)
+        order = np.lexsort((-np.arange(len(which)), ends, which))
+        last = order[start[1:] - 1]
+        zone[several] = each[last]
+    return zone
 
 
 SENTENCES: Mapping[str, Mapping[str, str]] = {

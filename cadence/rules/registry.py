@@ -81,8 +81,8 @@ class RuleModule(Protocol):
         """For candidates `rows`, from instants t on: the earliest welcome instant >= t, HELD or NEVER.
         int64[len(rows)]."""
 
-    def push(self, rule: Rule, view: View, row: int, t: int, welcome_at: int) -> Push:
-        """The evidence for one candidate's answer `welcome_at`, asked from t."""
+    def pushes(self, rule: Rule, view: View, rows: Ints, t: Ints, welcome_at: Ints) -> list[Push]:
+        """The evidence for the answer `welcome_at` about each of these candidates, asked from t."""
 
 
 RULES: Mapping[str, RuleModule] = {

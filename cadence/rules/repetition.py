@@ -14,6 +14,7 @@ import numpy as np
 from cadence.calendar import WindowField, window_frees_at
 from cadence.facts import NEVER, Ints, Push
 from cadence.rules.caps import freed
+from cadence.rules.evidence import one_by_one
 from cadence.rules.rule import Each, Rule, Stricter
 from cadence.rules.rule import Keys as Base
 from cadence.rules.view import View
@@ -55,6 +56,9 @@ def push(rule: Rule, view: View, row: int, t: int, welcome_at: int) -> Push:
         "touch_at": int(at[-1]),
     }
     return Push(rule.name, KIND, welcome_at, tuple(view.touches.id[inside].tolist()), detail)
+
+
+pushes = one_by_one(push)
 
 
 SENTENCES: Mapping[str, Mapping[str, str]] = {

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import Field
 
 from cadence.facts import HELD, NEVER, NONE, Bools, EventKind, Ints, Push, key
+from cadence.rules.evidence import one_by_one
 from cadence.rules.rule import ExactDuration, Rule, Stricter
 from cadence.rules.rule import Keys as Base
 from cadence.rules.view import View
@@ -80,6 +81,9 @@ def push(rule: Rule, view: View, row: int, t: int, welcome_at: int) -> Push:
     return Push(
         rule.name, KIND, welcome_at, (), {"why": why, **detail, "looked_up_at": looked_up_at, "lapses_at": lapses_at}
     )
+
+
+pushes = one_by_one(push)
 
 
 SENTENCES: Mapping[str, Mapping[str, str]] = {

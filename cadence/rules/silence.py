@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from cadence.facts import FIVE_YEARS, NEVER, Ints, Push
+from cadence.rules.evidence import Behind
 from cadence.rules.rule import ANY_ANSWER, AnsweredBy, Category, Count, ExactDuration, Remarks, Rule, Stricter
 from cadence.rules.rule import Keys as Base
 from cadence.rules.view import View
@@ -91,14 +92,18 @@ def welcome_at(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:
     return np.where(wait == NEVER, NEVER, np.maximum(t, over))
 
 
-def push(rule: Rule, view: View, row: int, t: int, welcome_at: int) -> Push:
+def pushes(rule: Rule, view: View, rows: Ints, t: Ints, welcome_at: Ints) -> list[Push]:
     """The touches without an answer."""
-    answer = int(view.answered_at(rule.keys.answered_by, np.array([row], np.int64))[0])
-    touches = view.counted(rule).since(row, answer)
-    why = "sunset" if welcome_at == NEVER else "waiting"
-    detail = {"why": why, "count": len(touches), "touch_at": int(view.touches.at[touches[-1]])}
+    runs = view.counted(rule)
+    behind = Behind(runs, rows)
+    unanswered = behind.ids(view, behind.at > view.answered_at(rule.keys.answered_by, rows)[behind.slot])
     stop = {} if rule.keys.stop_after is None else {"stop_after": rule.keys.stop_after}
-    return Push(rule.name, KIND, welcome_at, tuple(view.touches.id[touches].tolist()), detail | stop)
+    told = []
+    for answer, touches, latest in zip(welcome_at.tolist(), unanswered, runs.most_recent(rows).tolist(), strict=True):
+        why = "sunset" if answer == NEVER else "waiting"
+        detail = {"why": why, "count": len(touches), "touch_at": latest, **stop}
+        told.append(Push(rule.name, KIND, answer, touches, detail))
+    return told
 
 
 SENTENCES: Mapping[str, Mapping[str, str]] = {

@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from cadence.calendar import DurationField, WindowField, add
 from cadence.facts import CHANNEL_KEYS, NEVER, NONE, Bools, Ints, Push, key
 from cadence.rules.caps import freed
+from cadence.rules.evidence import one_by_one
 from cadence.rules.rule import Count, Rule, Stricter, listed
 from cadence.rules.rule import Keys as Base
 from cadence.rules.statements import decisive
@@ -142,6 +143,9 @@ def push(rule: Rule, view: View, row: int, t: int, welcome_at: int) -> Push:
     else:
         detail = {"why": "seen", "trigger_at": int(view.candidates.trigger_at[row]), "wait": keys.wait.text}
     return Push(rule.name, KIND, welcome_at, touches, detail)
+
+
+pushes = one_by_one(push)
 
 
 def _in_window(rule: Rule, view: View, row: int, t: int) -> Ints:

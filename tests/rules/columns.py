@@ -228,4 +228,6 @@ def asked(what: Rule, seen: View, t: str | int | None = None, row: int = 0) -> i
 def evidence(what: Rule, seen: View, t: str | int | None = None, row: int = 0) -> Any:
     """The push for the rule's answer."""
     start = seen.now if t is None else at(t)
-    return RULES[what.kind].push(what, seen, row, start, asked(what, seen, start, row))
+    columns = ([row], [start], [asked(what, seen, start, row)])
+    (push,) = RULES[what.kind].pushes(what, seen, *(np.array(c, np.int64) for c in columns))
+    return push

