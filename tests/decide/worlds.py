@@ -196,31 +196,40 @@ def repetitions(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def named(rules: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
-    return [{"name": f"{kind} {i}", **rule} for i, rule in enumerate(rules)]
+    return rules if kind == "evasion" else [{"name": f"{kind} {i}", **rule} for i, rule in enumerate(rules)]
+
+
+RULES: tuple[tuple[str, Any, int], ...] = (
+    ("caps", caps(), 4),
+    ("gap", gaps, 1),
+    ("cool_down", cool_downs, 1),
+    ("quiet_hours", quiet_hours(), 2),
+    ("silence", silences, 1),
+    ("follow_ups", follow_ups(), 1),
+    ("channel_hop", channel_hops(), 1),
+    ("repetition", repetitions(), 1),
+    ("surveillance", surveillances, 1),
+    ("escalation", escalations, 1),
+    ("screened", screenings, 1),
+    ("fatigue", fatigues, 1),
+    ("evasion", evasions, 2),
+)
+"""Each kind that is written: its rules, and how many of them a policy has at the most."""
+SUBJECTS = (*(kind for kind, _, _ in RULES), "consent", "own_wishes", "holds")
+"""What a world can be about."""
 
 
 @st.composite
-def policies(draw: st.DrawFn) -> dict[str, Any]:
+def policies(draw: st.DrawFn, subject: str | None = None) -> dict[str, Any]:
+    """A policy that has rules of the kind `subject`, if any are written, and of others: few, half, or all of them."""
+    subject = subject or draw(some(SUBJECTS))
     rails: dict[str, Any] = {}
-    for kind, rules, most in (
-        ("caps", caps(), 4),
-        ("gap", gaps, 1),
-        ("cool_down", cool_downs, 1),
-        ("quiet_hours", quiet_hours(), 2),
-        ("silence", silences, 1),
-        ("follow_ups", follow_ups(), 1),
-        ("channel_hop", channel_hops(), 1),
-        ("repetition", repetitions(), 1),
-        ("surveillance", surveillances, 1),
-        ("escalation", escalations, 1),
-        ("screened", screenings, int(draw(st.integers(0, 2)) == 0)),
-        ("fatigue", fatigues, 1),
-    ):
-        least = int(kind in ("follow_ups", "channel_hop", "repetition") and draw(st.booleans()))
-        if chosen := draw(st.lists(rules, min_size=least, max_size=most)):
-            rails[kind] = named(chosen, kind)
-    if wider := draw(st.lists(evasions, max_size=2)):
-        rails["evasion"] = wider
+    sharing = draw(some(["few", "few", "half", "all"]))
+    for kind, rules, most in RULES:
+        most = most if kind != "screened" or kind == subject or draw(st.booleans()) else 0
+        absent = {"few": draw(st.integers(0, 5)) > 0, "half": draw(st.booleans()), "all": False}[sharing]
+        if most and (kind == subject or not absent):
+            rails[kind] = named(draw(st.lists(rules, min_size=1, max_size=most)), kind)
     return {
         "version": 1,
         "defaults": {"timezone": "Europe/Stockholm", "country": "SE"},
@@ -231,9 +240,26 @@ def policies(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @st.composite
+def holds(draw: st.DrawFn, now: datetime) -> dict[str, Any]:
+    """Something that holds, or that ends what does."""
+    at = now - draw(st.integers(0, 80)) * STEP
+    return draw(
+        some(
+            [
+                {"at": at, "hold": "bereavement", "until": at + timedelta(days=9)},
+                {"at": at, "hold": "audit"},
+                {"at": at, "ticket": "opened", "id": "t1"},
+                {"at": at, "release": "audit"},
+                {"at": at, "ticket": "solved", "id": "t1"},
+            ]
+        )
+    )
+
+
+@st.composite
 def facts(draw: st.DrawFn, now: datetime) -> dict[str, Any]:
     at = now - draw(st.integers(0, 80)) * STEP
-    kind = draw(st.integers(-12, 15))
+    kind = draw(st.integers(-24, 15))
     if kind <= 6:
         touch = {
             "at": at,
@@ -270,17 +296,7 @@ def facts(draw: st.DrawFn, now: datetime) -> dict[str, Any]:
         return {"at": at, draw(some(["opt_in", "opt_in", "opt_out"])): "profiling"}
     if kind == 12:
         return {"at": at, "less_often": draw(some(["1 per 7d", "2 per calendar month", "none"]))}
-    return draw(
-        some(
-            [
-                {"at": at, "hold": "bereavement", "until": at + timedelta(days=9)},
-                {"at": at, "hold": "audit"},
-                {"at": at, "release": "audit"},
-                {"at": at, "ticket": "opened", "id": "t1"},
-                {"at": at, "ticket": "solved", "id": "t1"},
-            ]
-        )
-    )
+    return draw(holds(now))
 
 
 belonging = st.fixed_dictionaries(
@@ -292,42 +308,80 @@ belonging = st.fixed_dictionaries(
 def alike(draw: st.DrawFn, message: dict[str, Any], now: datetime) -> dict[str, Any]:
     """A touch in the message's own thread, with its content."""
     shared = {name: message[name] for name in ("thread", "content") if name in message}
-    category = draw(some([message["category"], message["category"], "follow_up", "care"]))
-    at = now - draw(st.integers(0, 20)) * STEP
-    return {"at": at, "touch": category, "channel": draw(some(["email", "sms"])), **shared}
+    category = draw(some([message["category"]] * 4 + ["follow_up", "care"]))
+    at = now - draw(st.integers(0, draw(some([4, 20])))) * STEP
+    return {"at": at, "touch": category, "channel": draw(some(["email", "email", "sms"])), **shared}
 
 
 @st.composite
-def worlds(draw: st.DrawFn, most_facts: int = 14) -> World:
-    now = draw(some(NOWS))
+def stops(draw: st.DrawFn, message: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """A stop that names the message."""
+    at = now - draw(st.integers(0, 80)) * STEP
+    return {"at": at, **draw(some([{"opt_out": "all"}, {"opt_out": message["category"]}, {"complaint": True}]))}
+
+
+@st.composite
+def occasions(draw: st.DrawFn, policy: dict[str, Any], now: datetime) -> list[dict[str, Any]]:
+    """What the policy's cool_down waits after, lately."""
+    found = []
+    for rule in policy["guard_rails"].get("cool_down", []):
+        at, after = now - draw(st.integers(0, 10)) * STEP, rule["after"]
+        found.append({"at": at, "engagement": after} if after in ("purchase", "reply") else {"at": at, after: True})
+    return found
+
+
+@st.composite
+def messages(draw: st.DrawFn, subject: str, now: datetime) -> dict[str, Any]:
+    """A message that a rule of the kind `subject` governs, as far as that hangs on the message."""
+    often = ["follow_up"] * 30 if subject == "follow_ups" else ["news", "news", "news", "offers", "follow_up", "care"]
+    message: dict[str, Any] = {
+        "category": draw(some([*often, *CATEGORIES])),
+        "channel": draw(some(["email", "email", "email", "sms"])),
+        "expires": "4000d",
+    }
+    if subject == "follow_ups" or draw(st.booleans()):
+        message["thread"] = draw(some(["a", "b"]))
+    if subject == "repetition" or draw(st.booleans()):
+        message["content"] = draw(some(["hats", "shoes"]))
+    if subject == "surveillance" or draw(st.integers(0, 4)) == 0:
+        message["trigger"] = {"kind": "visit", "at": now - draw(st.integers(-2, 20)) * STEP}
+        message["topic"] = draw(some(["hats", "hats", "hats", "health"]))
+    return message
+
+
+@st.composite
+def persons(draw: st.DrawFn, subject: str) -> dict[str, Any]:
     contact: dict[str, Any] = {
         "timezones": draw(st.lists(some(ZONES), min_size=1, max_size=2, unique=True)),
         "consents": {"email": ["news", "offers"], "sms": ["news", *draw(some([["profiling"], ["profiling"], []]))]},
         "addresses": {"email": "a@example.com"},
     }
-    if draw(st.integers(0, 6)) == 0:
+    seldom = 3 if subject == "own_wishes" else 15
+    if draw(st.integers(0, seldom)) == 1:
         contact["hours"] = draw(some([["09:00-12:00", "17:00-19:00"], ["00:00-24:00"], ["20:00-22:30"]]))
-    if draw(st.integers(0, 7)) == 0:
+    if draw(st.integers(0, seldom)) == 1:
         contact["days"] = draw(some([["mon", "tue"], ["sun"], ["wed", "fri"]]))
-    contact |= draw(belonging)
+    return contact | draw(belonging)
+
+
+@st.composite
+def worlds(draw: st.DrawFn, about: str | None = None) -> World:
+    """A message that rules of one kind, the world's subject, have more to say of than chance would give them: what
+    many rules govern at once, the widest of them would decide nearly always."""
+    now, subject = draw(some(NOWS)), about or draw(some(SUBJECTS))
+    policy, message, contact = draw(policies(subject)), draw(messages(subject, now)), draw(persons(subject))
     others = []
-    for _ in range(draw(some([0, 0, 1, 1, 2, 4]))):
-        address = draw(some(["a@example.com", "b@example.com"]))
+    for _ in range(draw(some([1, 2, 4] if subject == "evasion" else [0, 0, 0, 1, 1, 2, 4]))):
+        address = draw(some(["a@example.com", "a@example.com", "b@example.com"]))
         other = {"addresses": {"email": address}, "consents": {}, **draw(belonging)}
-        others.append((other, draw(st.lists(facts(now), max_size=4))))
-    message: dict[str, Any] = {
-        "category": draw(some(["news", "news", "news", "offers", "follow_up", "follow_up", *CATEGORIES])),
-        "channel": draw(some(["email", "email", "email", "sms"])),
-    }
-    if draw(st.booleans()):
-        message["thread"] = draw(some(["a", "b"]))
-    if draw(st.integers(0, 2)) != 1:
-        message["content"] = draw(some(["hats", "shoes"]))
-    if draw(st.integers(0, 2)) == 0:
-        message["trigger"] = {"kind": "visit", "at": now - draw(st.integers(-2, 20)) * STEP}
-        message["topic"] = draw(some(["hats", "hats", "health"]))
-    message["expires"] = "4000d"
-    history = draw(st.lists(facts(now), min_size=draw(st.sampled_from([0, 4, 8])), max_size=most_facts))
-    if draw(st.integers(0, 3)) != 1:
-        history += draw(st.lists(alike(message, now), max_size=3))
-    return World(draw(policies()), contact, history, message, now, others)
+        stopped = draw(st.lists(stops(message, now), min_size=1, max_size=1)) if subject == "evasion" else []
+        others.append((other, draw(st.lists(facts(now), max_size=4)) + stopped))
+    history = draw(st.lists(facts(now), min_size=draw(some([0, 4])), max_size=10))
+    counting = subject not in ("consent", "own_wishes", "holds", "evasion", "screened", "cool_down", "quiet_hours")
+    if counting or draw(st.booleans()):
+        history += draw(st.lists(alike(message, now), min_size=3 * counting, max_size=6))
+    if subject == "holds":
+        history.append(draw(holds(now)))
+    if subject == "cool_down" or draw(st.booleans()):
+        history += draw(occasions(policy, now))
+    return World(policy, contact, history, message, now, others)
