@@ -8,6 +8,7 @@ of its own.
 from __future__ import annotations
 
 import re
+import warnings
 from re import _constants as names  # type: ignore[attr-defined]
 from re import _parser as reader  # type: ignore[attr-defined]
 from typing import Any
@@ -35,9 +36,11 @@ def compile_pattern(text: str) -> re.Pattern[str]:
     if len(text) > LONGEST_PATTERN:
         raise ValueError(f"the pattern has {len(text)} characters; at most {LONGEST_PATTERN} are allowed")
     try:
-        tree = reader.parse(text)
-        compiled = re.compile(text)
-    except (re.error, RecursionError, OverflowError) as broken:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # what a later Python would read otherwise is refused now
+            tree = reader.parse(text)
+            compiled = re.compile(text)
+    except (re.error, RecursionError, OverflowError, Warning) as broken:
         raise ValueError(f"{text!r} is no regular expression: {broken}") from None
     anchored = len(tree) > 0 and tree[0][0] is names.AT and tree[0][1] in _STARTS
     steps = _ways(tree) * (1 if anchored else LONGEST_TEXT)

@@ -311,6 +311,7 @@ def test_a_wrong_word_comes_with_the_right_one(where: dict[str, Any], word: str)
         {"a": {"missing": "yes"}},
         {"a": {"matches": "("}},
         {"a": {"matches": "(a+)+$"}},
+        {"a": {"matches": "[[a]"}},
         {"orders": "many"},
         {"orders": {"in_the_last": "30d"}},
         {"orders": {"at_least": "2026-01-01"}},
