@@ -14,7 +14,9 @@ from cadence.calendar import zone_index
 from cadence.cli.facts_at_hand import of_circles
 from cadence.cli.installation import Installation
 from cadence.cli.screen import FINE, NO, errors, print_json, screen
+from cadence.decide.needs import needs
 from cadence.doors.files import KINDS, Report, import_file
+from cadence.facts import EventKind
 from cadence.policy.load import load_policy
 from cadence.store.accounts import Outlook, outlook
 from cadence.store.circles import LARGE
@@ -43,6 +45,7 @@ def bring_in(
     names = frozenset(n for c in policy.categories.values() for n in (c.name, *c.was))
     chosen = zone or policy.defaults.timezone
     zone_index(chosen)
+    now, reach = installation.now(), needs(policy).events.get(EventKind.SCREENED)
     bars = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -58,10 +61,11 @@ def bring_in(
             installation.store,
             kind,
             file,
-            now=installation.now(),
+            now=now,
             source=source,
             zone=chosen,
             categories=names,
+            lookups_since=None if reach is None else now - reach,
             progress=lambda done, total: bars.update(bar, completed=done, total=total),
         )
     large: tuple[tuple[int, str], ...] = ()
@@ -91,6 +95,11 @@ def tell(out: Console, report: Report) -> None:
         lines = ", ".join(str(n) for n in report.kept_lines[:SHOWN])
         out.print(
             f"{report.kept_stopped:,} rows opt in to what the contact had stopped: the stop stands (lines {lines})."
+        )
+    if report.old_lookups:
+        out.print(
+            f"[yellow]warning:[/] {report.old_lookups:,} rows tell of look-ups that are too old for this policy: they let nobody "
+            "through. Look these people up anew."
         )
     for row in report.bad_rows[:SHOWN]:
         out.print(f"  {escape(str(row))}", soft_wrap=True)

@@ -18,11 +18,12 @@ from sqlalchemy.engine import Connection
 from cadence.doors.reading import FileRefused, Line, Shape, open_rows
 from cadence.doors.rows import consents, contacts, events, touches
 from cadence.doors.rows.cells import Context, Problem, Row
+from cadence.facts import EventKind
 from cadence.store.consents import record_consents
 from cadence.store.contacts import upsert_contacts
 from cadence.store.engine import Store
 from cadence.store.events import record_events
-from cadence.store.rows import Recorded
+from cadence.store.rows import EventRow, Recorded
 from cadence.store.touches import record_touches
 
 BATCH = 5_000
@@ -88,6 +89,8 @@ class Report:
     merged: int = 0
     """Circles that became one with others."""
     largest_circle: int = 0
+    old_lookups: int = 0
+    """Rows that tell of a look-up in a register so long ago that it lets nobody through any more: taken as facts."""
     bad_rows: list[BadRow] = field(default_factory=list)
     """The first of them, a line per problem."""
     kept_lines: list[int] = field(default_factory=list)
@@ -110,14 +113,16 @@ def import_file(
     source: str = "import",
     zone: str = "UTC",
     categories: frozenset[str] | None = None,
+    lookups_since: int | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Imports a file (.csv, .ndjson, .jsonl or .parquet) of contacts, touches, events or consents.
 
     now: microseconds since 1970 UTC; facts more than a day later are refused. source: the system that the rows' ids are
     ids of. zone: where a date without a time is a date of. categories: the policy's, old names included; consents must
-    name one of them. Bad rows are written to FILE.rejects.csv. Raises `FileRefused` for a file that can't be imported
-    at all, KeyError for another kind."""
+    name one of them. lookups_since: look-ups of then or before are too old for every rule of the policy. Bad rows are
+    written to FILE.rejects.csv. Raises `FileRefused` for a file that can't be imported at all, KeyError for another
+    kind."""
     how = KINDS[kind]
     context = Context(now, zone, categories)
     opened = open_rows(path, how.shape)
@@ -132,6 +137,7 @@ def import_file(
                 rejects.add(line.number, problems)
             else:
                 batch.append((line.number, made))
+                report.old_lookups += lookups_since is not None and _looked_up(made, until=lookups_since)
             if len(batch) >= BATCH:
                 _give(store, how, batch, now, source, report, rejects)
                 batch.clear()
@@ -150,6 +156,11 @@ def _read(how: Kind, line: Line, context: Context, seen: dict[int, int]) -> tupl
     row = Row(line.cells, context)
     made = how.read(row, seen)
     return (None, row.problems) if row.problems else (made, ())
+
+
+def _looked_up(made: Any, until: int) -> bool:
+    """Whether it is a look-up in a register, of that instant or before."""
+    return isinstance(made, EventRow) and made.kind is EventKind.SCREENED and made.at <= until
 
 
 def _give(

@@ -62,6 +62,18 @@ def test_touches_and_consents_of_those_people_are_taken_too(files: Office) -> No
     assert {e["what"] for e in files.json("contact", "eva")["timeline"]} == {"touch", "consent"}
 
 
+def test_look_ups_in_a_register_that_are_too_old_to_let_anybody_through_are_told(files: Office) -> None:
+    files.policy(guard_rails={"screened": {"register": "nix", "within": "31d"}})
+    files.run("import", "contacts", "people.csv")
+    rows = ["contact,at,register,listed", "eva,2025-03-02,nix,false", "kim,2026-03-01,nix,false"]
+    (files.folder / "register.csv").write_text("\n".join(rows), "utf-8")
+
+    answer = files.run("import", "events", "register.csv")
+
+    assert "2 taken" in answer.words
+    assert "1 rows tell of look-ups that are too old for this policy: they let nobody through" in answer.words
+
+
 @pytest.mark.parametrize(
     "words", [["people", "people.csv"], ["contacts", "nowhere.csv"], ["contacts", "people.csv", "--zone", "Nowhere"]]
 )
