@@ -36,6 +36,10 @@ def _supported() -> dict[str, list[str]]:
 
 @lru_cache(maxsize=4096)
 def _calendar(country: str, categories: tuple[str, ...], year: int) -> tuple[int, ...]:
+    return _read_calendar(country, categories, year)
+
+
+def _read_calendar(country: str, categories: tuple[str, ...], year: int) -> tuple[int, ...]:
     """Day numbers of one year's holidays, ascending; a subdivision that the package doesn't know has its country's."""
     import holidays
 
@@ -122,6 +126,10 @@ def country_known(country: str) -> bool:
 @cache
 def categories_known(country: str) -> tuple[str, ...]:
     """The categories of holidays that the package knows for a country; empty where it doesn't know the country."""
+    return _read_categories(country)
+
+
+def _read_categories(country: str) -> tuple[str, ...]:
     import holidays
 
     code, _ = _split(country)

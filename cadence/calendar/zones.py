@@ -55,6 +55,10 @@ def zone_name(index: int) -> str:
 
 @cache
 def _zones_by_country() -> dict[str, tuple[str, ...]]:
+    return _read_zones_by_country()
+
+
+def _read_zones_by_country() -> dict[str, tuple[str, ...]]:
     """zone.tab of the tz database: country to its zones, in the order listed."""
     found: dict[str, list[str]] = {}
     for line in resources.files("tzdata").joinpath("zoneinfo", "zone.tab").read_text("utf-8").splitlines():

@@ -127,11 +127,14 @@ class ToldContact(Told):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
+        self._check()
+        return self
+
+    def _check(self) -> None:
         if self.timezone is not None and self.timezones is not None:
             raise ValueError("timezone and timezones exclude each other; give one of them")
         for channel, value in self.addresses.items():
             address_of(channel, value)
-        return self
 
 
 class ToldEvent(Told):
@@ -179,6 +182,10 @@ class ToldEvent(Told):
 
     @model_validator(mode="after")
     def _is_one_thing(self) -> Self:
+        self._check()
+        return self
+
+    def _check(self) -> None:
         given = [word for word in WORDS if word in self.model_fields_set]
         if len(given) != 1:
             found = f"found {' and '.join(given)}" if given else "found none of them"
@@ -198,7 +205,6 @@ class ToldEvent(Told):
             )
         if self.amount is not None and self.engagement != "purchase":
             raise ValueError("amount and currency go with engagement: purchase only")
-        return self
 
 
 _TOUCHING = ("channel", "campaign", "content", "thread", "topic", "tags", "triggered", "id", "outcome")

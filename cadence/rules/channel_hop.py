@@ -41,12 +41,15 @@ class Keys(Base):
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
+        self._check()
+        return self
+
+    def _check(self) -> None:
         if self.wait is None and self.max_channels is None and self.per is None:
             raise ValueError("channel_hop says nothing; give wait, or max_channels with per, or all three")
         if (self.max_channels is None) != (self.per is None):
             lacking, given = ("per", "max_channels") if self.per is None else ("max_channels", "per")
             raise ValueError(f"{given} needs {lacking} beside it, for example {{max_channels: 2, per: 7d}}")
-        return self
 
     def touch_reach(self) -> int | None:
         """As far back as its wait and its window last at the most."""

@@ -46,13 +46,16 @@ class Keys(Base):
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
+        self._check()
+        return self
+
+    def _check(self) -> None:
         if self.base is None and self.stop_after is None:
             raise ValueError("silence says nothing; give base (with factor and max), or stop_after, or both")
         if self.base is not None and self.max is not None and self.max.micros < self.base.micros:
             raise ValueError(
                 f"max {self.max.text!r} is shorter than base {self.base.text!r}; give a max of at least the base"
             )
-        return self
 
     def problems(self, categories: Mapping[str, Category], rule: Rule | None = None) -> Remarks:
         """A growing wait without a first one."""

@@ -53,6 +53,10 @@ class Keys(Base):
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
+        self._check()
+        return self
+
+    def _check(self) -> None:
         if (self.max is None) != (self.per is None):
             missing, given = ("max", "per") if self.max is None else ("per", "max")
             raise ValueError(f"{given} needs {missing} beside it; give both, for example max: 1, per: 7d")
@@ -60,7 +64,6 @@ class Keys(Base):
             raise ValueError(
                 "surveillance says nothing; give wait, max and per, never_topics, or leave out needs_consent"
             )
-        return self
 
     def touch_reach(self) -> int | None:
         """As far back as its window lasts at the most."""
