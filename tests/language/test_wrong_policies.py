@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 import pytest
 
+from cadence.calendar import tz_version
 from cadence.policy.load import from_mapping
 
 CATEGORIES = "categories: {news: {consent: none}, heavy: {consent: none}, service: {transactional: true}}\n"
@@ -254,3 +256,12 @@ def replaced(folder: Path, before: str, now: str) -> list[str]:
     (folder / "base.yaml").write_text("categories: {x: " + before + "}", "utf-8")
     text = "include: [base.yaml]\ncategories: {x: " + now + "}"
     return [str(f) for f in from_mapping(text, folder, file="p").findings]
+
+
+def test_the_words_of_every_error_are_those_that_were_read_over() -> None:
+    """Read over once; CADENCE_RECORD=1 writes what comes now. The tz database's release stands as TZ."""
+    lines = [f"{what}: {e.replace(tz_version(), 'TZ')}" for what, (text, _) in WRONG.items() for e in errors(text)]
+    page = Path(__file__).parent / "wrong_policies.txt"
+    if os.environ.get("CADENCE_RECORD"):
+        page.write_text("\n".join(lines) + "\n", "utf-8")
+    assert lines == page.read_text("utf-8").splitlines()
