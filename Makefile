@@ -7,7 +7,7 @@ PIP   := $(BIN)/python -m pip --disable-pip-version-check -q
 WEEKS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all search lint types floors format bench soak generate verify lock clean
+.PHONY: help run test test-all search lint types floors format bench soak generate verify lock mutants clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,11 @@ $(VENV)/run.stamp: requirements/run.lock pyproject.toml
 $(VENV)/dev.stamp: requirements/dev.lock $(VENV)/run.stamp
 	@echo "Installing what the tests need..."
 	@$(PIP) install --require-hashes --only-binary :all: -r requirements/dev.lock
+	@touch $@
+
+$(VENV)/mutants.stamp: requirements/mutants.lock $(VENV)/dev.stamp
+	@echo "Installing what makes mutants..."
+	@$(PIP) install --require-hashes --only-binary :all: -r requirements/mutants.lock
 	@touch $@
 
 run: $(VENV)/run.stamp ## the demo: real customers, some weeks on a virtual clock (LIVE=1: the real clock, until stopped)
@@ -56,6 +61,9 @@ floors: $(VENV)/dev.stamp
 format: $(VENV)/dev.stamp ## put the code in form
 	@$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format -q .
 
+mutants: $(VENV)/mutants.stamp ## about an hour: whether the tests notice each small change of the core (again: what is new or survived)
+	@$(BIN)/python scripts/mutants.py
+
 bench: $(VENV)/dev.stamp ## the benchmarks; each compares in one run
 	@for b in benchmarks/bench_*.py; do $(BIN)/python $$b; done
 
@@ -66,8 +74,9 @@ verify: $(VENV)/dev.stamp ## fail when something generated is stale
 	@$(BIN)/python scripts/generate.py --check
 
 lock: $(VENV)/dev.stamp ## resolve the dependencies anew
-	@for what in run dev; do \
-	  extras="--extra build"; [ $$what = dev ] && extras="$$extras --extra dev --extra files"; \
+	@for what in run dev mutants; do \
+	  extras="--extra build"; [ $$what = run ] || extras="$$extras --extra dev --extra files"; \
+	  [ $$what = mutants ] && extras="$$extras --extra mutants"; \
 	  $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	    pyproject.toml $$extras -o requirements/$$what.lock; done
 

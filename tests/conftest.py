@@ -14,7 +14,15 @@ SHARED = PROJECT.parent / "shared"
 # The same code tries the same examples, so that a red run is the change's own doing; `make search` looks for new ones.
 hypothesis.settings.register_profile("dev", max_examples=50, deadline=None, derandomize=True)
 hypothesis.settings.register_profile("thorough", max_examples=300, deadline=None, print_blob=True)
-hypothesis.settings.load_profile("thorough" if os.environ.get("CADENCE_THOROUGH") else "dev")
+hypothesis.settings.register_profile(
+    "mutants",
+    max_examples=8,
+    deadline=None,
+    derandomize=True,
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
+)
+TRIED = "mutants" if "MUTANT_UNDER_TEST" in os.environ else "thorough" if os.environ.get("CADENCE_THOROUGH") else "dev"
+hypothesis.settings.load_profile(TRIED)
 
 
 @pytest.fixture(scope="session")

@@ -59,7 +59,7 @@ def test_every_case_of_quiet_hours_ends_when_it_should(shared, read):
 
 
 @given(edges(), minutes, minutes, weekdays)
-@settings(max_examples=400)
+@settings(max_examples=8 * settings.default.max_examples)
 def test_quiet_ends_where_the_slow_clock_says(slow, edge, starts, ends, days):
     zone, at = edge
     ends = ends if ends != starts else 1440
@@ -215,7 +215,6 @@ def slow_open(slow, hours, days, at, zone):
 
 
 @given(edges(), st.lists(st.tuples(minutes, st.integers(1, 300)), min_size=1, max_size=2), weekdays)
-@settings(max_examples=60)
 def test_hours_open_where_the_slow_clock_says(slow, edge, stretches, days):
     zone, at = edge
     at += 5 * YEAR

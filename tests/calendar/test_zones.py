@@ -100,14 +100,14 @@ def test_all_zones_change_when_zoneinfo_changes(slow):
 
 
 @given(edges())
-@settings(max_examples=300)
+@settings(max_examples=6 * settings.default.max_examples)
 def test_the_wall_clock_is_that_of_zoneinfo(slow, edge):
     zone, at = edge
     assert one(to_local([at], [zone_index(zone)])) == slow.local(at, zone)
 
 
 @given(edges(), st.integers(-26 * HOUR, 26 * HOUR))
-@settings(max_examples=300)
+@settings(max_examples=6 * settings.default.max_examples)
 def test_a_local_time_is_the_instant_that_zoneinfo_says(slow, edge, beside):
     zone, at = edge
     local = slow.local(at, zone) + beside

@@ -52,7 +52,7 @@ def decide(contact: dict[str, Any], rails: dict[str, Any], history: list[dict[st
     )
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=2 * settings.default.max_examples // 5, suppress_health_check=[HealthCheck.too_slow])
 @given(contacts, st.lists(quiet, min_size=1, max_size=4), st.lists(st.integers(0, 90), max_size=4))
 @example({**STOCKHOLM, "hours": ["09:00-12:00"]}, [BY_DAY], [0, 1])
 @example({"timezones": ["Europe/Stockholm", "America/New_York"], "hours": ["12:00-18:00"]}, [BY_DAY], [])
