@@ -201,6 +201,13 @@ def raw(rules: dict[str, Any]) -> dict[str, Any]:
     return {"version": 1, **kept, "guard_rails": [[k, v] for k, v in rules.items()], "segments": [{"name": "everyone", "cadence": []}]}  # fmt: skip
 
 
+def test_a_breach_of_each_rule_that_is_written_is_planted() -> None:
+    """Those that are always on are planted below, and evasion in test_stop_means_stop.py."""
+    assert {kind for rules, _, _ in CASES.values() for kind in rules} == {
+        k for k, m in RULES.items() if not m.ALWAYS_ON
+    }
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_a_planted_breach_of_each_rule_is_found_under_its_name(store: Store, case: str) -> None:
     rules, act, name = CASES[case]

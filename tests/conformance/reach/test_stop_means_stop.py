@@ -33,6 +33,10 @@ WAYS = {
     "with a plus": [person("again", "anna.berg+offers@gmail.com")],
     "without the dots, which this host ignores": [person("again", "annaberg@gmail.com")],
     "at the host's other name": [person("again", "a.n.n.a.berg+x@googlemail.com")],
+    "the old address under a new contact, after their own has changed": [
+        person("anna", "new@example.com"),
+        person("again", "anna.berg+2@googlemail.com"),
+    ],
     "a new contact with a new address and the old one's phone": [
         ContactRow("anna", {"sms": "+46701740605"}),
         ContactRow("again", {"email": "work@example.com", "sms": "+46701740605"}, consents=(("all", "all"),)),
