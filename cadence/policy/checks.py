@@ -21,7 +21,7 @@ from cadence.policy.finding import Place, error, listed, nearest, warning
 from cadence.policy.implied import implies
 from cadence.policy.nodes import Node
 from cadence.policy.places import validate
-from cadence.policy.ready import Reading, make_rule
+from cadence.policy.ready import Built, Reading, make_rule
 from cadence.policy.sections import CategorySection
 from cadence.policy.strictness import as_strict, needs_less
 from cadence.policy.week import interval_of
@@ -179,14 +179,31 @@ def _governs_nobody(reading: Reading) -> None:
 
 
 def _never_binds(reading: Reading) -> None:
-    """A segment's rule beside a rail with the same filters that is as strict."""
-    for built in reading.segment_rules:
-        for rail in reading.rails:
-            if not rail.rule.only_watch and as_strict(rail.rule, built.rule):
-                why = f"the guard rail '{rail.rule.name}' has the same filters and is as strict"
+    """A rule beside another with the same filters that is as strict: a guard rail, or one of its own segment.
+
+    Of an include's rule that a stricter one makes idle nothing is said: that is how a file tightens what it includes."""
+    for i, built in enumerate(reading.rules):
+        for j, other in enumerate(reading.rules):
+            if i != j and _makes_idle(other, built, before=j < i) and _changeable(built, other, reading):
+                whose = "the guard rail" if other.rule.segment is None else "its segment's rule"
+                why = f"{whose} '{other.rule.name}' has the same filters and is as strict"
                 message = f"{built.written.path} ('{built.rule.name}') can never bind: {why}"
                 reading.findings.append(warning(built.written.node.place, message))
                 break
+
+
+def _makes_idle(one: Built, other: Built, before: bool) -> bool:
+    """Whether `one` always stops what `other` would. Of two that are the same the later one is idle."""
+    if one.rule.only_watch or one.rule.segment not in (None, other.rule.segment) or not as_strict(one.rule, other.rule):
+        return False
+    beside = one.rule.segment == other.rule.segment
+    return before or not beside or not as_strict(other.rule, one.rule)
+
+
+def _changeable(idle: Built, stricter: Built, reading: Reading) -> bool:
+    """Whether the idle one is the file's own to leave out, or stands in one file with the one that makes it so."""
+    file = idle.written.node.place.file
+    return file in (reading.written.place.file, stricter.written.node.place.file)
 
 
 def _keeps_in_touch(reading: Reading) -> None:

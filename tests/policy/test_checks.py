@@ -142,6 +142,31 @@ def test_a_segments_rule_that_can_never_bind_is_a_warning(rail: str, own: str, n
     assert bool(found) is never_binds
 
 
+@pytest.mark.parametrize(
+    ("rules", "idle"),
+    [
+        ("caps: [{name: a, max: 2, per: 7d}, {name: b, max: 3, per: 7d}]", ["b"]),
+        ("caps: [{name: a, max: 3, per: 7d}, {name: b, max: 2, per: 7d}]", ["a"]),
+        ("caps: [{name: a, max: 2, per: 7d}, {name: b, max: 2, per: 7d}]", ["b"]),
+        ("caps: [{name: a, max: 2, per: 7d}, {name: b, max: 3, per: 30d}]", []),
+        ("caps: [{name: a, max: 2, per: 7d, only_watch: true}, {name: b, max: 3, per: 7d}]", []),
+        ("follow_ups: [{name: a, max: 2}, {name: b, max: 3}]", ["b"]),
+        ("channel_hop: [{name: a, wait: 48h}, {name: b, wait: 24h}]", ["b"]),
+        ("repetition: [{name: a, window: 30d}, {name: b, window: 60d}]", ["a"]),
+        ("surveillance: [{name: a, wait: 6h}, {name: b, wait: 6h, never_topics: [debt]}]", ["a"]),
+        ("escalation: [{name: a, window: 14d}, {name: b, window: 14d, floor: 3}]", ["b"]),
+        ("screened: [{name: a, register: nix, within: 31d}, {name: b, register: nix, within: 60d}]", ["b"]),
+        ("screened: [{name: a, register: nix, within: 31d}, {name: b, register: tps, within: 60d}]", []),
+    ],
+)
+def test_a_rule_beside_a_stricter_one_in_the_same_place_is_a_warning(rules: str, idle: list[str]) -> None:
+    categories = "categories: {follow_up: {}}\n"
+    for text in (f"guard_rails: {{{rules}}}", f"segments: [{{name: s, cadence: {{{rules}}}}}]"):
+        found = said(categories + text)
+        assert [line.partition("('")[2].partition("'")[0] for line in found] == idle
+        assert all("can never bind" in line for line in found)
+
+
 def test_a_rule_for_marketing_on_transactional_categories_governs_nothing() -> None:
     text = "categories: {service: {transactional: true}}\nguard_rails: {silence: {base: 2d, categories: [service]}}"
     assert said(text) == [
