@@ -45,6 +45,8 @@ def _pack(name: str) -> str:
     lines = [f"## {name}\n", f"{_joined(before[0])}\n", f"**For whom:** {_whom(name)}\n"]
     if include := node.get("include"):
         lines.append(f"It brings {', '.join(f'`{item.value}`' for item in include.items)}.\n")
+    if defaults := node.get("defaults"):
+        lines.append(f"It sets defaults: `{_inline(defaults.plain())}`.\n")
     lines += [part for part in (_categories(node), _rules(node)) if part]
     lines.append(f"**{read_on}**\n")
     lines += [f"- {item}" for item in _items(listed)]
