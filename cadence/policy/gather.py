@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from cadence.policy import unbuilt
-from cadence.policy.finding import Finding, Place, error, listed, nearest
+from cadence.policy.finding import Finding, Place, error, listed, nearest, warning
 from cadence.policy.nodes import Entry, Node, read_file
 from cadence.policy.places import validate
 from cadence.policy.sections import Document
@@ -226,6 +226,9 @@ class _Gathering:
             for name, entry in own.mappings()[section].items():
                 if section == "categories" and name in into:
                     out.replaced.append(Replaced(name, into[name].node, entry.node))
+                if name == "unknown_zone" and name in into and into[name].node.value == "strict" != entry.node.value:
+                    looser = f"defaults.{name} is looser than what it replaces in {into[name].place}"
+                    self.findings.append(warning(entry.place, f"{looser}: whose zone isn't known may be woken"))
                 into[name] = entry
         out.rails = _rails_over(included.rails, own.rails, out.replaced)
         out.segments = [*own.segments, *included.segments]

@@ -137,6 +137,11 @@ LOOSER = [
         "silence 'mail that nobody answers' is looser than the rule it replaces in",
     ),
     (
+        "us-tcpa",
+        "defaults: {unknown_zone: default}",
+        "defaults.unknown_zone is looser than what it replaces in",
+    ),
+    (
         "lagom",
         "guard_rails: {caps: {name: one a day, max: 2, per: 24h}}",
         "caps 'one a day' is looser than the rule it replaces in",
