@@ -109,6 +109,7 @@ class Trial:
         self.hits: set[str] = set()
         self.trying = False
         self.took: dict[str, float] = {}
+        self.sort: dict[str, frozenset[str]] = {}
         self.reached: dict[str, list[Any]] = {}
 
     def pytest_collection_modifyitems(self, items: list[Any]) -> None:
@@ -118,9 +119,11 @@ class Trial:
     def pytest_runtestloop(self, session: Any) -> bool:
         """Look once which test reaches what, then try the mutants."""
         self.hits.clear()
+        if session.testsfailed:
+            raise SystemExit("not all tests can be collected")
         by_node = {i.nodeid: i for i in session.items}
         for node, (seconds, reached) in self._looked(session).items():
-            self.took[node] = seconds
+            self.took[node], self.sort[node] = seconds, frozenset(reached)
             for function in reached:
                 self.reached.setdefault(function, []).append(by_node[node])
         gc.collect()
@@ -166,15 +169,23 @@ class Trial:
         return found
 
     def _nearest(self, mutant: Mutant) -> list[Any]:
-        """The tests that reach its function: those of its own file first, then the quickest, for so many seconds in all."""
+        """The tests that reach its function, for so many seconds in all.
+
+        Tests that reach the very same functions are much alike, so one of each sort comes first, then a second of each; among
+        them those of the function's own file first, then the quickest."""
         *_, folder, file, _ = mutant.function.split(".")
 
         def near(item: Any) -> tuple[int, float]:
             own = f"tests/{folder}/" in item.nodeid
             return 2 - own - (own and file in item.nodeid), self.took[item.nodeid]
 
-        chosen, total = [], 0.0
+        alike: dict[frozenset[str], int] = {}
+        queue = []
         for item in sorted(self.reached.get(mutant.function, ()), key=near):
+            turn = alike[self.sort[item.nodeid]] = alike.get(self.sort[item.nodeid], -1) + 1
+            queue.append((turn, *near(item), len(queue), item))
+        chosen, total = [], 0.0
+        for *_, item in sorted(queue):
             total += self.took[item.nodeid]
             if chosen and total > self.seconds:
                 break
@@ -268,7 +279,8 @@ def main() -> None:
         RESULTS.write_text(json.dumps([asdict(m) for m in mutants], indent=0, ensure_ascii=False), "utf-8")
 
     if left:
-        random.Random(1).shuffle(left)  # so that a run that is stopped has tried a fair sample
+        random.Random(1).shuffle(left)
+        left.sort(key=lambda m: m.result != SURVIVED)  # so that a run that is stopped has tried a fair sample
         tried(left, given.seconds, given.processes, save)
     save()
     killed = sum(m.result in (KILLED, TIMEOUT) for m in mutants)
