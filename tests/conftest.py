@@ -16,7 +16,7 @@ hypothesis.settings.register_profile("dev", max_examples=50, deadline=None, dera
 hypothesis.settings.register_profile("thorough", max_examples=300, deadline=None, print_blob=True)
 hypothesis.settings.register_profile(
     "mutants",
-    max_examples=8,
+    max_examples=10,
     deadline=None,
     derandomize=True,
     phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
