@@ -29,6 +29,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import mutants_page
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -267,7 +268,7 @@ def main() -> None:
     before, mutants = known(), made()
     for mutant in mutants:
         old = before.get(mutant.name)
-        if old is not None and old.version == mutant.version and old.now == mutant.now:
+        if old is not None and old.version == mutant.version:
             mutant.result = old.result
     left = [m for m in mutants if m.result not in (KILLED, TIMEOUT)]
     if given.patterns:
@@ -283,6 +284,8 @@ def main() -> None:
         left.sort(key=lambda m: m.result != SURVIVED)  # so that a run that is stopped has tried a fair sample
         tried(left, given.seconds, given.processes, save)
     save()
+    if not given.patterns:
+        mutants_page.write(mutants, given.seconds)
     killed = sum(m.result in (KILLED, TIMEOUT) for m in mutants)
     print(f"{killed} of {len(mutants)} killed: {killed / len(mutants):.1%}; {time.time() - begun:.0f} s")
 

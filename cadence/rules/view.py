@@ -202,12 +202,6 @@ class View:
             self._runs[known] = self._run(rule, same)
         return self._runs[known]
 
-    def all_touches(self) -> Runs:
-        """All touches of each candidate's contact, counted or not."""
-        kept, offsets = self._every()
-        contact = self.candidates.contact
-        return Runs(self.touches.at, kept, offsets[contact], offsets[contact + 1])
-
     def _every(self) -> tuple[Ints, Ints]:
         """All touches, and where each contact's begin: int64[contacts + 1]."""
         if "all" not in self._selected:

@@ -87,6 +87,36 @@ def test_across_the_household_all_its_touches_are_counted() -> None:
     assert asked(some, view(contact={"household": "h"}, circle=[({"household": "h"}, touches(1))])) == NOW + 23 * HOUR
 
 
+def test_across_an_address_all_that_somebody_who_has_it_received_is_counted() -> None:
+    some = rule("caps", {"max": 1, "per": "24h"}, across=Across.ADDRESS)
+    mine = {"addresses": {"email": "a@example.com"}}
+    theirs = {"addresses": {"email": "A@example.com", "sms": "1"}}
+    sent = touches(1, channel="sms", address="1")
+    assert asked(some, view(contact=mine, circle=[(theirs, sent)])) == NOW + 23 * HOUR
+    assert asked(some, view(contact=mine, circle=[({"addresses": {"sms": "1"}}, sent)])) == NOW
+    assert asked(some, view(contact={}, circle=[({"addresses": {"sms": "1"}}, sent)])) == NOW
+
+
+def test_of_a_thread_counted_apart_what_others_received_is_not_counted() -> None:
+    some = rule("caps", {"max": 1, "per": "24h"}, each=Each.THREAD)
+    mine, theirs = ({"addresses": {"email": f"{name}@example.com"}} for name in "ab")
+    sent = touches(1, thread="t", address="b@example.com")
+    assert asked(some, view(message={"thread": "t"}, contact=mine, circle=[(theirs, sent)])) == NOW
+
+
+def test_each_tag_is_counted_apart() -> None:
+    some = rule("caps", {"max": 1, "per": "24h"}, each=Each.TAG, tag=1)
+    seen = view(touches(1, tags=["a", "b"]) + touches(2, tags=["c"]), message={"tags": ["x", "b"]})
+    assert asked(some, seen) == NOW + 23 * HOUR
+    assert asked(some, view(touches(1, tags=["a"]), message={"tags": ["a"]})) == NOW  # it has no second tag
+
+
+def test_a_tag_of_the_filter_on_any_place_is_enough_and_on_none_is_not() -> None:
+    some = rule("caps", {"max": 1, "per": "24h"}, filters=Filters(tags=frozenset({key("a"), key("b")})))
+    for tags, counted in ((["x", "b"], True), (["a", "b"], True), (["x"], False), ([], False)):
+        assert asked(some, view(touches(1, tags=tags), message={"tags": ["a"]})) == NOW + 23 * HOUR * counted, tags
+
+
 def test_a_rename_frees_no_slot() -> None:
     some = rule("caps", {"max": 1, "per": "24h"}, filters=Filters(categories=frozenset({key("promotion")})))
     seen = view(touches(1, category="offers"), {"category": "promotion"}, renamed={"offers": "promotion"})
@@ -103,6 +133,13 @@ def test_a_kept_slot_is_left_for_its_category() -> None:
 def test_a_touch_of_the_reserved_category_uses_its_own_slot() -> None:
     some = rule("caps", {"max": 2, "per": "7d", "reserve": {"follow_up": 1}})
     assert asked(some, view(touches(10, category="follow_up"))) == NOW
+
+
+def test_of_a_reserved_category_only_so_many_touches_as_are_reserved_use_no_slot() -> None:
+    for slots, many, waits in ((1, 1, False), (1, 2, True), (2, 2, False), (2, 3, True)):
+        some = rule("caps", {"max": slots + 2, "per": "7d", "reserve": {"follow_up": slots}})
+        history = touches(10) + touches(*range(20, 20 + many), category="follow_up")
+        assert (asked(some, view(history)) > NOW) is waits, (slots, many)
 
 
 def test_the_evidence_names_the_touches_in_the_window_and_the_one_that_frees() -> None:

@@ -1,0 +1,76 @@
+"""What a rule that only watches would have said, and what the round says in columns of what it says one by one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cadence
+from cadence.decide.api import DecidingPolicy
+from cadence.decide.round import decide, decide_columns
+from cadence.decide.telling import tell
+from cadence.facts import Verdict
+from cadence.workbench.case import Case, read_cases
+
+HERE = Path(__file__).parent
+CAP = {"caps": {"max": 1, "per": "7d", "only_watch": True, "categories": ["news"]}}
+NIGHT = {"quiet_hours": {"name": "night", "from": "20:00", "to": "08:00", "only_watch": True}}
+
+
+def watching(rails: dict[str, Any]) -> DecidingPolicy:
+    categories = {"news": {"consent": "none"}, "care": {"consent": "none"}}
+    return cadence.policy_of({"categories": categories, "guard_rails": {"gap": {"wait": "1d"}, **rails}})
+
+
+QUESTION = {
+    "contact": {"timezone": "Europe/Stockholm", "locale": "sv"},
+    "history": [{"at": "2026-03-02T21:00+01:00", "touch": "news"}],
+    "message": {"category": "news"},
+}
+
+
+def test_what_only_watches_holds_nothing_and_says_what_it_would_have_done() -> None:
+    decision = watching(CAP).decide(**QUESTION, now="2026-03-04T12:00+01:00")
+    assert (decision.verdict, decision.rule, decision.evidence) == ("send", None, ())
+    (cap,) = decision.watched
+    assert (cap.rule, [t["id"] for t in cap.touches]) == ("1 per 7d", [1])
+    assert cap.welcome_at == datetime(2026, 3, 9, 20, tzinfo=UTC)
+    assert cap.because.startswith(
+        "Meddelanden på 7 dagar: 1, och policyn tillåter 1. Nästa är välkommet från mån 9 mars"
+    )
+
+
+def test_it_is_asked_from_the_instant_that_the_others_accept() -> None:
+    decision = watching(NIGHT).decide(**QUESTION, now="2026-03-03T12:00+01:00")
+    assert (decision.verdict, decision.rule) == ("defer", "1 per 1d")  # until nine in the evening
+    assert [(e.rule, e.welcome_at) for e in decision.watched] == [("night", datetime(2026, 3, 4, 7, tzinfo=UTC))]
+
+
+def test_it_watches_only_whom_it_governs() -> None:
+    question = {**QUESTION, "message": {"category": "care"}}
+    assert watching(CAP).decide(**question, now="2026-03-04T12:00+01:00").watched == ()
+
+
+FILES = [*sorted((HERE.parent / "rules").glob("*.yaml")), HERE.parent / "language" / "arbitration.yaml"]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
+def test_in_columns_a_round_says_what_it_says_one_by_one(file: Path) -> None:
+    read = read_cases(file)
+    assert read.policy is not None
+    for case in read.cases:
+        assert isinstance(case, Case)
+        told = tell(read.policy, case.told.contact, case.told.history, case.messages, case.told.now, case.told.circle)
+        expires = told.candidates.expires_at.copy()
+        expires[-1:] = told.now - 1  # one that had expired before it was asked
+        for candidates in (told.candidates, replace(told.candidates, expires_at=expires)):
+            outcomes = decide(read.policy, told.history, candidates, told.now).outcomes
+            columns = decide_columns(read.policy, told.history, candidates, told.now)
+            assert candidates.id[columns.rows].tolist() == [o.message for o in outcomes], case.name
+            assert [Verdict(v) for v in columns.verdict.tolist()] == [o.verdict for o in outcomes], case.name
+            assert columns.welcome_at.tolist() == [o.welcome_at for o in outcomes], case.name
+            assert [columns.rule.text(i) for i in range(len(outcomes))] == [o.rule for o in outcomes], case.name
