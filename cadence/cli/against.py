@@ -5,15 +5,17 @@ The comparing is the workbench's; here it is told. Nothing is changed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
+from sqlalchemy import Connection
 
 from cadence.cli.facts_at_hand import of_circles
 from cadence.cli.installation import Installation
-from cadence.cli.screen import FINE, errors, print_json, reader_zone, screen, table, when
+from cadence.cli.screen import FINE, counted, errors, print_json, reader_zone, screen, table, when
 from cadence.clock import system_micros
 from cadence.decide.decision import text_of
 from cadence.facts import HELD, NEVER, Verdict, instant
@@ -22,6 +24,7 @@ from cadence.policy.policy import Policy
 from cadence.settings import Settings
 from cadence.store import policies, status
 from cadence.store.accounts import outlook
+from cadence.store.find import find_contacts
 from cadence.workbench.against import Answer, Change, Compared, Comparison, compare_queue
 
 SHOWN = 5
@@ -42,9 +45,10 @@ def against_queue(policy: Policy, settings: Settings, json: bool) -> int:
         )
         with installation.store.read() as conn:
             circles = outlook(conn, policy.over_accounts)
+            names = _names(conn, found)
     if json:
         large = [{"contacts": size, "of": someone} for size, someone in circles.large]
-        told = {**_as_json(found, active, policy, now), "circles": {"merging": circles.merging, "large": large}}
+        told = {**_as_json(found, names, active, policy, now), "circles": {"merging": circles.merging, "large": large}}
         print_json(told)
         return FINE
     out = screen()
@@ -53,16 +57,23 @@ def against_queue(policy: Policy, settings: Settings, json: bool) -> int:
     elif active.hash == policy.hash:
         out.print(f"This is the active policy, version {policy.hash[:12]}: nothing would change.")
     else:
-        _tell(out, found, active, policy)
+        _tell(out, found, names, active, policy)
     for said in of_circles(circles):
         out.print(f"[yellow]warning:[/] {escape(said)}")
     return FINE
 
 
-def _tell(out: Console, found: Comparison, active: Policy, policy: Policy) -> None:
+def _names(conn: Connection, found: Comparison) -> dict[int, str]:
+    """What the contacts of the examples are called where they come from, else our own numbers of them."""
+    shown = {one.contact for examples in found.examples.values() for one in examples[:SHOWN]}
+    known = {c: next((f.outside_id for f in find_contacts(conn, str(c)) if f.id == c), None) for c in shown}
+    return {contact: name or str(contact) for contact, name in known.items()}
+
+
+def _tell(out: Console, found: Comparison, names: Mapping[int, str], active: Policy, policy: Policy) -> None:
     changed = sum(found.by_change.values())
     out.print(
-        f"Of {found.waiting:,} waiting messages {found.compared:,} would be asked again: {changed:,} would change "
+        f"Of {counted(found.waiting, 'waiting message')} {found.compared:,} would be asked again: {changed:,} would change "
         f"if version {policy.hash[:12]} replaced {active.hash[:12]}."
     )
     if not changed:
@@ -77,15 +88,16 @@ def _tell(out: Console, found: Comparison, active: Policy, policy: Policy) -> No
     out.print("[bold]By rule[/]")
     out.print(table(None, ["change", "rule", "messages"], [[c.value, rule, n] for (c, rule), n in by_rule]))
     out.print()
-    examples = [[c.value, *_cells(one)] for c in Change for one in found.examples.get(c, [])[:SHOWN]]
+    examples = [[c.value, *_cells(one, names)] for c in Change for one in found.examples.get(c, [])[:SHOWN]]
     columns = ["change", "message", "contact", "campaign or category", "before", "after"]
     out.print("[bold]For example[/]")
     out.print(table(None, columns, examples))
     out.print(escape("`cadence explain CONTACT --message ID` tells more of one as it stands now."))
 
 
-def _cells(one: Compared) -> list[str]:
-    return [str(one.message), str(one.contact), one.campaign or one.category, _words(one.before), _words(one.after)]
+def _cells(one: Compared, names: Mapping[int, str]) -> list[str]:
+    who = names.get(one.contact, str(one.contact))
+    return [str(one.message), who, one.campaign or one.category, _words(one.before), _words(one.after)]
 
 
 def _words(answer: Answer) -> str:
@@ -96,7 +108,7 @@ def _words(answer: Answer) -> str:
     return (when(answer.at, reader_zone()) if answer.verdict is Verdict.DEFER else "never") + rule
 
 
-def _as_json(found: Comparison, active: Policy, policy: Policy, now: int) -> dict[str, Any]:
+def _as_json(found: Comparison, names: Mapping[int, str], active: Policy, policy: Policy, now: int) -> dict[str, Any]:
     return {
         "at": text_of(instant(now)),
         "active": active.hash,
@@ -105,19 +117,20 @@ def _as_json(found: Comparison, active: Policy, policy: Policy, now: int) -> dic
         "asked_again": found.compared,
         "changes": {c.value: found.by_change[c] for c in Change},
         "by_rule": [{"change": c.value, "rule": rule, "messages": n} for (c, rule), n in found.by_rule.most_common()],
-        "examples": {c.value: [_example(one) for one in shown] for c, shown in found.examples.items()},
+        "examples": {c.value: [_example(one, names) for one in shown[:SHOWN]] for c, shown in found.examples.items()},
     }
 
 
-def _example(one: Compared) -> dict[str, Any]:
+def _example(one: Compared, names: Mapping[int, str]) -> dict[str, Any]:
     def told(answer: Answer) -> dict[str, Any]:
         known = answer.verdict is Verdict.DEFER and answer.at not in (HELD, NEVER)
         until = text_of(instant(answer.at)) if known else None
         return {"verdict": answer.verdict.word, "until": until, "rule": answer.rule}
 
     return {
-        "message": one.message,
-        "contact": one.contact,
+        "message": str(one.message),
+        "contact": names.get(one.contact, str(one.contact)),
+        "contact_number": str(one.contact),
         "campaign": one.campaign,
         "category": one.category,
         "before": told(one.before),

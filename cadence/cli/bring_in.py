@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from cadence.calendar import zone_index
 from cadence.cli.facts_at_hand import of_circles
 from cadence.cli.installation import Installation
-from cadence.cli.screen import FINE, NO, errors, print_json, screen
+from cadence.cli.screen import FINE, NO, counted, errors, print_json, screen
 from cadence.decide.needs import needs
 from cadence.doors.files import KINDS, Report, import_file
 from cadence.facts import EventKind
@@ -84,17 +84,18 @@ def bring_in(
 def tell(out: Console, report: Report) -> None:
     """The report in words: what was taken, what was left out, line by line."""
     out.print(
-        f"[bold]{escape(report.file)}[/]: {report.rows:,} rows. {report.accepted:,} taken, {report.unchanged:,} known already, "
-        f"{report.bad:,} left out."
+        f"[bold]{escape(report.file)}[/]: {counted(report.rows, 'row')}. {report.accepted:,} taken, "
+        f"{report.unchanged:,} known already, {report.bad:,} left out."
     )
     if report.merged:
         out.print(
-            f"{report.merged:,} circles became one with others, since they share an address, a household or an account."
+            f"{counted(report.merged, 'circle')} became one with others, since they share an address, a household or an account."
         )
     if report.kept_stopped:
         lines = ", ".join(str(n) for n in report.kept_lines[:SHOWN])
         out.print(
-            f"{report.kept_stopped:,} rows opt in to what the contact had stopped: the stop stands (lines {lines})."
+            f"{counted(report.kept_stopped, 'row opts', 'rows opt')} in to what the contact had stopped: the stop stands "
+            f"({'line' if report.kept_stopped == 1 else 'lines'} {lines})."
         )
     if report.old_lookups:
         out.print(

@@ -46,8 +46,13 @@ def list_(
     loaded = installation.campaigns(policy)
     with installation.store.read() as conn:
         known = campaigns.campaigns_of(conn)
-        counts = summary.by_campaign(conn)
-        due = {c.name: _next(campaigns.next_due(conn, c.name)) for c in loaded.campaigns}
+        counts, skipped = summary.by_campaign(conn), campaigns.skipped_by_campaign(conn)
+        due = {
+            c.name: _next(campaigns.next_due(conn, c.name))
+            if c.name in known and known[c.name].state == "running"
+            else None
+            for c in loaded.campaigns
+        }
     rows = [
         {
             "name": c.name,
@@ -55,6 +60,7 @@ def list_(
             "category": c.category,
             "next_due": _text(due[c.name]),
             "messages": counts.get(c.name, {}),
+            "skipped": skipped.get(c.name, 0),
         }
         for c in loaded.campaigns
     ]
@@ -70,7 +76,7 @@ def list_(
                 r["state"],
                 r["category"],
                 when(due[str(r["name"])], shown),
-                _counted(counts.get(str(r["name"]), {})),
+                _counted(counts.get(str(r["name"]), {}), skipped.get(str(r["name"]), 0)),
             ]
             for r in rows
         ]
@@ -87,8 +93,10 @@ def _text(at: int | None) -> str | None:
     return None if at is None else text_of(instant(at))
 
 
-def _counted(counts: dict[str, int]) -> str:
-    return ", ".join(f"{state} {n:,}" for state, n in counts.items())
+def _counted(counts: dict[str, int], skipped: int) -> str:
+    """Messages by state; skipped: people who got none because of `at_most`."""
+    told = [f"{state} {n:,}" for state, n in counts.items()]
+    return ", ".join([*told, f"({skipped:,} people left out by at_most)"] if skipped else told)
 
 
 @app.command()

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
-from cadence.cli.screen import FINE, NO, print_json, screen, when, wrong
+from cadence.cli.screen import FINE, NO, counted, print_json, screen, when, wrong
 from cadence.facts import SECOND
 from cadence.policy.finding import Finding
 from cadence.policy.load import Loaded, load
@@ -109,13 +109,14 @@ def _tell(loaded: Loaded, where: Path, json: bool) -> int:
     for finding in [*errors, *warnings]:
         _line(out, finding)
     if errors or loaded.policy is None:
-        out.print(f"{where}: {len(errors)} errors, {len(warnings)} warnings")
+        out.print(f"{where}: {counted(len(errors), 'error')}, {counted(len(warnings), 'warning')}")
         return NO
     policy = loaded.policy
     rails = [r for r in policy.rules if r.segment is None]
     out.print(
-        f"{where}: fine, {len(warnings)} warnings. {len(policy.categories)} categories, {len(rails)} rules for everyone, "
-        f"{len(policy.segments)} segments with {len(policy.rules) - len(rails)} rules of their own. "
+        f"{where}: fine, {counted(len(warnings), 'warning')}. {counted(len(policy.categories), 'category', 'categories')}, "
+        f"{counted(len(rails), 'rule')} for everyone, {counted(len(policy.segments), 'segment')} with "
+        f"{counted(len(policy.rules) - len(rails), 'rule')} of their own. "
         f"Version {policy.hash[:12]}."
     )
     return FINE

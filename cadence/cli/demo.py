@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime, time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import Progress
+from rich.table import Table
+from rich.text import Text
 
 from cadence import log
 from cadence.cli.installation import Installation, options_of
-from cadence.cli.screen import FINE, NO, print_json, screen, table
+from cadence.cli.screen import FINE, NO, counted, print_json, screen, table
 from cadence.clock import Clock, VirtualClock, system_micros
 from cadence.daemon import Report
 from cadence.doors.files import import_file
@@ -27,6 +30,7 @@ from cadence.facts import DAY, instant, micros
 from cadence.policy.load import load_policy
 from cadence.settings import Settings, read
 from cadence.store import Store, summary
+from cadence.store.campaigns import next_of_running
 
 app = typer.Typer(add_completion=False)
 SAMPLE = Path("config/sample")
@@ -53,6 +57,11 @@ def demo(
         begins = _begins(live)
         if fresh:
             _import(out, installation, var, begins)
+        if live:
+            out.print(
+                f"{'' if fresh else f'Going on with what is in {var}. '}It runs on the real clock until you stop it "
+                f"(Ctrl-C); its log is {var}/cadence.log."
+            )
         clock: Clock = installation.real_clock() if live else VirtualClock(begins)
         until = None if live else begins + weeks * 7 * DAY
         view = Board(installation.store, begins, until)
@@ -96,7 +105,9 @@ def _import(out: Console, installation: Installation, var: Path, begins: int) ->
                 progress=moved_on,
             )
             if report.bad:
-                raise ValueError(f"{name}: {report.bad} rows were refused, the first: {report.bad_rows[0]}")
+                raise ValueError(
+                    f"{name}: {counted(report.bad, 'row was', 'rows were')} refused, the first: {report.bad_rows[0]}"
+                )
 
 
 class Board:
@@ -116,21 +127,24 @@ class Board:
         turned, self.shown_day = day != self.shown_day, day
         return turned
 
-    def drawn(self) -> object:
-        """The board as a table."""
+    def drawn(self) -> Group:
+        """The board: a line of totals, and a table of the rules that held or stopped something."""
         with self.store.read() as conn:
             seen = summary.of(conn)
+            begins = next_of_running(conn)
         done = (
             "" if self.until is None else f" · {100 * (self.now - self.begins) // max(1, self.until - self.begins)} %"
         )
         rules = Counter({**seen.deferring}) + Counter(seen.suppressing)
         rows = [[rule, seen.deferring.get(rule, 0), seen.suppressing.get(rule, 0)] for rule, _ in rules.most_common(12)]
         next_due = f"next due {instant(seen.next_due):%a %d %b %H:%M} UTC" if seen.next_due else "nothing is waiting"
+        if begins is not None:
+            next_due += f" · next campaign {instant(begins):%a %d %b %H:%M} UTC"
         title = (
             f"{instant(self.now):%A %d %B %Y %H:%M} UTC{done} · sent {seen.sent:,} · waiting {seen.waiting:,} · "
             f"suppressed {seen.suppressed:,} · {next_due}"
         )
-        return table(title, ["rule", "times it held a message", "messages it stopped"], rows)
+        return Group(*_titled(title, ["rule", "times it held a message", "messages it stopped"], rows))
 
     def line(self) -> str:
         """The board as one line, for where there is no terminal."""
@@ -153,7 +167,7 @@ def _live_through(out: Console, installation: Installation, clock: Clock, until:
                 view.hear(report)
                 if out.get_time() - last[0] > 0.25:
                     last[0] = out.get_time()
-                    drawn.update(view.drawn())  # type: ignore[arg-type]
+                    drawn.update(view.drawn())
 
             installation.daemon(clock, options, watch).run()
         return
@@ -191,30 +205,31 @@ def _end(out: Console, installation: Installation, view: Board, json: bool) -> i
         return NO if verdict.breaches else FINE
     states = sorted({state for counts in campaigns.values() for state in counts})
     out.print()
-    out.print(
-        table(
-            "What became of the messages",
-            ["campaign", *states],
-            [[n, *(c.get(s, 0) for s in states)] for n, c in campaigns.items()],
-        )
-    )
+    counts = [[n, *(c.get(s, 0) for s in states)] for n, c in campaigns.items()]
+    out.print(*_titled("What became of the messages", ["campaign", *states], counts), sep="\n")
     out.print()
     rules = Counter(seen.deferring) + Counter(seen.suppressing)
     rows = [[rule, seen.deferring.get(rule, 0), seen.suppressing.get(rule, 0)] for rule, _ in rules.most_common()]
-    out.print(
-        table(
-            "Why others had to wait, or will not go", ["rule", "times it held a message", "messages it stopped"], rows
-        )
-    )
+    columns = ["rule", "times it held a message", "messages it stopped"]
+    out.print(*_titled("Why others had to wait, or will not go", columns, rows), sep="\n")
     out.print()
     out.print(f"The most messages that anyone got in seven days: {busiest}.")
-    words = "[green]all promises kept[/]" if not verdict.breaches else f"[red]{len(verdict.breaches)} breaches[/]"
+    words = (
+        "[green]all promises kept[/]"
+        if not verdict.breaches
+        else f"[red]{counted(len(verdict.breaches), 'breach', 'breaches')}[/]"
+    )
     out.print(f"The record, recomputed by the independent verifier: {words}.")
     out.print(f"\nMail lies in {var}/maildir, the log in {var}/cadence.log. To look closer:")
     prefix = f"CADENCE_DATABASE_URL={installation.settings.database_url}"
     for command in ("suppressed --by rule", "queue", "contact 00021", "explain 00021"):
         out.print(f"    {prefix} .venv/bin/cadence {command}", soft_wrap=True)
     return NO if verdict.breaches else FINE
+
+
+def _titled(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[Text | Table]:
+    """A heading as wide as it is, and the table under it; one without rows says so."""
+    return [Text(title, style="bold"), table(None, columns, rows) if rows else Text("nothing yet", style="dim")]
 
 
 demo_command = typer.main.get_command(app)

@@ -12,6 +12,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from cadence.cli.screen import counted
 from cadence.facts import key
 from cadence.policy.condition_reader import RESERVED_CONSENTS
 from cadence.policy.finding import Finding, Place, nearest, warning
@@ -44,8 +45,8 @@ def _unknown_names(policy: Policy, place: Place, conn: Connection) -> Iterator[F
             near = nearest(name, policy.categories)
             yield warning(
                 place,
-                f"history names the category '{name}' ({count:,} times), which the policy doesn't know; its touches count. "
-                f"Was it renamed? Then write was: [{name}] with the category that it is now",
+                f"history names the category '{name}' ({counted(count, 'time')}), which the policy doesn't know; its "
+                f"touches count. Was it renamed? Then write was: [{name}] with the category that it is now",
                 suggestion=near,
             )
 
@@ -57,8 +58,9 @@ def _undated(policy: Policy, place: Place, conn: Connection) -> Iterator[Finding
         if count:
             yield warning(
                 place,
-                f"consent to '{category.name}' lapses, but {count:,} opt-ins to it have no date and never will; "
-                "import them with the dates on which they were given",
+                f"consent to '{category.name}' lapses, but {counted(count, 'opt-in to it has', 'opt-ins to it have')} no date "
+                "and never will; "
+                "import what was given with the date on which it was",
             )
 
 
@@ -74,8 +76,8 @@ def of_circles(found: Outlook) -> Iterator[str]:
     """A sentence for what a policy over accounts merges, and one for each circle that is then very large."""
     if found.merging:
         yield (
-            f"it looks at whole accounts: {found.merging:,} circles would become one with others, for good, and be decided "
-            "together"
+            f"it looks at whole accounts: {counted(found.merging, 'circle')} would become one with others, for good, and "
+            "be decided together"
         )
     for size, someone in found.large:
         yield (

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.progress import Progress
 
 from cadence.cli.installation import Installation
-from cadence.cli.screen import FINE, errors, print_json, screen, table
+from cadence.cli.screen import FINE, counted, errors, print_json, screen, table
 from cadence.clock import system_micros
 from cadence.decide.decision import text_of
 from cadence.facts import instant
@@ -26,32 +26,32 @@ def inhabited(policy: Policy, settings: Settings, json: bool) -> int:
     store = Installation.open(settings).store
     with store.read() as conn:
         now = max(system_micros(), status.latest_now(conn) or 0)
-    counted, before = _count(store, policy, now, json)
-    total = counted.total()
+    found_in, before = _count(store, policy, now, json)
+    total = found_in.total()
     names = [s.name for s in policy.segments]
     if json:
-        segments = [{"name": n, "contacts": counted[n], "now_stored": before[n]} for n in names]
+        segments = [{"name": n, "contacts": found_in[n], "now_stored": before[n]} for n in names]
         print_json({"at": text_of(instant(now)), "policy": policy.hash, "contacts": total, "segments": segments})
         return FINE
     out = screen()
-    out.print(f"{total:,} contacts under version {policy.hash[:12]}")
-    share = [f"{counted[n] / total:.1%}" if total else "-" for n in names]
-    rows = [[n, counted[n], s, before[n]] for n, s in zip(names, share, strict=True)]
+    out.print(f"{counted(total, 'contact')} under version {policy.hash[:12]}")
+    share = [f"{found_in[n] / total:.1%}" if total else "-" for n in names]
+    rows = [[n, found_in[n], s, before[n]] for n, s in zip(names, share, strict=True)]
     out.print(table(None, ["segment", "contacts", "share", "in it by what is stored"], rows))
     for name in names if total else ():
-        if not counted[name]:
+        if not found_in[name]:
             out.print(f"[yellow]warning:[/] nobody is in segment '{escape(name)}'")
     return FINE
 
 
 def _count(store: Store, policy: Policy, now: int, json: bool) -> tuple[Counter[str | None], Counter[str | None]]:
     """Contacts by their segment under this policy, and by the stored one."""
-    counted: Counter[str | None] = Counter()
+    found_in: Counter[str | None] = Counter()
     before: Counter[str | None] = Counter()
     with Progress(console=errors(), transient=True, disable=json or not errors().is_terminal) as bars:
         bar = bars.add_task("contacts", total=None)
         for found, stored in segments_of_all(store, policy, now):
-            counted.update(found.values())
+            found_in.update(found.values())
             before.update(stored.values())
             bars.update(bar, advance=len(found))
-    return counted, before
+    return found_in, before

@@ -22,7 +22,7 @@ from cadence.decide.needs import needs
 from cadence.doors.campaigns.campaign import Campaign
 from cadence.doors.campaigns.load import Loaded, load_campaigns
 from cadence.doors.campaigns.plan import plan
-from cadence.facts import DAY, SECOND
+from cadence.facts import DAY, SECOND, instant
 from cadence.log import logger
 from cadence.policy.places import has_errors
 from cadence.policy.policy import Policy
@@ -157,7 +157,11 @@ class CampaignDesk:
     def plan(self, policy: Policy, now: int) -> int | None:
         """Queue what is due; when there is something to plan next."""
         self._read(policy)
-        return plan(self._installation.store, policy, self._campaigns, now).next_due
+        done = plan(self._installation.store, policy, self._campaigns, now)
+        if done.accepted or done.missed:
+            at = instant(now).isoformat(timespec="seconds")
+            _log.info("plan", now=at, runs=done.runs, queued=done.accepted, missed=done.missed)
+        return done.next_due
 
     def letters_for(self, conn: Any, messages: Any) -> Any:
         """Letters for decided messages: see `queue.handover.LettersFor`."""

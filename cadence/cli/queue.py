@@ -54,13 +54,17 @@ def queue(
     if not rows:
         out.print("No such message." if total == 0 and (state or contact) else "Nothing is waiting.")
         return FINE
-    out.print(table(None, _COLUMNS, _cells(rows, shown)))
+    out.print(table(None, _columns(rows), _cells(rows, shown)))
     if total > len(rows):
         out.print(f"{total - len(rows):,} more aren't shown; --limit shows more.")
     return FINE
 
 
-_COLUMNS = ("message", "contact", "campaign", "segment", "state", "why", "welcome", "asked next")
+def _columns(rows: Sequence[listing.Queued]) -> tuple[str, ...]:
+    """The headings: what has ended has an instant at which it ended, what waits one at which it is welcome."""
+    waits = {r.state in LIVE_STATES for r in rows}
+    at = "welcome" if waits == {True} else "ended" if waits == {False} else "welcome or ended"
+    return ("message", "contact", "campaign", "segment", "state", "why", at, "asked next")
 
 
 def _cells(rows: Sequence[listing.Queued], zone: ZoneInfo) -> list[list[Any]]:
@@ -80,9 +84,9 @@ def _cells(rows: Sequence[listing.Queued], zone: ZoneInfo) -> list[list[Any]]:
 
 
 def _why(row: listing.Queued) -> str:
-    """The rule that bound, else what it waits for or why it ended."""
+    """What waits or was suppressed: the rule that bound, else what it waits for; what ended otherwise: why."""
     if row.state != State.WAITING:
-        return row.rule or row.because or ""
+        return (row.rule if row.state == State.SUPPRESSED else None) or row.because or row.rule or ""
     if row.rule is not None:
         return row.rule
     if row.asked_at is None:

@@ -100,6 +100,11 @@ def when(at: int | datetime | None, zone: ZoneInfo, *, seconds: bool = False) ->
     return moment.strftime("%a %Y-%m-%d %H:%M:%S" if seconds else "%a %Y-%m-%d %H:%M")
 
 
+def counted(n: int, thing: str, things: str | None = None) -> str:
+    """How many of what, in words that agree: 1 row, 2 rows. things: the plural, where it isn't made with an s."""
+    return f"{n:,} {thing if n == 1 else things or thing + 's'}"
+
+
 def table(title: str | None, columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> Table:
     """A plain table; numbers stand to the right."""
     listed = [list(r) for r in rows]

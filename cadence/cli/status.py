@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from cadence.cli.installation import Installation
-from cadence.cli.screen import FINE, NO, print_json, reader_zone, screen, table, when
+from cadence.cli.screen import FINE, NO, counted, print_json, reader_zone, screen, table, when
 from cadence.daemon import unsettled_jump
 from cadence.decide.decision import text_of
 from cadence.decide.round import ERROR
@@ -137,18 +137,33 @@ def _attention(standing: Standing) -> list[str]:
     late = standing.behind is not None and standing.now - standing.behind > PATIENCE
     if standing.policy is None:
         told.append("no policy was ever in use; `cadence run` starts the daemon with the one in the settings")
-    elif not alive and (standing.overdue or standing.messages.get(State.DECIDED)):
-        told.append(f"no daemon is at work, and {standing.overdue:,} messages are due; `cadence run` starts one")
+    elif not alive and _undone(standing):
+        told.append(f"no daemon is at work, and {_undone(standing)}; `cadence run` starts one")
     elif late:
-        told.append(f"{standing.overdue:,} messages are overdue; is the daemon's log quiet, or its providers slow?")
+        told.append(f"{_of(standing.overdue)} overdue; is the daemon's log quiet, or its providers slow?")
     if len({d.policy for d in alive}) > 1:
         told.append("daemons at work go by different policies; does each see the same files?")
     if errors := standing.holding.get(ERROR):
-        told.append(f"{errors:,} messages are held because a rule threw; `cadence queue --rule error` lists them")
+        told.append(f"{_of(errors)} held because a rule threw; `cadence queue --rule error` tells which")
     for row in standing.providers:
         if row["breaker"] != Breaker.CLOSED:
             told.append(f"provider {row['name']} is left alone for now: {row['because'] or 'it failed repeatedly'}")
     return told
+
+
+def _of(n: int) -> str:
+    return counted(n, "message is", "messages are")
+
+
+def _undone(standing: Standing) -> str:
+    """What waits for a daemon, in words; empty where nothing does."""
+    decided, sending = (standing.messages.get(state, 0) for state in (State.DECIDED, State.SENDING))
+    told = [
+        f"{_of(standing.overdue)} due to be asked" if standing.overdue else "",
+        f"{_of(decided)} decided and not handed over" if decided else "",
+        f"{counted(sending, 'message was', 'messages were')} being handed over when it ended" if sending else "",
+    ]
+    return ", ".join(t for t in told if t)
 
 
 def _tell(out: Console, standing: Standing, zone: ZoneInfo) -> None:
@@ -185,15 +200,17 @@ def _tell(out: Console, standing: Standing, zone: ZoneInfo) -> None:
 
 def _tell_queue(out: Console, standing: Standing, zone: ZoneInfo) -> None:
     if standing.overdue:
-        out.print(f"{standing.overdue:,} are due to be asked, the first since {when(standing.behind, zone)}.")
+        out.print(
+            f"{counted(standing.overdue, 'is', 'are')} due to be asked, the first since {when(standing.behind, zone)}."
+        )
     elif standing.next_due is not None:
         out.print(f"Next due: {when(standing.next_due, zone)}.")
     else:
         out.print("Nothing waits for an instant.")
     if standing.in_doubt:
         out.print(
-            f"{standing.in_doubt:,} are in doubt, the first since {when(standing.in_doubt_since, zone)}: "
-            "handed over, and nobody knows what became of them. `cadence queue --state in_doubt` lists them."
+            f"{counted(standing.in_doubt, 'is', 'are')} in doubt, the first since {when(standing.in_doubt_since, zone)}: "
+            "handed over, and nobody knows what became of it. `cadence queue --state in_doubt` tells which."
         )
     if standing.holding:
         out.print()

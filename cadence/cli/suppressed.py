@@ -133,7 +133,11 @@ def _verdict(row: listing.Stopped, zone: ZoneInfo) -> str:
 def reason_of(row: listing.Stopped, zone: str) -> str:
     """The sentence of the rule that bound, in English and in a reader's zone."""
     bound = [p for p in row.pushes if p.rule == row.rule]
-    return sentence(bound[-1], bound[-1].kind, "en", zone) if bound else "It had expired before it could be welcome."
+    if not bound:
+        return "It had expired before it could be welcome."
+    said = sentence(bound[-1], bound[-1].kind, "en", zone)
+    late = row.verdict is Verdict.SUPPRESS and bound[-1].welcome_at < HELD
+    return f"{said} By then it will have expired." if late else said
 
 
 def _as_json(row: listing.Stopped) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
 
-from cadence.cli.screen import FINE, NO, WRONG, errors, print_json, screen
+from cadence.cli.screen import FINE, NO, WRONG, counted, errors, print_json, screen
 from cadence.workbench.coverage import Coverage, coverage
 from cadence.workbench.junit import junit_xml
 from cadence.workbench.runner import CaseResult, Report, run
@@ -97,7 +97,7 @@ def _tell_coverage(out: Console, tried: Coverage) -> None:
     """What no case meets; the counts of the rest are for machines."""
     met, files = len(tried.rules) - len(tried.untried), ", ".join(tried.files)
     out.print(
-        f"\n[bold]Policy {tried.policy[:12]}[/]: cases meet {met} of its {len(tried.rules)} rules ({escape(files)})"
+        f"\n[bold]Policy {tried.policy[:12]}[/]: cases meet {met} of its {counted(len(tried.rules), 'rule')} ({escape(files)})"
     )
     for rule in tried.untried:
         out.print(f"    no case meets {escape(str(rule))}")

@@ -13,6 +13,7 @@ import numpy as np
 from sqlalchemy.engine import Connection
 
 from cadence.facts import HOUR, MINUTE, SECOND
+from cadence.log import logger
 from cadence.providers.provider import Outcome, Receipt
 from cadence.queue import breaker, outlets
 from cadence.queue.back import back, move, refuse
@@ -26,6 +27,8 @@ from cadence.store.bulk import Values
 from cadence.store.engine import lock_shards
 from cadence.store.round import Messages
 from cadence.store.status import every_shard
+
+_log = logger("queue")
 
 MOST_ATTEMPTS: int = 25
 """After so many tries that were the message's own trouble it is refused."""
@@ -51,7 +54,17 @@ def record(work: Work, outlet: Outlet, shards: Mapping[int, int], receipts: Sequ
             rows = {row: r for row, r in said.items() if r.outcome is outcome}
             if rows:
                 done += follow(conn, work, outlet, messages, rows, retry_at)
+    _tell_trouble(outlet, receipts)
     return done
+
+
+def _tell_trouble(outlet: Outlet, receipts: Sequence[Receipt]) -> None:
+    """One line in the log for a batch that fared badly for the provider's fault; a letter's own fault is on its record."""
+    bad = [r for r in receipts if r.whole_provider or r.outcome is Outcome.IN_DOUBT]
+    if bad:
+        _log.warning(
+            "the provider has trouble", provider=outlet.provider.name, messages=len(bad), why=_sentence(bad[0])
+        )
 
 
 def fared(health: Health, receipts: Sequence[Receipt], now: int, known: Collection[int] = ()) -> Health:
@@ -202,7 +215,9 @@ def _suspect(receipt: Receipt) -> bool:
 
 
 def _sentence(receipt: Receipt) -> str:
-    return " ".join(part for part in (receipt.code, receipt.detail) if part) or receipt.outcome.value
+    """What the provider said: a reply's number stands before its words as in the reply, any other code as a heading."""
+    between = " " if (receipt.code or "")[:1].isdigit() else ": "
+    return between.join(part for part in (receipt.code, receipt.detail) if part) or receipt.outcome.value
 
 
 _FOLLOW = {

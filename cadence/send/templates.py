@@ -108,10 +108,10 @@ class _Checker:
             tree = environment.parse(text)
             environment.compile(text)  # unknown filters and tests show only here
         except TemplateSyntaxError as error:
-            self.findings.append(Finding(place, error.lineno, "error", str(error.message)))
+            self.findings.append(Finding(place, error.lineno, "error", f"the template can't be read: {error.message}"))
             return
         except TemplateError as error:
-            self.findings.append(Finding(place, 1, "error", str(error)))
+            self.findings.append(Finding(place, 1, "error", f"the template can't be read: {error}"))
             return
         undeclared = meta.find_undeclared_variables(tree) - self.known - given
         guarded = _guarded(tree)

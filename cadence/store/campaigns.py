@@ -103,6 +103,13 @@ def all_next_due(conn: Connection) -> dict[str, dict[str, int | None]]:
     return found
 
 
+def next_of_running(conn: Connection) -> int | None:
+    """When the first of all running campaigns is due by its schedule; None where none is."""
+    running = campaign_next.c.campaign == campaign.c.name, campaign.c.state == "running", campaign_next.c.zone != ""
+    found = conn.execute(sa.select(sa.func.min(campaign_next.c.next_due)).where(*running)).scalar_one()
+    return None if found is None else int(found)
+
+
 def save_next(conn: Connection, name: str, due: Mapping[str, int | None]) -> None:
     """When a campaign is due next in these zones."""
     if due:
@@ -169,6 +176,13 @@ def planned_at(conn: Connection, name: str, wall: str) -> int:
     mine = sa.select(sa.func.coalesce(sa.func.sum(campaign_run.c.planned), 0))
     of_wall = campaign_run.c.slot.startswith(f"{wall} @", autoescape=True)
     return int(conn.execute(mine.where(campaign_run.c.campaign == name, of_wall)).scalar_one())
+
+
+def skipped_by_campaign(conn: Connection) -> dict[str, int]:
+    """For each campaign how many of its audience got no message because of `at_most`, of the runs that are kept."""
+    total = sa.func.sum(campaign_run.c.skipped)
+    rows = conn.execute(sa.select(campaign_run.c.campaign, total).group_by(campaign_run.c.campaign)).all()
+    return {r[0]: int(r[1]) for r in rows if r[1]}
 
 
 def planned_since(conn: Connection, name: str, since: int) -> int:

@@ -128,8 +128,16 @@ def test_it_is_told_in_words(capped: Office) -> None:
     answer = capped.run("check", "--against-queue")
 
     assert answer.code == 0
-    assert "Of 1 waiting messages 1 would be asked again: 1 would change" in answer.words
+    assert "Of 1 waiting message 1 would be asked again: 1 would change" in answer.words
     assert "now welcome 2 per 7d 1" in answer.words
+
+
+def test_examples_call_people_as_where_they_come_from(capped: Office) -> None:
+    capped.policy(guard_rails={"caps": [{"max": 3, "per": "7d"}]})
+
+    told = capped.json("check", "--against-queue")["examples"]["now welcome"][0]
+
+    assert (told["contact"], told["message"].isdigit()) == ("ann", True)
 
 
 def test_without_an_active_policy_there_is_nothing_to_compare_with(office: Office) -> None:

@@ -11,6 +11,7 @@ import pytest
 from cadence.send.wayout import open_way_out
 from cadence.store import tables
 from tests.cli.office import Office
+from tests.queue.world import at
 
 LETTER = """name: letter
 category: news
@@ -37,6 +38,40 @@ def test_each_is_listed_with_its_state_and_its_messages(shop: Office) -> None:
     (told,) = shop.json("campaign", "list")["campaigns"]
 
     assert (told["name"], told["state"], told["messages"]) == ("letter", "running", {"waiting": 1})
+
+
+def test_one_that_does_not_run_is_due_at_no_time(shop: Office) -> None:
+    with shop.world.store.write() as conn:
+        due = {"campaign": "letter", "zone": "Europe/Stockholm", "next_due": at("2026-03-10T10:00")}
+        conn.execute(tables.campaign_next.insert().values(**due))
+
+    before = shop.json("campaign", "list")["campaigns"][0]["next_due"]
+    shop.run("campaign", "end", "letter", "--reason", "over")
+    after = shop.json("campaign", "list")["campaigns"][0]["next_due"]
+
+    assert (before, after) == ("2026-03-10T09:00:00Z", None)
+
+
+def test_whom_a_limit_left_out_is_counted(shop: Office) -> None:
+    run = {
+        "shard": 0,
+        "id": 7,
+        "campaign": "letter",
+        "zones": "[]",
+        "due_at": 0,
+        "slot": "s",
+        "state": "done",
+        "started_at": 0,
+    }
+    with shop.world.store.write() as conn:
+        conn.execute(
+            tables.campaign_run.insert().values(
+                **{k: v for k, v in run.items() if k in tables.campaign_run.c}, skipped=3
+            )
+        )
+
+    assert shop.json("campaign", "list")["campaigns"][0]["skipped"] == 3
+    assert "(3 people left out by at_most)" in shop.run("campaign", "list").words
 
 
 def test_a_broken_file_is_told_at_its_place_and_ends_in_one(shop: Office) -> None:

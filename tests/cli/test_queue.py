@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cadence.store import tables
 from tests.cli.office import Office
 
 
@@ -23,6 +24,18 @@ def test_what_was_never_asked_says_so(busy: Office) -> None:
     busy.world.message("2026-03-03T12:00", "ann")
 
     assert "not asked yet" in busy.run("queue").words
+
+
+def test_what_has_ended_tells_when_and_why_in_place_of_when_it_is_welcome(busy: Office) -> None:
+    with busy.world.store.write() as conn:
+        waiting = tables.message.c.state == "waiting"
+        conn.execute(tables.message.update().where(waiting).values(state="superseded", because="a newer one stays"))
+
+    words = busy.run("queue", "--state", "superseded").words
+
+    assert "a newer one stays" in words
+    assert "2 per 7d" not in words
+    assert ("ended" in words, "welcome" in words) == (True, False)
 
 
 def test_what_a_hold_keeps_is_not_yet_known(busy: Office) -> None:

@@ -46,7 +46,25 @@ def test_it_tells_what_is_in_doubt_and_since_when(busy: Office) -> None:
     told = busy.json("status")
 
     assert (told["in_doubt"], told["in_doubt_since"]) == (1, "2026-03-03T08:00:00Z")
-    assert "1 are in doubt" in busy.run("status").words
+    assert "1 is in doubt" in busy.run("status").words
+
+
+def test_what_was_decided_or_at_hand_when_the_last_daemon_ended_needs_attention(busy: Office) -> None:
+    with busy.world.store.write() as conn:
+        sent = tables.message.c.state == "sent"
+        first = conn.execute(tables.message.select().where(sent)).first()
+        assert first is not None
+        conn.execute(
+            tables.daemon.update().values(heartbeat_at=0, lease_until=0)
+            if "lease_until" in tables.daemon.c
+            else tables.daemon.update().values(heartbeat_at=0)
+        )
+        conn.execute(tables.message.update().where(tables.message.c.id == first.id).values(state="sending"))
+
+    (told,) = busy.json("status")["attention"]
+
+    assert "1 message was being handed over when it ended" in told
+    assert "0 messages" not in told
 
 
 def test_a_daemon_of_this_machine_that_is_at_work_is_told_apart_from_one_that_is_gone(busy: Office) -> None:
@@ -109,8 +127,8 @@ def policies_apart(office: Office) -> None:
 @pytest.mark.parametrize(
     "trouble, said",
     [
-        (no_daemon, "no daemon is at work, and 1 messages are due"),
-        (overdue, "1 messages are overdue"),
+        (no_daemon, "no daemon is at work, and 1 message is due"),
+        (overdue, "1 message is overdue"),
         (threw, "held because a rule threw"),
         (breaker, "provider post office is left alone for now: it is closed"),
         (clock, "the clock jumped ahead"),

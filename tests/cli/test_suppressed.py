@@ -8,6 +8,7 @@ import io
 import pytest
 
 from tests.cli.office import Office
+from tests.queue.world import at
 
 
 def test_each_is_told_with_its_verdict_rule_evidence_and_sentence(busy: Office) -> None:
@@ -24,6 +25,17 @@ def test_what_is_held_tells_until_when_and_the_touches_that_fill_its_window(busy
 
     assert (told["verdict"], told["rule"], told["until"]) == ("defer", "2 per 7d", "2026-03-10T08:00:00Z")
     assert len(told["evidence"][-1]["touches"]) == 2
+
+
+def test_what_would_be_welcome_too_late_says_that_it_will_have_expired(busy: Office) -> None:
+    busy.world.message("2026-03-03T10:30", "ann", expires_at=at("2026-03-04T10:30"))
+    busy.world.tick("2026-03-03T10:30")
+
+    late, held = busy.json("suppressed", "--contact", "ann")["decisions"]
+
+    assert (late["verdict"], late["rule"]) == ("suppress", "2 per 7d")
+    assert late["reason"].endswith("By then it will have expired.")
+    assert "expired" not in held["reason"]
 
 
 @pytest.mark.parametrize(

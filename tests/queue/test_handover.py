@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import inf, nan
+from types import SimpleNamespace
 
 import pytest
 
 from cadence.facts import MINUTE, EventKind
 from cadence.providers.letter import Letter
 from cadence.providers.provider import Ability, Capabilities, Outcome, Receipt
-from cadence.queue import handover, leases
+from cadence.queue import handover, leases, receipts
 from cadence.queue.handover import hand_over, prepare
 from cadence.queue.outlets import Outlet
 from cadence.queue.rates import Rate
@@ -124,6 +125,33 @@ def test_a_refused_message_frees_its_slot(world: World) -> None:
     world.send(NOON)
 
     assert (world.state(id_), world.row(id_)["because"], world.touches()) == ("refused", "550 no such user", [])
+
+
+def test_a_refusal_by_our_own_rules_reads_as_a_sentence(world: World) -> None:
+    world.provider = says(Outcome.REFUSED, detail="it has none", code="no way out")
+    id_ = decided(world)
+
+    world.send(NOON)
+
+    assert world.row(id_)["because"] == "no way out: it has none"
+
+
+def test_a_provider_in_trouble_is_told_of_in_the_log_and_a_refused_letter_is_not(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[dict[str, object]] = []
+    monkeypatch.setattr(receipts, "_log", SimpleNamespace(warning=lambda event, **more: told.append(more)))
+    world.provider = says(Outcome.REFUSED, detail="no such user", code="550")
+    decided(world)
+    world.send(NOON)
+    world.provider = says(Outcome.RETRY, detail="nobody is there", whole_provider=True)
+    world.contact("bob")
+    world.message(NOON, "bob")
+    world.tick(NOON)
+
+    world.send(NOON)
+
+    assert [(line["messages"], line["why"]) for line in told] == [(1, "nobody is there")]
 
 
 def test_marketing_in_doubt_counts_and_is_never_handed_over_again(world: World) -> None:

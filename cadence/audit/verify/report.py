@@ -87,7 +87,7 @@ class Report:
         lines = [f"Judged {counts} in {self.seconds:.1f} s, as of {shown(self.now)}."]
         for promise, words in PROMISES.items():
             broken = self.total[promise]
-            lines.append(f"{promise}. {words}: " + (f"BROKEN {broken:,} times" if broken else "kept"))
+            lines.append(f"{promise}. {words}: " + (f"BROKEN {_times(broken)}" if broken else "kept"))
         for breach in self.breaches:
             lines.append(f"  {breach.sentence()}")
             lines += [f"      {name}: {_told(name, value)}" for name, value in breach.evidence.items()]
@@ -96,7 +96,7 @@ class Report:
         if self.unsure:
             lines.append("Not sure, because the contact's own data has changed since and what it was then isn't kept:")
             lines += [f"  {breach.sentence()}" for breach in self.unsure]
-        lines += [f"Not judged: {n:,} times, {why}" for why, n in self.unjudged.items()]
+        lines += [f"Not judged: {_times(n)}, {why}" for why, n in self.unjudged.items()]
         return "\n".join(lines)
 
     def as_json(self) -> dict[str, Any]:
@@ -119,6 +119,10 @@ def shown(at: int) -> str:
         return (_EPOCH + timedelta(microseconds=at)).isoformat().replace("+00:00", "Z")
     except OverflowError:
         return str(at)
+
+
+def _times(n: int) -> str:
+    return "once" if n == 1 else f"{n:,} times"
 
 
 def _plain(breach: Breach) -> dict[str, Any]:
