@@ -124,7 +124,7 @@ def test_names_in_history_that_the_policy_does_not_know_are_warned_of(office: Of
     (found,) = office.json("check")["findings"]
 
     assert (found["level"], found["suggestion"]) == ("warning", "news")
-    assert "'nws' (1 times)" in found["message"]
+    assert "'nws' (1 time)" in found["message"]
 
 
 def test_a_name_that_a_category_had_is_known(office: Office) -> None:
@@ -142,7 +142,7 @@ def test_an_opt_in_without_a_date_is_warned_of_where_consent_lapses(office: Offi
 
     (found,) = office.json("check")["findings"]
 
-    assert "'news' lapses, but 1 opt-ins" in found["message"]
+    assert "'news' lapses, but 1 opt-in to it has no date" in found["message"]
 
 
 def test_a_check_needs_no_database(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
