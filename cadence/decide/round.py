@@ -204,7 +204,7 @@ class _Round:
         """Let those after see the touches of what was sent."""
         sent = turn.found.rows[turn.verdict == Verdict.SEND]
         if len(sent):
-            self.history = replace(self.history, touches=_with_touches(self.history, self.candidates, sent, self.now))
+            self.history = replace(self.history, touches=with_touches(self.history, self.candidates, sent, self.now))
 
     def _seen(self, history: History) -> tuple[View, list[Governed], list[Governed]]:
         """The view of this history, the rules that bind, and those that only watch."""
@@ -218,7 +218,7 @@ class _Round:
         def welcome_of(rows: Ints, sent: Ints) -> Ints:
             history = self.history
             if len(sent):
-                history = replace(history, touches=_with_touches(history, self.candidates, sent, self.now))
+                history = replace(history, touches=with_touches(history, self.candidates, sent, self.now))
             seen, rules, _ = self._seen(history)
             starts = np.where(self.candidates.due[rows], self.now, np.maximum(self.candidates.due_at[rows], self.now))
             # One that lets another pass itself isn't welcome before: nobody waits for it until now.
@@ -266,7 +266,7 @@ def _together(rules: Sequence[Governed], found: Welcome) -> dict[int, tuple[str,
     return named
 
 
-def _with_touches(history: History, candidates: Candidates, sent: Ints, now: int) -> Touches:
+def with_touches(history: History, candidates: Candidates, sent: Ints, now: int) -> Touches:
     """The history's touches and those of the messages sent now, in the order the columns keep."""
     old = history.touches
     sent = sent[np.argsort(candidates.contact[sent], kind="stable")]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cadence.decide.round import ERROR, Decided, decide
-from cadence.facts import HELD, NEVER, Bools, Ints, Outcome, Push, Verdict
+from cadence.facts import HELD, NEVER, Bools, Candidates, Ints, Outcome, Push, Verdict
 from cadence.policy import conditions, segments
 from cadence.queue.active import Active
 from cadence.queue.load import Loaded, candidates
@@ -23,6 +23,8 @@ class Answers:
     """What a batch came to."""
 
     loaded: Loaded
+    asked: Candidates
+    """What was asked in the end."""
     outcomes: list[tuple[int, Outcome]]
     """(row in loaded.messages, outcome), in the order in which they were decided."""
     no_longer: list[int]
@@ -50,7 +52,7 @@ def answer(active: Active, loaded: Loaded, rows: Ints, due: Bools, now: int) -> 
         stay = np.flatnonzero(~np.isin(rows, failing))
         asked, rows = asked.take(stay), rows[stay]
     names = [active.policy.segments[s].name if s >= 0 else None for s in decided.segment.tolist()]
-    return Answers(loaded, outcomes, no_longer, names, segments.next_change(active.policy, decided.facts))
+    return Answers(loaded, asked, outcomes, no_longer, names, segments.next_change(active.policy, decided.facts))
 
 
 def answer_or_hold(
@@ -81,7 +83,7 @@ def answer_or_hold(
         try:
             out.append(answer(active, alone, mine, mine_due, now))
         except Exception as problem:  # noqa: BLE001
-            out.append(_held(alone, mine[mine_due], f"{type(problem).__name__}: {problem}"))
+            out.append(_held(active, alone, mine[mine_due], f"{type(problem).__name__}: {problem}"))
     return out
 
 
@@ -96,10 +98,11 @@ def _failing(loaded: Loaded, decided: Decided, outcomes: Sequence[tuple[int, Out
     return failing
 
 
-def _held(loaded: Loaded, rows: Ints, error: str) -> Answers:
+def _held(active: Active, loaded: Loaded, rows: Ints, error: str) -> Answers:
     """Every one of these rows held, because deciding them throws."""
     ids = loaded.messages["id"]
     push = Push(ERROR, ERROR, HELD, (), {"error": error})
     outcomes = [(r, Outcome(ids[r], Verdict.DEFER, HELD, ERROR, (push,))) for r in rows.tolist()]
     people = len(loaded.history.people)
-    return Answers(loaded, outcomes, [], [None] * people, np.full(people, NEVER, np.int64))
+    asked = candidates(active, loaded, rows, np.ones(len(rows), bool))
+    return Answers(loaded, asked, outcomes, [], [None] * people, np.full(people, NEVER, np.int64))

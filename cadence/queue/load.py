@@ -21,6 +21,7 @@ from cadence.queue.active import Active, with_condition
 from cadence.store import round as rows
 from cadence.store.people import history_of
 from cadence.store.round import Campaign, Messages, Way
+from cadence.store.touched import Copies
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class Loaded:
     campaigns: Mapping[str, Campaign]
     seen: Mapping[int, int]
     """By circle id the number of its last fact that is in the history."""
+    copies: Copies | None = None
+    """Of which circles the recent touches are copied; None: nothing is written about them."""
 
     def still_if(self, row: int) -> Condition | None:
         """What its campaign wants to be still true when a message is about to go."""
@@ -57,7 +60,7 @@ def load(
     found = rows.ways_of(conn, contacts)
     ways = tuple(found.get((c, ch)) for c, ch in zip(messages["contact"], messages["channel"], strict=True))
     people = _rows_of(history.people.id, messages.ints("contact", NONE))
-    return Loaded(messages, history, people, ways, known, found_history.seen)
+    return Loaded(messages, history, people, ways, known, found_history.seen, found_history.copies)
 
 
 def candidates(active: Active, loaded: Loaded, rows_: Ints, due: Bools) -> Candidates:

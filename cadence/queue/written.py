@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy.engine import Connection
 
-from cadence.decide.round import ERROR
+from cadence.decide.round import ERROR, with_touches
 from cadence.facts import HELD, HOUR, MINUTE, NEVER, NONE, SECOND, Ints, Outcome, Push, Verdict
 from cadence.queue.deciding import Answers
 from cadence.queue.endings import Ending
@@ -57,7 +57,7 @@ def write(conn: Connection, work: Work, answers: Answers) -> Counter[str]:
     loaded = answers.loaded
     lines = _lines(loaded, answers.outcomes)
     _write_decisions(conn, work, answers, [line for line in lines if line.new])
-    _write_touches(conn, work, loaded, [line for line in lines if line.touches])
+    _write_touches(conn, work, answers, [line for line in lines if line.touches])
     done: Counter[str] = Counter()
     for verdict, move in ((Verdict.SEND, _sent), (Verdict.SUPPRESS, _suppressed), (Verdict.DEFER, _deferred)):
         mine = [line for line in lines if line.outcome.verdict is verdict]
@@ -179,10 +179,16 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else str(value)
 
 
-def _write_touches(conn: Connection, work: Work, loaded: Loaded, lines: Sequence[_Line]) -> None:
+def _write_touches(conn: Connection, work: Work, answers: Answers, lines: Sequence[_Line]) -> None:
+    """The touches, and copies of the recent ones of their circles and of those that have none."""
+    loaded, m = answers.loaded, answers.loaded.messages
+    copies = _copies(work, answers, lines)
+    if loaded.copies is not None:
+        touched = {m["circle"][line.row] for line in lines}
+        bare = loaded.copies.bare(touched)
+        rows_of.write_copies(conn, loaded.copies.shard[bare], loaded.copies.id[bare], copies, loaded.copies.since)
     if not lines:
         return
-    m = loaded.messages
     at = np.full(len(lines), work.now, np.int64)
     places = _place_columns(loaded, lines)
     ways = [loaded.ways[line.row] for line in lines]
@@ -191,7 +197,13 @@ def _write_touches(conn: Connection, work: Work, loaded: Loaded, lines: Sequence
         **places,
         **same,
         "id": [line.touch for line in lines],
-        "number": take_numbers(conn, np.array(places["shard"], np.int64), np.array(places["circle"], np.int64)),
+        "number": take_numbers(
+            conn,
+            np.array(places["shard"], np.int64),
+            np.array(places["circle"], np.int64),
+            copies,
+            NONE if loaded.copies is None else loaded.copies.since,
+        ),
         "at": at,
         "recorded_at": at,
         "mailbox": [None if way is None else way.mailbox for way in ways],
@@ -202,6 +214,24 @@ def _write_touches(conn: Connection, work: Work, loaded: Loaded, lines: Sequence
         "source_id": [str(line.decision) for line in lines],
     }
     rows_of.write_touches(conn, columns)
+
+
+def _copies(work: Work, answers: Answers, lines: Sequence[_Line]) -> dict[int, bytes | None]:
+    """By circle its recent touches, those of these lines too, of the circles that want a new copy."""
+    loaded, m = answers.loaded, answers.loaded.messages
+    known = loaded.copies
+    if known is None:
+        return {}
+    touches, sent = loaded.history.touches, [m["id"][line.row] for line in lines]
+    if lines:
+        rows = np.flatnonzero(np.isin(answers.asked.id, sent))
+        touches = with_touches(loaded.history, answers.asked, rows, work.now)
+        mine = np.flatnonzero(touches.id < 0)  # so far they bear the ids of their messages, negated
+        order = np.argsort(sent)
+        made = np.array([line.touch for line in lines], np.int64)[order]
+        touches.id[mine] = made[np.searchsorted(np.array(sent, np.int64)[order], -touches.id[mine])]
+    wanting = {m["circle"][line.row] for line in lines} | set(known.id[~known.good].tolist())
+    return known.anew(touches, loaded.history.people.id, wanting) if wanting else {}
 
 
 _TOUCH_COLUMNS = ("channel", "category", "campaign", "thread", "topic", "content", "tags")

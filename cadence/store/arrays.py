@@ -1,7 +1,7 @@
 """Numpy columns to PostgreSQL and back without a Python object per value: the binary form of its arrays.
 
-Only the three kinds that columns have here: int64, float64 and bool. In int64 columns `NONE` is written as NULL, in
-float64 columns NaN is: both mean "there is none". Texts go as lists, which the driver knows."""
+Only the kinds that columns have here: int64, float64, bool, and objects that are bytes or None. In int64 columns `NONE`
+is written as NULL, in float64 columns NaN is: both mean "there is none". Texts go as lists, which the driver knows."""
 
 from __future__ import annotations
 
@@ -16,25 +16,27 @@ from psycopg.abc import AdaptContext
 from cadence.facts import NONE
 
 _HEADER = struct.Struct("!iiIii")
+_LENGTH = struct.Struct("!i")
+_NULL = _LENGTH.pack(-1)
 
 
 class _ArrayDumper(adapt.Dumper):
-    """One-dimensional arrays as binary int8[], float8[] or bool[], by dtype."""
+    """One-dimensional arrays as binary int8[], float8[], bool[] or bytea[], by dtype."""
 
     format = pq.Format.BINARY
 
     def __init__(self, cls: type, context: AdaptContext | None = None, kind: str = "i") -> None:
         super().__init__(cls, context)
         self.kind = kind
-        self.oid = postgres.types[{"i": "int8", "f": "float8", "b": "bool"}[kind]].array_oid
+        self.oid = postgres.types[{"i": "int8", "f": "float8", "b": "bool", "O": "bytea"}[kind]].array_oid
 
     def get_key(self, obj: npt.NDArray[Any], format: adapt.PyFormat) -> Any:
         return (self.cls, obj.dtype.kind)
 
     def upgrade(self, obj: npt.NDArray[Any], format: adapt.PyFormat) -> _ArrayDumper:
-        if obj.dtype.kind not in "ifb" or obj.ndim != 1:
+        if obj.dtype.kind not in "ifbO" or obj.ndim != 1:
             raise TypeError(
-                f"a column of {obj.dtype} with {obj.ndim} dimensions can't be sent; int64, float64 and bool can"
+                f"a column of {obj.dtype} with {obj.ndim} dimensions can't be sent; int64, float64, bool and bytes can"
             )
         return _ArrayDumper(self.cls, kind=obj.dtype.kind)
 
@@ -43,6 +45,8 @@ class _ArrayDumper(adapt.Dumper):
             return _array(obj.astype(np.int64, copy=False), ">i8", 20, obj.astype(np.int64, copy=False) == NONE)
         if self.kind == "f":
             return _array(obj.astype(np.float64, copy=False), ">f8", 701, np.isnan(obj))
+        if self.kind == "O":
+            return _of_bytes(obj.tolist())
         return _array(obj, "?", 16, np.zeros(len(obj), bool))
 
 
@@ -63,6 +67,15 @@ def _array(values: npt.NDArray[Any], wire: str, oid: int, null: npt.NDArray[np.b
     keep[null, 4:] = False
     packed: bytes = raw[keep].tobytes()
     return header + packed
+
+
+def _of_bytes(values: list[bytes | None]) -> bytes:
+    """The same form for values that differ in length."""
+    oid = postgres.types["bytea"].oid
+    if not values:
+        return struct.pack("!iiI", 0, 0, oid)
+    cells = [_NULL if v is None else _LENGTH.pack(len(v)) + v for v in values]
+    return _HEADER.pack(1, int(None in values), oid, len(values), 1) + b"".join(cells)
 
 
 def register(adapters: adapt.AdaptersMap) -> None:

@@ -1,8 +1,8 @@
 """Many rows in one statement, alike on each database: unnest of arrays on PostgreSQL, executemany and json_each on
 SQLite.
 
-Columns are lists or numpy arrays. In int64 columns `NONE` is written as NULL, in float64 columns NaN is. Nothing
-here knows a question; those stand in files named after them."""
+Columns are lists or numpy arrays; one of bytes is an array of objects. In int64 columns `NONE` is written as NULL, in
+float64 columns NaN is. Nothing here knows a question; those stand in files named after them."""
 
 # Statements are put together from names in tables.py alone; every value is a parameter.
 # ruff: noqa: S608
@@ -176,7 +176,7 @@ def plain(values: Values) -> Sequence[Any]:
 
 def _sent(values: Values) -> Any:
     """A column as PostgreSQL's driver takes it: numpy arrays by our own dumper, all else as a list."""
-    if isinstance(values, np.ndarray) and values.dtype.kind in "ifb":
+    if isinstance(values, np.ndarray) and values.dtype.kind in "ifbO":
         return values
     return list(values)
 
@@ -201,6 +201,8 @@ def _array_type(table: sa.Table, column: str) -> str:
         return "bool[]"
     if isinstance(kind, sa.Integer):
         return "int8[]"
+    if isinstance(kind, sa.LargeBinary):
+        return "bytea[]"
     return "float8[]" if isinstance(kind, sa.Float) else "text[]"
 
 

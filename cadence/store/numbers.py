@@ -7,11 +7,13 @@ Before and after mean these numbers, not instants: a decision stores the last on
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from sqlalchemy.engine import Connection
 
-from cadence.facts import Ints
-from cadence.store.bulk import fetch, update_rows, wanted
+from cadence.facts import NONE, Ints
+from cadence.store.bulk import Values, fetch, update_rows, wanted
 from cadence.store.tables import circle
 
 
@@ -27,9 +29,14 @@ def rank_within(groups: Ints) -> Ints:
     return rank
 
 
-def take_numbers(conn: Connection, shards: Ints, circles: Ints) -> Ints:
+def take_numbers(
+    conn: Connection, shards: Ints, circles: Ints, recent: Mapping[int, bytes | None] | None = None, since: int = NONE
+) -> Ints:
     """The next numbers of these circles, one per row and in the order of the rows, int64[n]; they are then taken. The
-    circles' shards must be locked. Raises LookupError for a circle that isn't there."""
+    circles' shards must be locked. Raises LookupError for a circle that isn't there.
+
+    recent: given where the facts are touches, made or taken back. It is by circle the new copy of those later than
+    `since` (`store.recent`); that of a circle that isn't in it is let go."""
     if not len(circles):
         return np.zeros(0, np.int64)
     found, first, which, count = np.unique(circles, return_index=True, return_inverse=True, return_counts=True)
@@ -45,11 +52,15 @@ def take_numbers(conn: Connection, shards: Ints, circles: Ints) -> Ints:
         raise LookupError(f"circles {missing[:5]} aren't where they were looked for; were they merged meanwhile?")
     base = np.empty(len(found), np.int64)
     base[[r[0] for r in rows]] = [r[1] for r in rows]
-    update_rows(
-        conn,
-        circle,
-        {"shard": shards[first], "id": found},
-        {"next_number": count.astype(np.int64)},
-        {"next_number": "add"},
-    )
+    taken: dict[str, Values] = {"next_number": count.astype(np.int64)}
+    if recent is not None:
+        taken |= copies_of(found, recent, since)
+    update_rows(conn, circle, {"shard": shards[first], "id": found}, taken, {"next_number": "add"})
     return base[which] + rank_within(circles)
+
+
+def copies_of(circles: Ints, recent: Mapping[int, bytes | None], since: int) -> dict[str, Values]:
+    """The columns of `circle` that hold the copies of these circles' recent touches."""
+    copies = np.empty(len(circles), object)
+    copies[:] = [recent.get(c) for c in circles.tolist()]
+    return {"recent": copies, "recent_since": np.full(len(circles), since, np.int64)}

@@ -77,7 +77,7 @@ def withdraw_touches(conn: Connection, rows: Sequence[tuple[int, int, int]], now
     if not rows:
         return 0
     shards = np.array([r[0] for r in rows], np.int64)
-    numbers = take_numbers(conn, shards, np.array([r[1] for r in rows], np.int64))
+    numbers = take_numbers(conn, shards, np.array([r[1] for r in rows], np.int64), recent={})
     keys = {"shard": [r[0] for r in rows], "id": [r[2] for r in rows]}
     values: dict[str, Values] = {
         "withdrawn_at": np.full(len(rows), now, np.int64),

@@ -21,21 +21,19 @@ from cadence.store.applying import hold_events
 from cadence.store.bulk import fetch, fetch_columns, ints, wanted
 from cadence.store.holding import fold_holds
 from cadence.store.people import (
-    TOUCH,
     Loaded,
     Needs,
-    Places,
     as_rows,
     consents_of,
     events_of,
     history_of,
-    keys,
     lookups_of,
     reach_of,
-    touches_of,
     within_reach,
 )
+from cadence.store.places import Places, keys
 from cadence.store.tables import LATEST
+from cadence.store.touched import TOUCH, touches_of
 
 
 def history_at(

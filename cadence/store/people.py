@@ -36,13 +36,13 @@ from cadence.facts import (
     Lookups,
     People,
     Ragged,
-    Touches,
     Wish,
-    key,
 )
 from cadence.policy.policy import Defaults
-from cadence.store.bulk import fetch, fetch_columns, floats, ints, wanted
+from cadence.store.bulk import fetch_columns, floats, ints, wanted
+from cadence.store.places import Places, keys
 from cadence.store.tables import LATEST
+from cadence.store.touched import Copies, touches_and_copies
 
 
 class Needs(Protocol):
@@ -72,6 +72,7 @@ class Loaded:
     """The id of each person's circle."""
     seen: Mapping[int, int]
     """By circle id the number of the last fact that was there."""
+    copies: Copies
 
 
 _CONTACT = (
@@ -104,36 +105,20 @@ def history_of(
     )
     people = people_of(rows, now, defaults, None if every_attribute else needs.attributes)
     place = Places(people.id)
+    reach = reach_of(needs.touches, people.wishes)
+    touches, copies, seen = touches_and_copies(
+        conn, sql, params, place, ints(rows[2], None), None if reach == 0 else NONE if reach is None else now - reach
+    )
     history = History(
         people=people,
         addresses=_addresses(conn, sql, params, place),
         consents=_consents(conn, sql, params, place, now),
         holds=_holds(conn, sql, params, place, now),
-        touches=_touches(conn, sql, params, place, now, reach_of(needs.touches, people.wishes)),
+        touches=touches,
         events=_events(conn, sql, params, place, now, as_rows(needs.events)),
         lookups=lookups_of(conn, sql, params, place, now, needs.events.get(EventKind.SCREENED)),
     )
-    seen = fetch(
-        conn,
-        f"SELECT c.id, c.next_number - 1 FROM {sql} CROSS JOIN circle c WHERE c.shard = w.shard AND c.id = w.circle",
-        **params,
-    )
-    return Loaded(history, ints(rows[1], None), ints(rows[2], None), dict(seen))
-
-
-class Places:
-    """Where each contact stands in People."""
-
-    def __init__(self, ids: Ints) -> None:
-        self._order = np.argsort(ids, kind="stable")
-        self._sorted = ids[self._order]
-
-    def of(self, contacts: Sequence[int]) -> Ints:
-        """Rows in People of these contacts, all of which are there."""
-        if not len(contacts):
-            return np.zeros(0, np.int64)
-        found: Ints = self._order[np.searchsorted(self._sorted, np.array(contacts, np.int64))].astype(np.int64)
-        return found
+    return Loaded(history, ints(rows[1], None), ints(rows[2], None), seen, copies)
 
 
 def people_of(rows: Sequence[Sequence[Any]], now: int, defaults: Defaults, attributes: frozenset[str] | None) -> People:
@@ -172,11 +157,6 @@ def reach_of(needed: int | None, wishes: Sequence[Wish]) -> int | None:
     reaches = [needed, *(Window.parse(w.less_often[1]).reach_micros() for w in wishes if w.less_often is not None)]
     known = [r for r in reaches if r is not None]
     return max(known) if len(known) == len(reaches) else None
-
-
-def keys(names: Sequence[str | None]) -> Ints:
-    """Names as keys, int64[n]; 0 for None."""
-    return np.fromiter(map(key, names), np.int64, len(names))
 
 
 @lru_cache(maxsize=4_096)
@@ -289,51 +269,6 @@ def _holds(conn: Connection, sql: str, params: Mapping[str, Any], place: Places,
     contact = place.of(rows[0])
     order = np.argsort(contact, kind="stable")
     return Holds(contact[order], keys(rows[1])[order], keys(rows[2])[order], ints(rows[3], HELD)[order])
-
-
-TOUCH = (
-    "t.id, t.contact, t.at, t.number, t.channel, t.category, t.campaign, "
-    "t.thread, t.topic, t.content, t.mailbox, t.triggered, t.tags"
-)
-"""The columns of a touch that `touches_of` takes, in order."""
-
-
-def _touches(
-    conn: Connection, sql: str, params: Mapping[str, Any], place: Places, now: int, reach: int | None
-) -> Touches:
-    if reach == 0:
-        return touches_of(place, *[()] * 13)
-    rows = fetch_columns(
-        conn,
-        f"SELECT {TOUCH} FROM {sql} CROSS JOIN touch t WHERE t.shard = w.shard AND t.circle = w.circle AND "
-        "t.at > :since "
-        "AND t.withdrawn_at IS NULL",
-        13,
-        since=NONE if reach is None else now - reach,
-        **params,
-    )
-    return touches_of(place, *rows)
-
-
-def touches_of(place: Places, *rows: Sequence[Any]) -> Touches:
-    """Fetched touches (`TOUCH`) as columns, sorted by contact, then at, then number."""
-    contact, at = place.of(rows[1]), ints(rows[2], None)
-    order = np.lexsort((ints(rows[3], None), at, contact))
-    tags = Ragged.of([[key(t) for t in json.loads(text)] if text else () for text in rows[12]])
-    return Touches(
-        id=ints(rows[0], None)[order],
-        contact=contact[order],
-        at=at[order],
-        channel=keys(rows[4])[order],
-        category=keys(rows[5])[order],
-        campaign=keys(rows[6])[order],
-        thread=keys(rows[7])[order],
-        topic=keys(rows[8])[order],
-        content=keys(rows[9])[order],
-        mailbox=keys(rows[10])[order],
-        triggered=np.array(rows[11], bool)[order],
-        tags=tags.take(order.astype(np.int64)),
-    )
 
 
 def _events(

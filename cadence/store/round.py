@@ -20,6 +20,7 @@ from cadence.facts import Ints
 from cadence.store.ask import LIVE
 from cadence.store.bulk import Values, fetch, insert_rows, ints, update_rows, wanted
 from cadence.store.distributed import is_distributed, listed
+from cadence.store.numbers import copies_of
 from cadence.store.tables import campaign, circle, contact, decision, event, message, touch
 
 MESSAGE_COLUMNS: tuple[str, ...] = (
@@ -169,6 +170,12 @@ def write_touches(conn: Connection, columns: Mapping[str, Values]) -> None:
         latest[int(shard_), int(contact_)] = int(at)
     keys = {"shard": [k[0] for k in latest], "id": [k[1] for k in latest]}
     update_rows(conn, contact, keys, {"last_touch": list(latest.values())}, fold={"last_touch": "max"})
+
+
+def write_copies(conn: Connection, shards: Ints, circles: Ints, copies: Mapping[int, bytes | None], since: int) -> None:
+    """Lets these circles have copies of their touches later than `since`."""
+    if len(circles):
+        update_rows(conn, circle, {"shard": shards, "id": circles}, copies_of(circles, copies, since))
 
 
 def move(conn: Connection, keys: Sequence[tuple[int, int]], source: str, columns: Mapping[str, Values]) -> int:

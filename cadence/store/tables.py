@@ -18,6 +18,7 @@ from sqlalchemy import (
     Double,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     SmallInteger,
     Table,
@@ -120,8 +121,11 @@ circle = Table(
     _number("merged_into", null=True),
     _at("merged_at"),
     _number("merged_offset", null=True),
+    Column("recent", LargeBinary),
+    _at("recent_since"),
 )
-"""The contacts that may not be decided apart. next_number: what its next fact is numbered.
+"""The contacts that may not be decided apart. next_number: what its next fact is numbered. recent: a copy of its
+touches later than recent_since (NULL: of all), packed by `recent.py`; NULL where there is none.
 merged_into: the circle that it became part of; merged_offset: what its facts' numbers grew by then."""
 
 contact = Table(

@@ -95,7 +95,7 @@ def _unsent(conn: Connection, known: Known, new: Ints, rows: Sequence[TouchRow])
 
 def _write(conn: Connection, known: Known, told: Sequence[TouchRow], at: Ints, now: int, source: str) -> None:
     n = len(told)
-    number = take_numbers(conn, known.shard, known.circle)
+    number = take_numbers(conn, known.shard, known.circle, recent={})
     unmade = [r.outcome == TouchOutcome.NOT_CONNECTED for r in told]
     insert_rows(
         conn,

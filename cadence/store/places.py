@@ -1,0 +1,29 @@
+"""Where fetched rows belong: names as keys, and contacts as their places among those that were loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from cadence.facts import Ints, key
+
+
+class Places:
+    """Where each contact stands in People."""
+
+    def __init__(self, ids: Ints) -> None:
+        self._order = np.argsort(ids, kind="stable")
+        self._sorted = ids[self._order]
+
+    def of(self, contacts: Sequence[int] | Ints) -> Ints:
+        """Rows in People of these contacts, all of which are there."""
+        if not len(contacts):
+            return np.zeros(0, np.int64)
+        found: Ints = self._order[np.searchsorted(self._sorted, np.array(contacts, np.int64))].astype(np.int64)
+        return found
+
+
+def keys(names: Sequence[str | None]) -> Ints:
+    """Names as keys, int64[n]; 0 for None."""
+    return np.fromiter(map(key, names), np.int64, len(names))
