@@ -7,6 +7,7 @@ does is that job's own business.
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
 import threading
@@ -100,6 +101,14 @@ class Report:
     counts: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     next_due: int | None = None
+
+
+def settle_in() -> None:
+    """For a process that only runs a daemon: what is loaded by now stays for good, so the collector of cyclic garbage
+    needn't look at it again, nor at each thousand rows of a tick."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 50)
 
 
 class Daemon:

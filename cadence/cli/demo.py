@@ -23,7 +23,7 @@ from cadence import log
 from cadence.cli.installation import Installation, options_of
 from cadence.cli.screen import FINE, NO, counted, print_json, screen, table
 from cadence.clock import Clock, VirtualClock, system_micros
-from cadence.daemon import Report
+from cadence.daemon import Report, settle_in
 from cadence.doors.files import import_file
 from cadence.doors.sample import FILES, run_begins, shifted
 from cadence.facts import DAY, instant, micros
@@ -159,6 +159,7 @@ class Board:
 def _live_through(out: Console, installation: Installation, clock: Clock, until: int | None, view: Board) -> None:
     """The daemon's life, drawn as it goes."""
     options = options_of(installation.settings, until=until)
+    settle_in()
     if out.is_terminal:
         with Live(console=out, refresh_per_second=8, transient=True) as drawn:
             last = [0.0]

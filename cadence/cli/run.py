@@ -44,6 +44,7 @@ def run(
     clock: Clock = VirtualClock(_instant(start, "--from"), speed) if start else installation.real_clock()
     end = _instant(until, "--until") if until else None
     daemon = installation.daemon(clock, options_of(settings, once=once, shadow=shadow, until=end))
+    daemons.settle_in()
     totals = daemon.run()
     if json:
         print_json(dict(totals))

@@ -19,12 +19,12 @@ from cadence.facts import CHANNELS, instant, key
 from cadence.policy.policy import Policy
 from cadence.queue.states import State
 from cadence.store import arrivals
-from cadence.store import round as rows_of
 from cadence.store.arrivals import Claim
 from cadence.store.ids import new_ids
 from cadence.store.known import Known, locked
 from cadence.store.rows import NO_TEXT
 from cadence.store.tables import LATEST
+from cadence.store.ways import ways_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def accept(conn: Connection, policy: Policy, messages: Sequence[NewMessage], now
     that is none, an expiry that has passed: an error each, and the others go on."""
     errors = {place: why for place, m in enumerate(messages) if (why := _wrong(policy, m, now)) is not None}
     known = _contacts(conn, messages, errors)
-    ways = rows_of.ways_of(conn, [p for p, there in zip(_pairs(known), known.there, strict=True) if there])
+    ways = ways_of(conn, [p for p, there in zip(_pairs(known), known.there, strict=True) if there])
     for place, m in enumerate(messages):
         if place not in errors and (int(known.contact[place]), m.channel) not in ways:
             errors[place] = f"{_whom(m)} has no address for {m.channel}: import one, or send it by another channel"

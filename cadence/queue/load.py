@@ -20,8 +20,9 @@ from cadence.policy.conditions import Condition
 from cadence.queue.active import Active, with_condition
 from cadence.store import round as rows
 from cadence.store.people import history_of
-from cadence.store.round import Campaign, Messages, Way
+from cadence.store.round import Campaign, Messages
 from cadence.store.touched import Copies
+from cadence.store.ways import Way
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,7 @@ def load(
             wanted = with_condition(wanted, condition)
     found_history = history_of(conn, circles, now, wanted, active.policy.defaults)
     history = found_history.history
-    contacts = list(zip(messages["shard"], messages["contact"], strict=True))
-    found = rows.ways_of(conn, contacts)
+    found = found_history.ways
     ways = tuple(found.get((c, ch)) for c, ch in zip(messages["contact"], messages["channel"], strict=True))
     people = _rows_of(history.people.id, messages.ints("contact", NONE))
     return Loaded(messages, history, people, ways, known, found_history.seen, found_history.copies)

@@ -6,13 +6,13 @@ The shards are locked by the tick that calls; nothing here decides, and nothing 
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import orjson
 from sqlalchemy.engine import Connection
 
 from cadence.decide.round import ERROR, with_touches
@@ -166,17 +166,17 @@ def _write_decisions(conn: Connection, work: Work, answers: Answers, lines: Sequ
 
 def _told(pushes: Sequence[Push], touch_of: dict[int, int]) -> str:
     """Evidence as JSON. A touch made in this round was named by its message, negated."""
-    lines = []
-    for push in pushes:
-        touches = [touch_of.get(-t, t) if t < 0 else t for t in map(int, push.touches)]
-        line = {"rule": push.rule, "kind": push.kind, "welcome_at": int(push.welcome_at), "touches": touches}
-        lines.append({**line, "detail": dict(push.detail)})
-    return json.dumps(lines, ensure_ascii=False, default=_plain)
-
-
-def _plain(value: Any) -> Any:
-    """numpy's numbers as Python's; anything else as its text."""
-    return value.item() if isinstance(value, np.generic) else str(value)
+    lines = [
+        {
+            "rule": push.rule,
+            "kind": push.kind,
+            "welcome_at": push.welcome_at,
+            "touches": [touch_of.get(-t, t) if t < 0 else t for t in push.touches],
+            "detail": push.detail,
+        }
+        for push in pushes
+    ]
+    return orjson.dumps(lines, default=str, option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
 def _write_touches(conn: Connection, work: Work, answers: Answers, lines: Sequence[_Line]) -> None:

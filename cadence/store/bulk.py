@@ -152,8 +152,10 @@ def fetch_columns(conn: Connection, sql: str, width: int, **params: Any) -> list
 
 def ints(column: Sequence[Any], missing: int | None = NONE) -> Ints:
     """A fetched column as int64[n]; NULL is `missing`. With missing=None the caller knows that there is no NULL."""
-    if missing is None:
+    if missing is None or column.count(None) == 0:
         return np.array(column, np.int64)
+    if column.count(None) == len(column):
+        return np.full(len(column), missing, np.int64)
     return np.array([missing if v is None else v for v in column], np.int64)
 
 

@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
+import orjson
 from sqlalchemy.engine import Connection
 
 from cadence.calendar import Window, parse_days, parse_hours, zone_index, zones_of_country
@@ -39,10 +40,11 @@ from cadence.facts import (
     Wish,
 )
 from cadence.policy.policy import Defaults
-from cadence.store.bulk import fetch_columns, floats, ints, wanted
+from cadence.store.bulk import fetch, fetch_columns, floats, ints, wanted
 from cadence.store.places import Places, keys
 from cadence.store.tables import LATEST
 from cadence.store.touched import Copies, touches_and_copies
+from cadence.store.ways import Ways, ways
 
 
 class Needs(Protocol):
@@ -73,6 +75,8 @@ class Loaded:
     seen: Mapping[int, int]
     """By circle id the number of the last fact that was there."""
     copies: Copies
+    ways: Ways
+    """Where a message to each person goes."""
 
 
 _CONTACT = (
@@ -109,16 +113,17 @@ def history_of(
     touches, copies, seen = touches_and_copies(
         conn, sql, params, place, ints(rows[2], None), None if reach == 0 else NONE if reach is None else now - reach
     )
+    addresses, found = _addresses(conn, sql, params, place)
     history = History(
         people=people,
-        addresses=_addresses(conn, sql, params, place),
+        addresses=addresses,
         consents=_consents(conn, sql, params, place, now),
         holds=_holds(conn, sql, params, place, now),
         touches=touches,
         events=_events(conn, sql, params, place, now, as_rows(needs.events)),
         lookups=lookups_of(conn, sql, params, place, now, needs.events.get(EventKind.SCREENED)),
     )
-    return Loaded(history, ints(rows[1], None), ints(rows[2], None), seen, copies)
+    return Loaded(history, ints(rows[1], None), ints(rows[2], None), seen, copies, found)
 
 
 def people_of(rows: Sequence[Sequence[Any]], now: int, defaults: Defaults, attributes: frozenset[str] | None) -> People:
@@ -128,9 +133,8 @@ def people_of(rows: Sequence[Sequence[Any]], now: int, defaults: Defaults, attri
     wishes, wish = _wishes(less, hours, days)
     latest = {}
     for kind, column in zip(LATEST, rows[_FIXED:], strict=True):
-        values = ints(column)
-        if (values != NONE).any():
-            latest[kind] = np.minimum(values, now)
+        if column.count(None) < len(column):
+            latest[kind] = np.minimum(ints(column), now)
     return People(
         id=ints(ids, None),
         circle=circle.astype(np.int32),
@@ -201,7 +205,7 @@ def _wishes(
 def _attributes(given: Sequence[str | None], names: frozenset[str] | None) -> dict[str, Column]:
     if names is not None and not names:
         return {}
-    parsed: list[dict[str, Any]] = [json.loads(text) if text else {} for text in given]
+    parsed: list[dict[str, Any]] = [orjson.loads(text) if text else {} for text in given]
     wanted_names = sorted(names if names is not None else {n for row in parsed for n in row})
     return {name: _column([row.get(name) for row in parsed]) for name in wanted_names}
 
@@ -218,19 +222,18 @@ def _column(values: list[Any]) -> Column:
     return out
 
 
-def _addresses(conn: Connection, sql: str, params: Mapping[str, Any], place: Places) -> Addresses:
-    rows = fetch_columns(
+def _addresses(conn: Connection, sql: str, params: Mapping[str, Any], place: Places) -> tuple[Addresses, Ways]:
+    found = fetch(
         conn,
-        f"SELECT a.contact, a.channel, a.address, a.mailbox, a.bounced_at FROM {sql} CROSS JOIN address a "
+        f"SELECT a.contact, a.channel, a.address, a.mailbox, a.bounced_at, a.at FROM {sql} CROSS JOIN address a "
         "WHERE a.shard = w.shard AND a.circle = w.circle",
-        5,
         **params,
     )
+    rows = list(zip(*found, strict=True)) if found else [()] * 6
     contact = place.of(rows[0])
     order = np.argsort(contact, kind="stable")
-    return Addresses(
-        contact[order], keys(rows[1])[order], keys(rows[2])[order], keys(rows[3])[order], ints(rows[4])[order]
-    )
+    columns = contact, keys(rows[1]), keys(rows[2]), keys(rows[3]), ints(rows[4])
+    return Addresses(*(column[order] for column in columns)), ways(found)
 
 
 def _consents(conn: Connection, sql: str, params: Mapping[str, Any], place: Places, now: int) -> Consents:

@@ -120,28 +120,6 @@ def messages_by_id(conn: Connection, keys: Sequence[tuple[int, int]]) -> Message
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """Where a message to a contact on a channel goes."""
-
-    address: str
-    mailbox: str
-    bounced: bool
-
-
-def ways_of(conn: Connection, contacts: Sequence[tuple[int, int]]) -> dict[tuple[int, str], Way]:
-    """By (contact, channel) the address that is written to, for contacts given as (shard, id): one that hasn't
-    bounced before one that has, then the latest."""
-    source, params = _pairs(conn, sorted(set(contacts)))
-    sql = (
-        f"SELECT a.contact, a.channel, a.address, a.mailbox, a.bounced_at, a.at FROM {source} CROSS JOIN address a "
-        "WHERE a.shard = w.shard AND a.contact = w.id"
-    )
-    rows = fetch(conn, sql, **params)
-    rows.sort(key=lambda r: (r[4] is None, r[5], r[2]))
-    return {(int(r[0]), r[1]): Way(r[2], r[3], r[4] is not None) for r in rows}
-
-
-@dataclass(frozen=True, slots=True)
 class Campaign:
     """A campaign as the queue needs it."""
 

@@ -16,6 +16,7 @@ from cadence.decide.needs import needs
 from cadence.facts import EventKind, Verdict, instant
 from cadence.policy.policy import Policy
 from cadence.store.seen import Member, Row, Seen
+from cadence.store.ways import in_turn
 
 K = EventKind
 NOT_KEPT = ("lookahead", "error")
@@ -232,7 +233,7 @@ class _Shown:
 def _written_to(member: Member) -> list[Row]:
     """Of each channel the address that is written to: one that hasn't bounced before one that has, then the latest."""
     best: dict[str, Row] = {}
-    for row in sorted(member.addresses, key=lambda a: (a["bounced_at"] is None, a["at"], a["address"])):
+    for row in sorted(member.addresses, key=lambda a: in_turn(a["bounced_at"], a["at"], a["address"])):
         best[row["channel"]] = row
     return list(best.values())
 

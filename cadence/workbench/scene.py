@@ -28,6 +28,7 @@ from cadence.store.past import history_at
 from cadence.store.people import history_of
 from cadence.store.round import Messages
 from cadence.store.shown import Recorded, decisions_about, fate_of
+from cadence.store.ways import ways_of
 
 UNDATED = (
     "Zone, chosen hours and days, attributes, household and addresses aren't kept by date: they are those of today."
@@ -233,7 +234,7 @@ def _last(decisions: Sequence[Recorded], at: int) -> Recorded | None:
 
 def _loaded(conn: Connection, shard: int, history: History, seen: Mapping[int, int], messages: Messages) -> Loaded:
     """Messages of one circle, which is in this shard now, with where they would go."""
-    found = rows_of.ways_of(conn, [(shard, contact) for contact in messages["contact"]])
+    found = ways_of(conn, [(shard, contact) for contact in messages["contact"]])
     ways = tuple(found.get((c, ch)) for c, ch in zip(messages["contact"], messages["channel"], strict=True))
     places = {int(id_): row for row, id_ in enumerate(history.people.id)}
     person = np.array([places.get(c, -1) for c in messages["contact"]], np.int64)
@@ -241,7 +242,7 @@ def _loaded(conn: Connection, shard: int, history: History, seen: Mapping[int, i
 
 
 def _todays_way(conn: Connection, found: Found, channel: str) -> tuple[int, int]:
-    way = rows_of.ways_of(conn, [(found.shard, found.id)]).get((found.id, channel))
+    way = ways_of(conn, [(found.shard, found.id)]).get((found.id, channel))
     return (0, 0) if way is None else (key(way.address), key(way.mailbox))
 
 

@@ -21,6 +21,7 @@ from cadence.store.distributed import settle
 from cadence.store.engine import fill_fixed_rows
 from cadence.store.migrate import newest
 from cadence.store.tables import metadata
+from tests.conformance.copies import stale_copies
 
 DATABASES = ("sqlite", "postgresql", "distributed")
 PATIENT = ("sqlite", "postgresql", pytest.param("distributed", marks=pytest.mark.slow))  # for what takes minutes there
@@ -167,10 +168,12 @@ def store(request: pytest.FixtureRequest, database_url: str) -> Iterator[Store]:
     kept = request.config.stash.get(_cluster, None)
     if kept is not None and kept.url == database_url:
         yield kept.store
+        assert stale_copies(kept.store) == []
         return
     opened = Store.open(database_url)
     opened.migrate()
     yield opened
+    assert stale_copies(opened) == []
     opened.close()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cadence.store import Store
+from tests.conformance.copies import stale_copies
 from tests.queue.world import World
 
 
@@ -17,4 +18,5 @@ def world(tmp_path: Path) -> Iterator[World]:
     store = Store.open(f"sqlite:///{tmp_path / 'cadence.db'}")
     store.migrate()
     yield World(store, tmp_path / "mail")
+    assert stale_copies(store) == []
     store.close()

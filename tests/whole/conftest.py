@@ -10,6 +10,7 @@ import pytest
 
 from cadence.store import Store
 from tests.conformance.conftest import *  # noqa: F403 - its fixtures
+from tests.conformance.copies import stale_copies
 from tests.queue.world import World
 from tests.whole.tale import empty_database
 
@@ -20,4 +21,5 @@ def world(tmp_path: Path) -> Iterator[World]:
     shutil.copy(empty_database(), tmp_path / "cadence.db")
     store = Store.open(f"sqlite:///{tmp_path / 'cadence.db'}")
     yield World(store, tmp_path / "mail")
+    assert stale_copies(store) == []
     store.close()

@@ -38,6 +38,7 @@ from cadence.store.contacts import upsert_contacts
 from cadence.store.events import record_events
 from cadence.store.rows import ContactRow
 from cadence.store.touches import record_touches
+from tests.conformance.copies import stale_copies
 from tests.crash.victim import Ledger
 
 LETTERS = Letters({}, Mailbox("shop@example.com"), WayOut("out@example.com", {1: b"k" * 32}), "en", "UTC")
@@ -159,9 +160,11 @@ class living:
         self.lived = lived
         return lived
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        stale = stale_copies(self.lived.store) if kind is None else []
         self.lived.store.close()
         self.folder.cleanup()
+        assert stale == []
 
 
 def begin(lived: Lived) -> None:
