@@ -8,16 +8,17 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import sqlalchemy as sa
 from rich.progress import track
-from world import NOW, ZONES, world
+from world import NOW, TOUCHES, ZONES, world
 
 from cadence.calendar import zone_index
 from cadence.facts import DAY, NEVER, NONE, Candidates, Consents, EventKind, Ints, People, Touches, key
-from cadence.store import Store
+from cadence.store import Store, recent
 from cadence.store import tables as t
 from cadence.store.bulk import Values, insert_rows
 from cadence.store.ids import shards_of
@@ -79,7 +80,7 @@ def fill(store: Store, n: int, waiting: int | None = None, due: int | None = Non
     with store.write() as conn:
         for index in indexes:
             index.drop(conn, checkfirst=True)
-    _circles(store, ids, shard)
+    _circles(store, history.touches, ids, shard)
     _contacts(store, history.people, ids, shard)
     _consents(store, history.consents, ids, shard)
     _touches(store, history.touches, ids, shard, rng.permutation(len(history.touches.id)))
@@ -104,9 +105,29 @@ def _write(store: Store, table: sa.Table, columns: Mapping[str, Values]) -> None
             insert_rows(conn, table, {c: v[first : first + _PIECE] for c, v in columns.items()})
 
 
-def _circles(store: Store, ids: Ints, shard: Ints) -> None:
-    n = len(ids)
-    _write(store, t.circle, {"shard": shard, "id": ids, "next_number": np.full(n, 64, np.int64)})
+def _circles(store: Store, touches: Touches, ids: Ints, shard: Ints) -> None:
+    """With copies of their recent touches, as ticks before would have left them."""
+    n, each = len(ids), 10_000
+    for first in range(0, n, each):
+        who = np.arange(first, min(first + each, n))
+        rows = np.arange(first * TOUCHES, (who[-1] + 1) * TOUCHES)
+        mine = touches.take(rows)
+        mailbox = np.array([key(f"someone{i}@example.com") for i in who.tolist()], np.int64)
+        mine = replace(mine, contact=ids[mine.contact], id=_touch_ids(rows), mailbox=np.repeat(mailbox, TOUCHES))
+        copies = np.empty(len(who), object)
+        copies[:] = recent.pack(mine, np.arange(len(who) + 1) * TOUCHES)
+        columns = {
+            "shard": shard[who],
+            "id": ids[who],
+            "next_number": np.full(len(who), 64, np.int64),
+            "recent": copies,
+        }
+        with store.write() as conn:
+            insert_rows(conn, t.circle, columns)
+
+
+def _touch_ids(rows: Ints) -> Ints:
+    return _FIRST_ID + rows
 
 
 def _contacts(store: Store, people: People, ids: Ints, shard: Ints) -> None:
@@ -161,7 +182,7 @@ def _touches(store: Store, touches: Touches, ids: Ints, shard: Ints, order: Ints
                 conn,
                 t.touch,
                 {
-                    "shard": shard[who], "id": _FIRST_ID + first + np.arange(n), "circle": ids[who],
+                    "shard": shard[who], "id": _touch_ids(rows), "circle": ids[who],
                     "contact": ids[who], "number": 3 + rows % 20, "at": touches.at[rows],
                     "recorded_at": touches.at[rows], "channel": ["email"] * n,
                     "category": [NAMES[k] for k in touches.category[rows].tolist()],

@@ -40,8 +40,8 @@ guard_rails:
     - {name: four a week, max: 4, per: 7d}
   gap: {wait: 12h}
   quiet_hours: {name: night, from: "20:00", to: "08:00"}
-  silence: {base: 12h, factor: 1.2, max: 7d, stop_after: 40}
-  fatigue: {half_life: 3d, limit: 4.0, weights: {promotion: 1.5}, relief: {click: 1}}
+  silence: {base: 6h, factor: 1.1, max: 2d, stop_after: 40}
+  fatigue: {half_life: 3d, limit: 8.0, weights: {promotion: 1.5}, relief: {click: 1}}
 segments:
   - {name: buyers, where: {orders: {at_least: 3}}, cadence: {caps: {max: 3, per: 7d}}}
   - {name: everyone else}
@@ -74,14 +74,12 @@ GAPS = [
 
 def instants(rng: np.random.Generator, n: int) -> Ints:
     """When n contacts were written to, TOUCHES times each, int64[n * TOUCHES], ascending for each: gaps of GAPS, in
-    proportion to each other, over sixty days up to NOW."""
+    proportion to each other, over the sixty days before NOW, which comes at any moment alike, so mostly in a long gap."""
     gaps = np.exp(np.interp(rng.random((n, TOUCHES)), np.linspace(0, 1, len(GAPS)), np.log(GAPS)))
     passed = np.cumsum(gaps, axis=1)
-    share = passed / passed[:, -1:]  # the last gap is the one up to now
-    span = 60 * DAY - TOUCHES * MINUTE
-    return (NOW - 60 * DAY + (share - gaps[:, :1] / passed[:, -1:]) * span).astype(np.int64).ravel() + np.tile(
-        np.arange(TOUCHES) * MINUTE, n
-    )
+    back = (passed / passed[:, -1:] + rng.random((n, 1))) % 1.0  # the gaps stand in a ring, and NOW anywhere in it
+    at = NOW - MINUTE - (np.sort(back, axis=1)[:, ::-1] * 60 * DAY).astype(np.int64)
+    return at.ravel()
 
 
 def world(n: int, seed: int = 1) -> tuple[History, Candidates]:
