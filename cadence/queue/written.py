@@ -222,16 +222,23 @@ def _copies(work: Work, answers: Answers, lines: Sequence[_Line]) -> dict[int, b
     known = loaded.copies
     if known is None:
         return {}
-    touches, sent = loaded.history.touches, [m["id"][line.row] for line in lines]
+    touches = loaded.history.touches
     if lines:
-        rows = np.flatnonzero(np.isin(answers.asked.id, sent))
+        sent = np.array([m["id"][line.row] for line in lines], np.int64)
+        rows = _places(answers.asked.id, sent)  # in the order of their numbers
         touches = with_touches(loaded.history, answers.asked, rows, work.now)
         mine = np.flatnonzero(touches.id < 0)  # so far they bear the ids of their messages, negated
-        order = np.argsort(sent)
-        made = np.array([line.touch for line in lines], np.int64)[order]
-        touches.id[mine] = made[np.searchsorted(np.array(sent, np.int64)[order], -touches.id[mine])]
+        made = np.array([line.touch for line in lines], np.int64)
+        touches.id[mine] = made[_places(sent, -touches.id[mine])]
     wanting = {m["circle"][line.row] for line in lines} | set(known.id[~known.good].tolist())
     return known.anew(touches, loaded.history.people.id, wanting) if wanting else {}
+
+
+def _places(ids: Ints, wanted: Ints) -> Ints:
+    """Where each wanted id stands among ids, all of which are there."""
+    order = np.argsort(ids, kind="stable")
+    found: Ints = order[np.searchsorted(ids[order], wanted)].astype(np.int64)
+    return found
 
 
 _TOUCH_COLUMNS = ("channel", "category", "campaign", "thread", "topic", "content", "tags")

@@ -18,7 +18,7 @@ def stale_copies(store: Store) -> list[str]:
     with store.read() as conn:
         copied = fetch(conn, "SELECT shard, id, recent, recent_since FROM circle WHERE recent IS NOT NULL")
         return [
-            f"circle {circle} in shard {shard}: {told} told, {there} there"
+            f"circle {circle} in shard {shard}: told {sorted(set(told) - set(there))}, but {sorted(set(there) - set(told))} is there"
             for shard, circle, copy, since in copied
             for told, there in [(_told(bytes(copy)), _there(conn, shard, circle, NONE if since is None else since))]
             if told != there
