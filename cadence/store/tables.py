@@ -1,10 +1,9 @@
 """The tables, as SQLAlchemy Core metadata: the one description that migrations, statements and tests go by. No
 statements here.
 
-Instants are int64 microseconds since 1970 UTC, NULL where there is none. `shard` is a stable hash of the circle's
-id; it is in every table of the hot path, first in its keys and in each of its unique constraints, so that the same
-tables can be spread over many machines. The only place of global uniqueness is `directory`, which is spread by its
-own key."""
+Instants are int64 microseconds since 1970 UTC, NULL where there is none. `shard` is a stable hash of the circle's id; it
+is in every table of the hot path, first in its keys and in each of its unique constraints, so that the same tables can be
+spread over many machines. The only place of global uniqueness is `directory`, which is spread by its own key."""
 
 from __future__ import annotations
 

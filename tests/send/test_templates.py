@@ -66,7 +66,9 @@ def test_all_parts_are_checked_at_once() -> None:
 
 
 def test_an_unknown_filter_is_found() -> None:
-    assert findings(text="{{ town | uper }}") == ["error: text, line 1: the template can't be read: No filter named 'uper'."]
+    assert findings(text="{{ town | uper }}") == [
+        "error: text, line 1: the template can't be read: No filter named 'uper'."
+    ]
 
 
 def test_what_is_drawn_in_is_checked_too(tmp_path: Path) -> None:
