@@ -170,21 +170,18 @@ class Trial:
         return found
 
     def _nearest(self, mutant: Mutant) -> list[Any]:
-        """The tests that reach its function, for so many seconds in all.
+        """The tests that reach its function, for so many seconds in all: those named after its file first.
 
-        Tests that reach the very same functions are much alike, so one of each sort comes first, then a second of each; among
-        them those of the function's own file first, then the quickest."""
+        Of the others, those that reach the very same functions are much alike: one of each sort comes first, then a second of
+        each, in the same folder before elsewhere, the quicker before the slower."""
         *_, folder, file, _ = mutant.function.split(".")
-
-        def near(item: Any) -> tuple[int, float]:
-            own = f"tests/{folder}/" in item.nodeid
-            return 2 - own - (own and file in item.nodeid), self.took[item.nodeid]
-
-        alike: dict[frozenset[str], int] = {}
+        turns: dict[tuple[bool, frozenset[str]], int] = {}
         queue = []
-        for item in sorted(self.reached.get(mutant.function, ()), key=near):
-            turn = alike[self.sort[item.nodeid]] = alike.get(self.sort[item.nodeid], -1) + 1
-            queue.append((turn, *near(item), len(queue), item))
+        for item in sorted(self.reached.get(mutant.function, ()), key=lambda i: self.took[i.nodeid]):
+            node = item.nodeid
+            named = file in node
+            turn = turns[named, self.sort[node]] = turns.get((named, self.sort[node]), -1) + 1
+            queue.append((not named, turn, f"tests/{folder}/" not in node, self.took[node], len(queue), item))
         chosen, total = [], 0.0
         for *_, item in sorted(queue):
             total += self.took[item.nodeid]
@@ -262,6 +259,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     options.add_argument("--seconds", type=float, default=5, help="how long a mutant's tests may take in all")
     options.add_argument("--processes", type=int, default=2)
+    options.add_argument("--page", action="store_true", help="only write the page about what is known")
     options.add_argument("patterns", nargs="*", help="names of functions, with * and ?; else all")
     given = options.parse_args()
     os.chdir(PROJECT)
@@ -270,7 +268,7 @@ def main() -> None:
         old = before.get(mutant.name)
         if old is not None and old.version == mutant.version:
             mutant.result = old.result
-    left = [m for m in mutants if m.result not in (KILLED, TIMEOUT)]
+    left = [] if given.page else [m for m in mutants if m.result not in (KILLED, TIMEOUT)]
     if given.patterns:
         left = [m for m in left if any(fnmatch.fnmatch(m.function, p) for p in given.patterns)]
     print(f"{len(mutants)} mutants, {len(left)} to try", flush=True)
