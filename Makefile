@@ -61,7 +61,7 @@ floors: $(VENV)/dev.stamp
 format: $(VENV)/dev.stamp ## put the code in form
 	@$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format -q .
 
-mutants: $(VENV)/mutants.stamp ## about an hour: whether the tests notice each small change of the core (again: what is new or survived)
+mutants: $(VENV)/mutants.stamp ## hours the first time: whether the tests notice each small change of the core (again: what is new or survived)
 	@$(BIN)/python scripts/mutants.py
 
 bench: $(VENV)/dev.stamp ## the benchmarks; each compares in one run
