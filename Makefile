@@ -64,8 +64,8 @@ format: $(VENV)/dev.stamp ## put the code in form
 mutants: $(VENV)/mutants.stamp ## hours the first time: whether the tests notice each small change of the core (again: what is new or survived)
 	@$(BIN)/python scripts/mutants.py
 
-bench: $(VENV)/dev.stamp ## the benchmarks; each compares in one run
-	@for b in benchmarks/bench_*.py; do $(BIN)/python $$b; done
+bench: $(VENV)/dev.stamp ## the benchmarks, each comparing in one run, written into docs/performance.md (N=100000: smaller)
+	@$(BIN)/python benchmarks/page.py $(N)
 
 generate: $(VENV)/dev.stamp ## make anew what is generated (schema, reference)
 	@$(BIN)/python scripts/generate.py
