@@ -74,7 +74,8 @@ class Loaded:
     """The id of each person's circle."""
     seen: Mapping[int, int]
     """By circle id the number of the last fact that was there."""
-    copies: Copies
+    copies: Copies | None
+    """None: touches weren't wanted."""
     ways: Ways
     """Where a message to each person goes."""
 

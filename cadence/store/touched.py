@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy.engine import Connection
 
-from cadence.facts import NEVER, NONE, Bools, Ints, Ragged, Touches, key
+from cadence.facts import NEVER, Bools, Ints, Ragged, Touches, key
 from cadence.store import recent
 from cadence.store.bulk import fetch, fetch_columns, ints, wanted
 from cadence.store.places import Places, keys
@@ -59,9 +59,11 @@ class Copies:
 
 def touches_and_copies(
     conn: Connection, sql: str, params: Mapping[str, Any], place: Places, of: Ints, since: int | None
-) -> tuple[Touches, Copies, dict[int, int]]:
-    """The touches later than `since` (NONE: all; None: none is wanted) of the wanted circles, which copies there were,
-    and by circle id the number of its last fact. of: of each contact loaded the id of its circle."""
+) -> tuple[Touches, Copies | None, dict[int, int]]:
+    """The touches later than `since` (NONE: all; None: none is wanted) of the wanted circles, which copies there were (None
+    where no touches are wanted: who hasn't read them can't copy them), and by circle id the number of its last fact.
+
+    of: of each contact loaded the id of its circle."""
     copied = "c.recent, c.recent_since" if since is not None else "NULL, NULL"
     found = fetch(
         conn,
@@ -73,7 +75,7 @@ def touches_and_copies(
     seen = {row[2]: row[3] for row in found}
     shard, id_ = ints([row[1] for row in found], None), ints([row[2] for row in found], None)
     if since is None:
-        return touches_of(place, *[()] * 13), Copies(shard, id_, np.ones(len(found), bool), NONE, of), seen
+        return touches_of(place, *[()] * 13), None, seen
     back = ints([row[5] for row in found])
     good = np.array([row[4] is not None for row in found], bool) & (back <= since)
     rows = _by_row(conn, shard[~good], id_[~good], place, since)

@@ -333,3 +333,21 @@ def test_what_is_held_is_asked_at_its_expiry_and_without_one_only_when_told() ->
     due = due_after(held, np.array([5 * SECOND, NEVER]), np.array([1, 2]), 0, 0, [False, False])
 
     assert due.tolist() == [5 * SECOND, NONE]
+
+
+def test_touches_made_while_no_rule_counted_any_are_counted_by_the_next_policy_with_those_before(world: World) -> None:
+    world.contact("ann")
+    world.message(f"{DAY}T10:00", "ann")
+    world.tick(f"{DAY}T10:00")
+    capped, world.policy = (
+        world.policy,
+        policy_of(guard_rails={"quiet_hours": [{"name": "night", "from": "20:00", "to": "08:00"}]}),
+    )
+    world.message(f"{DAY}T11:00", "ann")
+    world.tick(f"{DAY}T11:00")
+    world.policy = capped
+    third = world.message(f"{DAY}T12:00", "ann")
+    world.tick(f"{DAY}T12:00")
+
+    assert len(world.touches()) == 2
+    assert (world.state(third), world.row(third)["rule"]) == ("waiting", "2 per 7d")
