@@ -27,6 +27,7 @@ from cadence.store import round as rows_of
 from cadence.store.bulk import Values
 from cadence.store.ids import new_ids, spread_of
 from cadence.store.numbers import take_numbers
+from cadence.store.places import Places
 
 ASK_ERRORS_EVERY: int = HOUR
 """A message held because deciding it threw is asked again so often."""
@@ -225,20 +226,13 @@ def _copies(work: Work, answers: Answers, lines: Sequence[_Line]) -> dict[int, b
     touches = loaded.history.touches
     if lines:
         sent = np.array([m["id"][line.row] for line in lines], np.int64)
-        rows = _places(answers.asked.id, sent)  # in the order of their numbers
+        rows = Places(answers.asked.id).of(sent)  # in the order of their numbers
         touches = with_touches(loaded.history, answers.asked, rows, work.now)
         mine = np.flatnonzero(touches.id < 0)  # so far they bear the ids of their messages, negated
         made = np.array([line.touch for line in lines], np.int64)
-        touches.id[mine] = made[_places(sent, -touches.id[mine])]
+        touches.id[mine] = made[Places(sent).of(-touches.id[mine])]
     wanting = {m["circle"][line.row] for line in lines} | set(known.id[~known.good].tolist())
     return known.anew(touches, loaded.history.people.id, wanting) if wanting else {}
-
-
-def _places(ids: Ints, wanted: Ints) -> Ints:
-    """Where each wanted id stands among ids, all of which are there."""
-    order = np.argsort(ids, kind="stable")
-    found: Ints = order[np.searchsorted(ids[order], wanted)].astype(np.int64)
-    return found
 
 
 _TOUCH_COLUMNS = ("channel", "category", "campaign", "thread", "topic", "content", "tags")

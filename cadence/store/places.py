@@ -10,14 +10,14 @@ from cadence.facts import Ints, key
 
 
 class Places:
-    """Where each contact stands in People."""
+    """Where each id stands among these: each contact in People, mostly."""
 
     def __init__(self, ids: Ints) -> None:
         self._order = np.argsort(ids, kind="stable")
         self._sorted = ids[self._order]
 
     def of(self, contacts: Sequence[int] | Ints) -> Ints:
-        """Rows in People of these contacts, all of which are there."""
+        """The places of these ids, all of which are there: rows in People."""
         if not len(contacts):
             return np.zeros(0, np.int64)
         found: Ints = self._order[np.searchsorted(self._sorted, np.array(contacts, np.int64))].astype(np.int64)
