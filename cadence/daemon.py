@@ -127,17 +127,15 @@ class Daemon:
         """ways: the provider of each channel. watch: hears what each job did, from the job's own thread."""
         self.store, self.clock, self.files, self.ways, self.jobs = store, clock, policy, ways, jobs
         self.options, self._watch = options, watch
-        self.me, self.here = leases.new_name(), leases.this_process()
+        self._lease = leases.Lease(store, options.lease)
+        self.me = self._lease.me
         self.totals: Counter[str] = Counter()
         self.problems: Counter[str] = Counter()
         self._active: Active
-        self._shards: tuple[int, ...] = ()
-        self._living: frozenset[str] = frozenset()
         self._stopping, self._reload_asked = threading.Event(), threading.Event()
         self._look_for_dead, self._sending = threading.Event(), threading.Lock()
         self._asked_under: tuple[str, tuple[int, ...]] | None = None
         self._away = 0
-        self._held_at: int | None = None
         self._last: str | None = None
         self._told_jump = False
         self._agreement = Agreement()
@@ -181,7 +179,7 @@ class Daemon:
         now = self.clock.now()
         self._active = take_in(self.store, policy, now, self.me, str(self.files.path))
         self._beat()
-        _log.info("started", daemon=self.me, policy=policy.hash[:12], shards=len(self._shards), now=_shown(now))
+        _log.info("started", daemon=self.me, policy=policy.hash[:12], shards=len(self._lease.shards), now=_shown(now))
 
     def _end(self) -> None:
         try:
@@ -220,7 +218,7 @@ class Daemon:
     def _drum(self) -> list[tuple[str, float, Callable[[], object]]]:
         pace = self.options.pace
         drum: list[tuple[str, float, Callable[[], object]]] = [
-            ("heartbeat", max(1.0, self.options.lease / SECOND / 3), self._beat),
+            ("heartbeat", min(SECOND, leases.beat_every(self.options.lease) // 2) / SECOND, self._beat_in_time),
             ("tick", pace.tick, self._tick_all),
             ("send", pace.send, self._send_all),
             ("reload", pace.reload, self._reload),
@@ -296,14 +294,14 @@ class Daemon:
         """Everything that is due at this instant: plan, ask again, decide, hand over, until nothing moves. False: the
         database was away, and not all of it is done."""
         done = self._guarded("reload", self._reload)
-        if self._held_at is None or passed_micros() - self._held_at > self.options.lease // 3:
-            done &= self._guarded("heartbeat", self._beat)
+        done &= self._guarded("heartbeat", self._beat_in_time)
         if self.jobs.plan is not None and (self._next_plan is None or self._next_plan <= self.clock.now()):
             done &= self._guarded("plan", self._plan)
         done &= self._guarded("tick", self._saw_now)
         for _ in range(MOST_ROUNDS):
             before = self.totals.total()
             done &= self._guarded("tick", self._tick_all)
+            done &= self._guarded("heartbeat", self._beat_in_time)
             done &= self._guarded("send", self._send_all)
             if self.totals.total() == before or self._stopping.is_set() or not self._patiently(self._more_due):
                 break
@@ -321,13 +319,13 @@ class Daemon:
     def _more_due(self) -> bool:
         """Whether anything is due still, now or since before: a provider that was left alone takes one to begin with."""
         with self.store.read() as conn:
-            found = rows_of.next_after(conn, self._shards, 0)
+            found = rows_of.next_after(conn, self._lease.shards, 0)
         return found is not None and found <= self.clock.now()
 
     def _next_due(self, now: int) -> int | None:
         """The next instant after `now` at which anything is due by itself."""
         with self.store.read() as conn:
-            found = [rows_of.next_after(conn, self._shards, now), self._next_plan]
+            found = [rows_of.next_after(conn, self._lease.shards, now), self._next_plan]
             found += [at for o in self.ways.values() if (at := outlets.opens_at(conn, o, now)) > now]
         return min((at for at in found if at is not None and at > now), default=None)
 
@@ -343,8 +341,8 @@ class Daemon:
             return None
         self._told_jump = False
         return Work(
-            self.store, self.me, self._active, self.ways, self._shards, now, self.options.shadow, self.options.batch,
-            self.options.hand_over_within,
+            self.store, self.me, self._active, self.ways, self._lease.shards, now, self.options.shadow,
+            self.options.batch, self.options.hand_over_within, self._lease.unbroken(),
         )  # fmt: skip
 
     def _tick_all(self) -> None:
@@ -383,7 +381,8 @@ class Daemon:
                 counts: Counter[str] = Counter()
                 if self._look_for_dead.is_set():
                     self._look_for_dead.clear()
-                    counts += rescue.rescue(work, self._living) + rescue.settle(work, self._living)
+                    living = self._lease.living
+                    counts += rescue.rescue(work, living) + rescue.settle(work, living)
                 counts += hand_over(work, self.jobs.letters_for, partial(self._wait_for_store, "send"))
                 if counts:
                     self._report("send", work.now, counts, started)
@@ -437,13 +436,13 @@ class Daemon:
             "the changed policy is broken; the old one stays active", errors=told, policy=self._active.policy.hash[:12]
         )
 
+    def _beat_in_time(self) -> None:
+        if self._lease.due():
+            self._beat()
+
     def _beat(self) -> None:
         """A sign of life, leases, and what admins agreed to."""
-        now = self.clock.now()
-        self._shards, self._living = leases.hold(
-            self.store, self.me, self.here, now, self._active.policy.hash, self._last, self.options.lease
-        )
-        self._held_at = passed_micros()
+        self._lease.renew(self.clock.now(), self._active.policy.hash, self._last)
         self._look_for_dead.set()
         if isinstance(self.clock, RealClock) and self._agreement.settle(self.store, self.clock):
             _log.warning("an admin agreed to the clock; deciding goes on", now=_shown(self.clock.now()))

@@ -7,7 +7,7 @@ Whatever it throws, forgets or babbles is doubt, for a letter may have gone. Wha
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from cadence.log import logger
@@ -22,9 +22,12 @@ LONGEST_ID: int = 500
 """Characters of a provider's id for a message; a longer one is none."""
 
 
-def deliver(provider: Provider, letters: Sequence[Letter]) -> list[Receipt]:
+ASLEEP = "this daemon was asleep, and others may have taken its share over meanwhile"
+
+
+def deliver(provider: Provider, letters: Sequence[Letter], awake: Callable[[], bool] = lambda: True) -> list[Receipt]:
     """Call the provider, as many letters at a time as it takes: one receipt for each letter. What it was never asked for
-    is known not to have gone."""
+    is known not to have gone. awake: asked before each call; when it says no, nothing more is handed over."""
     size = max(1, provider.capabilities.max_batch)
     receipts: list[Receipt] = []
     for start in range(0, len(letters), size):
@@ -32,6 +35,8 @@ def deliver(provider: Provider, letters: Sequence[Letter]) -> list[Receipt]:
         if receipts and receipts[-1].whole_provider and receipts[-1].outcome is Outcome.RETRY:
             last = replace(receipts[-1], provider_id=None, suspect=False)
             receipts += [replace(last, message_id=letter.message_id) for letter in chunk]
+        elif not awake():
+            receipts += [Receipt(letter.message_id, Outcome.RETRY, detail=ASLEEP) for letter in chunk]
         else:
             receipts += _called(provider, chunk)
     return receipts

@@ -95,7 +95,7 @@ def hand_over(
         return Counter()
     batches, done = prepare(work, letters_for)
     for batch in batches:
-        receipts = deliver(work.outlets[batch.channel].provider, batch.letters)
+        receipts = deliver(work.outlets[batch.channel].provider, batch.letters, work.awake)
         reached("handed over")
         while True:
             try:

@@ -1,7 +1,8 @@
 """This daemon among others: its sign of life, its fair share of the shards, and who of the others still lives.
 
 Goes by the database's own clock, also when decisions are made on a virtual one. What keeps two writers apart is the
-lock on a shard's row, not the lease.
+lock on a shard's row, not the lease; what keeps one that was asleep from handing over what others have taken over
+since is that it looks at how long ago it gave its last sign of life.
 """
 
 from __future__ import annotations
@@ -14,13 +15,64 @@ from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
+from cadence.clock import passed_micros
 from cadence.facts import DAY, SECOND
 from cadence.store import Store, leases
 from cadence.store.engine import now_of
-from cadence.store.leases import Process, Sign
+from cadence.store.leases import Held, Process, Sign
 
 LEASE: int = 30 * SECOND
-"""After so long without a sign of life a daemon's shards are free."""
+"""Within so long after its last sign of life a daemon's shards are taken over."""
+
+
+def silence(lease: int) -> int:
+    """After so long without a sign of life a daemon is taken for dead: early enough for others to notice it within the
+    lease."""
+    return lease * 2 // 3
+
+
+def beat_every(lease: int) -> int:
+    """How long a daemon waits between two signs of life, about."""
+    return lease // 6
+
+
+class Lease:
+    """What one daemon holds, and whether it has held it without a break. Instants are those of `passed_micros`."""
+
+    def __init__(self, store: Store, length: int = LEASE) -> None:
+        self.me = new_name()
+        self.shards: tuple[int, ...] = ()
+        self.living: frozenset[str] = frozenset()
+        """The other daemons that showed signs of life when it was last renewed."""
+        self._store, self._length, self._here = store, length, this_process()
+        self._renewed_at: int | None = None
+        self._settled, self._term = False, 0
+
+    def due(self) -> bool:
+        """Whether it is time to renew it; sooner while shards are on their way from one daemon to another."""
+        if self._renewed_at is None:
+            return True
+        pause = beat_every(self._length)
+        return passed_micros() - self._renewed_at >= (pause if self._settled else min(pause, SECOND))
+
+    def renew(self, clock_now: int, policy: str, last_tick: str | None) -> None:
+        """Give a sign of life, and take, keep or give back what is this daemon's share. Raises StoreUnavailable."""
+        started = passed_micros()
+        held, self.living = hold(self._store, self.me, self._here, clock_now, policy, last_tick, self._length)
+        if self._renewed_at is None or started - self._renewed_at > silence(self._length):
+            self._term += 1
+        self.shards, self._settled, self._renewed_at = held.shards, held.settled, started
+
+    def unbroken(self) -> Callable[[], bool]:
+        """Tells, whenever it is asked, whether all that is held now has been held ever since: not where this process was
+        asleep for so long that others may have taken it for dead."""
+        term = self._term
+
+        def still() -> bool:
+            since = self._renewed_at
+            return term == self._term and since is not None and passed_micros() - since <= silence(self._length)
+
+        return still
 
 
 def new_name() -> str:
@@ -52,7 +104,8 @@ def surely_gone(of: Process, here: Process) -> bool:
 
 def living(signs: Sequence[Sign], here: Process, real_now: int, lease: int = LEASE) -> set[str]:
     """The daemons that show signs of life: a fresh heartbeat, and a process that isn't known to be dead."""
-    return {s.id for s in signs if abs(real_now - s.heartbeat_at) <= lease and not surely_gone(s.process, here)}
+    fresh = silence(lease)
+    return {s.id for s in signs if abs(real_now - s.heartbeat_at) <= fresh and not surely_gone(s.process, here)}
 
 
 def hold(
@@ -64,8 +117,8 @@ def hold(
     last_tick: str | None = None,
     lease: int = LEASE,
     clock: Callable[[Connection], int] = now_of,
-) -> tuple[tuple[int, ...], frozenset[str]]:
-    """Give a sign of life, renew and take leases; returns this daemon's shards and the other daemons that live.
+) -> tuple[Held, frozenset[str]]:
+    """Give a sign of life, renew and take leases; returns what this daemon holds and the other daemons that live.
 
     clock: the database's own. The rows of daemons dead for more than a day are removed."""
     with store.write() as conn:
@@ -74,9 +127,9 @@ def hold(
     with store.write() as conn:
         signs = leases.signs(conn)
         live = living(signs, here, real_now, lease) | {me}
-        shards = leases.take(conn, me, live, real_now, lease)
+        held = leases.take(conn, me, live, real_now, lease)
         leases.forget(conn, [s.id for s in signs if s.id not in live and real_now - s.heartbeat_at > DAY])
-    return tuple(shards), frozenset(live - {me})
+    return held, frozenset(live - {me})
 
 
 def leave(store: Store, me: str) -> None:

@@ -153,7 +153,8 @@ def _retried(
     }
     refuse(conn, work, m, spent)
     left = [row for row in said if row not in spent]
-    soon = [row for row in left if _in_time(work, m, row, retry_at[row])]
+    sending = [row for row in left if m["state"][row] == State.SENDING]  # what was thought in doubt may be long decided
+    soon = [row for row in sending if _in_time(work, m, row, retry_at[row])]
     move(conn, m, soon, _again_columns(m, soon, tries, retry_at, {r: _sentence(said[r]) for r in soon}))
     late = [row for row in left if row not in set(soon)]
     move(conn, m, late, {"attempts": [tries[row] for row in late]})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 
 STEPS: tuple[str, ...] = (
     "claimed",
@@ -21,17 +22,22 @@ STEPS: tuple[str, ...] = (
 )
 """The points, in the order of a message's way."""
 
-_step, _left = "", 0
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
-def arm(told: str) -> None:
-    """Die at a step: its name, or `name:n` for the n-th time; nothing for an empty text. Raises ValueError for a name that is
-    none."""
-    global _step, _left
+_step, _left, _then = "", 0, _die
+
+
+def arm(told: str, then: Callable[[], None] = _die) -> None:
+    """Die at a step: its name, or `name:n` for the n-th time; nothing for an empty text. then: what befalls the process
+    there instead of death. Raises ValueError for a name that is none."""
+    global _step, _left, _then
     step, _, nth = told.partition(":")
     if step and step not in STEPS:
         raise ValueError(f"{step!r} is no step to crash at; there are {', '.join(STEPS)}")
-    _step, _left = step, int(nth or 1)
+    _step, _left, _then = step, int(nth or 1), then
 
 
 def reached(step: str) -> None:
@@ -41,7 +47,7 @@ def reached(step: str) -> None:
         return
     _left -= 1
     if _left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
+        _then()
 
 
 arm(os.environ.get("CADENCE_CRASH_AT", ""))

@@ -6,7 +6,7 @@ Plain data, made anew for each tick; `now` stands still while it runs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from cadence.facts import MINUTE
@@ -39,3 +39,5 @@ class Work:
     """Decide and record, hand nothing over."""
     batch: int = BATCH
     hand_over_within: int = HAND_OVER_WITHIN
+    awake: Callable[[], bool] = lambda: True
+    """Whether its leases have been held without a break since: asked right before a provider is called."""

@@ -122,11 +122,16 @@ def lock_each(conn: Connection, shards: Iterable[int]) -> None:
     """Locks these shards, piece after piece, because one statement can't over several machines: always in the same
     order. The lock lies in the row of `shard`, on the machine of the shard's other rows: a transaction that is
     committed here and not yet there still holds it, even when the coordinator dies in between."""
+    for together in pieces_of(conn, shards):
+        conn.exec_driver_sql(f"SELECT shard FROM shard WHERE shard IN ({listed(together)}) ORDER BY shard FOR UPDATE")
+
+
+def pieces_of(conn: Connection, shards: Iterable[int]) -> list[list[int]]:
+    """These shards, those in one piece together, in the one order in which pieces are locked."""
     pieces: dict[int, list[int]] = {}
     for one in sorted(shards):
         pieces.setdefault(conn.info["pieces"][one], []).append(one)
-    for _, together in sorted(pieces.items()):
-        conn.exec_driver_sql(f"SELECT shard FROM shard WHERE shard IN ({listed(together)}) ORDER BY shard FOR UPDATE")
+    return [together for _, together in sorted(pieces.items())]
 
 
 def settle(conn: Connection) -> None:

@@ -28,6 +28,8 @@ from cadence.store.tables import installation, shard
 
 BUSY_SECONDS: int = 30
 """How long a writer on SQLite waits for another."""
+ASLEEP_SECONDS: int = 30
+"""A process that holds locks on PostgreSQL and says nothing for so long is taken to be gone: its transaction is undone."""
 SQLITE_LEAST: tuple[int, int, int] = (3, 35, 0)
 _IDENTITY_LOCK = 0x43414445  # any number, the same everywhere: "CADE"
 
@@ -151,18 +153,35 @@ def lock_shards(conn: Connection, shards: Iterable[int]) -> None:
         return
     wanted = sorted({int(s) for s in shards if 0 <= s < SHARDS})
     if wanted and distributed.is_distributed(conn):
+        conn.exec_driver_sql(f"SELECT {_not_asleep()}")
         distributed.lock_each(conn, wanted)
     elif wanted:
         conn.exec_driver_sql(
-            "SELECT shard FROM shard WHERE shard = ANY(%(shards)s) ORDER BY shard FOR UPDATE", {"shards": wanted}
+            f"SELECT shard, {_not_asleep()} FROM shard WHERE shard = ANY(%(shards)s) ORDER BY shard FOR UPDATE",  # noqa: S608
+            {"shards": wanted},
         )
+
+
+def _not_asleep() -> str:
+    """What has the server end a transaction whose process is asleep, or on a machine that is gone: else its locks would
+    stay for hours. For this transaction only; who reads may take its time."""
+    return f"set_config('idle_in_transaction_session_timeout', '{ASLEEP_SECONDS}s', true)"
+
+
+def lock_idle(conn: Connection, shards: Iterable[int]) -> dict[int, str | None]:
+    """Locks those of these shards that nobody has locked, waiting for none; returns them with their holder as it is
+    now."""
+    wanted = sorted({int(s) for s in shards})
+    asked = sa.select(shard.c.shard, shard.c.holder).order_by(shard.c.shard).with_for_update(skip_locked=True)
+    together = distributed.pieces_of(conn, wanted) if distributed.is_distributed(conn) else [wanted] if wanted else []
+    return {r[0]: r[1] for part in together for r in conn.execute(asked.where(shard.c.shard.in_(part)))}
 
 
 def lock_identity(conn: Connection) -> None:
     """Locks who is who: writers of contacts, addresses and circles go one after another, because two that don't see
     each other's rows would give one mailbox two circles. Taken before any shard."""
     if conn.dialect.name != "sqlite":
-        conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_IDENTITY_LOCK})")
+        conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_IDENTITY_LOCK}), {_not_asleep()}")
         if distributed.is_distributed(conn):
             distributed.settle(conn)
 

@@ -1,8 +1,8 @@
 """Which daemon works in which shards: heartbeats, leases, and what a shard's holder may rely on.
 
 A lease only shares out work and says who may be rescued; what keeps two writers of a circle apart is the lock on the
-shard's row, taken in each transaction, with the holder looked at under it. Times here are the database's own, never a
-virtual clock's.
+shard's row, taken in each transaction, with the holder looked at under it. A lease lasts as long as its holder's
+heartbeat is fresh. Times here are the database's own, never a virtual clock's.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from cadence.facts import SECOND
-from cadence.store.engine import lock_shards
+from cadence.store.engine import lock_idle, lock_shards
 from cadence.store.tables import daemon, shard
 
 
@@ -25,6 +24,14 @@ class Process:
     host: str
     pid: int
     started_ticks: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a daemon holds; settled: it is its fair share, neither less nor more."""
+
+    shards: tuple[int, ...]
+    settled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,29 +81,36 @@ def held_by(conn: Connection, me: str) -> list[int]:
     return list(conn.scalars(sa.select(shard.c.shard).where(shard.c.holder == me).order_by(shard.c.shard)))
 
 
-def take(conn: Connection, me: str, live: Collection[str], real_now: int, lease: int) -> list[int]:
-    """Renews this daemon's shards and takes what is free, up to its fair share; gives back what it has beyond it.
+def take(conn: Connection, me: str, live: Collection[str], real_now: int, lease: int) -> Held:
+    """Renews this daemon's leases and takes what is free, up to its fair share; gives back what it has beyond it.
 
-    live: the daemons that show signs of life, this one among them. A shard is free when no one holds it, its holder
-    isn't live, or its lease has run out (or lies so far ahead that the clock must have been set back). Returns the
-    shards held."""
-    every = sa.select(shard.c.shard, shard.c.holder, shard.c.lease_until).order_by(shard.c.shard)
-    lock_shards(conn, conn.scalars(sa.select(shard.c.shard)).all())
-    rows = conn.execute(every).all()
-    share = -(-len(rows) // max(len(live), 1))
-    mine = [r[0] for r in rows if r[1] == me]
+    live: the daemons that show signs of life, this one among them. A shard is free when nobody of them holds it. Waits for
+    nobody: where somebody is writing just now, a shard is taken or given back the next time."""
+    rows = conn.execute(sa.select(shard.c.shard, shard.c.holder).order_by(shard.c.shard)).all()
+    share = share_of(me, live, len(rows))
+    mine = [number for number, holder in rows if holder == me]
     keep, surplus = mine[:share], mine[share:]
-    free = [
-        r[0]
-        for r in rows
-        if r[1] != me and (r[1] not in live or r[2] is None or not real_now < r[2] <= real_now + 2 * lease + SECOND)
-    ]
-    keep = sorted(keep + free[: share - len(keep)])
-    if surplus:
-        conn.execute(shard.update().where(shard.c.shard.in_(surplus)).values(holder=None, lease_until=None))
-    if keep:
-        conn.execute(shard.update().where(shard.c.shard.in_(keep)).values(holder=me, lease_until=real_now + lease))
-    return keep
+    free = [number for number, holder in rows if holder not in live][: share - len(keep)]
+    idle = lock_idle(conn, [*mine, *free])
+    given = [number for number in surplus if number in idle]
+    held = [number for number in keep if idle.get(number, me) == me]
+    taken = [number for number in free if number in idle and idle[number] not in live]
+    _let(conn, given, None, None)
+    _let(conn, [number for number in (*held, *taken) if number in idle], me, real_now + lease)
+    shards = tuple(sorted(held + taken))
+    return Held(shards, settled=len(shards) == share and len(given) == len(surplus))
+
+
+def share_of(me: str, live: Collection[str], shards: int) -> int:
+    """How many shards are this daemon's due: all daemons' shares together are all shards, and no two differ by more than
+    one."""
+    everyone = sorted({*live, me})
+    return shards // len(everyone) + (everyone.index(me) < shards % len(everyone))
+
+
+def _let(conn: Connection, shards: list[int], holder: str | None, until: int | None) -> None:
+    if shards:
+        conn.execute(shard.update().where(shard.c.shard.in_(shards)).values(holder=holder, lease_until=until))
 
 
 def forget(conn: Connection, ids: Iterable[str]) -> None:

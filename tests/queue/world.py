@@ -82,9 +82,9 @@ class World:
     def work(self, now: str, **changes: Any) -> Work:
         """One daemon's share at an instant; it takes what leases there are."""
         moment = at(now)
-        shards, _ = leases.hold(self.store, self.me, this_process(), moment, self.policy.hash)
+        held, _ = leases.hold(self.store, self.me, this_process(), moment, self.policy.hash)
         ways = {"email": Outlet(self.provider, self.rate)}
-        work = Work(self.store, self.me, Active.of(self.policy), ways, shards, moment)
+        work = Work(self.store, self.me, Active.of(self.policy), ways, held.shards, moment)
         return replace(work, **changes)
 
     def tick(self, now: str, **changes: Any) -> Counter[str]:
