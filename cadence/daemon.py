@@ -179,6 +179,8 @@ class Daemon:
         now = self.clock.now()
         self._active = take_in(self.store, policy, now, self.me, str(self.files.path))
         self._beat()
+        for told in leases.unlike(self.store, self._lease.living, policy.hash):
+            _log.warning(told)
         _log.info("started", daemon=self.me, policy=policy.hash[:12], shards=len(self._lease.shards), now=_shown(now))
 
     def _end(self) -> None:

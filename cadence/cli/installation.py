@@ -5,9 +5,7 @@ Here, and only here, the parts meet; each knows nothing of the others. Nothing i
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parseaddr
@@ -16,13 +14,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from cadence.clock import Clock, RealClock
+from cadence.cli.signing import agree_secret, settle_secret, signing_secret
+from cadence.clock import Clock, RealClock, system_micros
 from cadence.daemon import Daemon, Jobs, Options, Pace, Report, unsettled_jump
 from cadence.decide.needs import needs
 from cadence.doors.campaigns.campaign import Campaign
 from cadence.doors.campaigns.load import Loaded, load_campaigns
 from cadence.doors.campaigns.plan import plan
-from cadence.facts import DAY, SECOND, instant
+from cadence.facts import DAY, HOUR, MINUTE, SECOND, instant
 from cadence.log import logger
 from cadence.policy.places import has_errors
 from cadence.policy.policy import Policy
@@ -30,6 +29,7 @@ from cadence.providers.letter import Mailbox
 from cadence.providers.maildir.inbox import Inbox
 from cadence.providers.provider import Provider
 from cadence.providers.registry import PROVIDERS
+from cadence.queue.leases import living, this_process
 from cadence.queue.outlets import Outlet
 from cadence.queue.rates import Rate
 from cadence.queue.reload import PolicyFiles
@@ -39,7 +39,7 @@ from cadence.send.headers import mailbox
 from cadence.send.letters import Letters, letters_of
 from cadence.send.wayout import WayOut, open_way_out
 from cadence.settings import Settings, read
-from cadence.store import Store, status
+from cadence.store import Store, leases, status
 from cadence.store.cards import attribute_names
 from cadence.store.engine import now_of
 from cadence.store.prune import prune
@@ -95,7 +95,9 @@ class Installation:
         return module.open(settings)
 
     def daemon(self, clock: Clock, options: Options, watch: Callable[[Report], None] = lambda report: None) -> Daemon:
-        """The daemon of this installation."""
+        """The daemon of this installation. Raises StoreError where it would sign with another secret than the others."""
+        if self.way_out is not None:
+            settle_secret(self.store, signing_secret(self.settings), self.clock_now())
         files = PolicyFiles(self.settings.policy)
         desk = CampaignDesk(self, files.read())
         provider = self.provider()
@@ -133,7 +135,25 @@ class Installation:
         """The database's clock where it has one, else the machine's. tell: hears when it stepped back."""
         with self.store.read() as conn:
             latest = status.latest_now(conn)
+        off = system_micros() - self.clock_now()
+        if abs(off) > MINUTE:
+            way = "ahead of" if off > 0 else "behind"
+            tell(
+                f"this machine's clock is {abs(off) / HOUR:.1f} h {way} the database's; decisions go by the database's, this "
+                "log and the dates in mails by the machine's: set it right"
+            )
         return RealClock(self.clock_now, latest, unsettled_jump(self.store), tell=tell)
+
+    def living(self) -> set[str]:
+        """The daemons that show signs of life."""
+        with self.store.read() as conn:
+            lease = int(self.settings.lease_seconds * SECOND)
+            return living(leases.signs(conn), this_process(), now_of(conn), lease)
+
+    def agree_secret(self, by: str) -> None:
+        """An admin says that mails are signed with the secret of these settings from now on. StoreError while daemons are
+        at work."""
+        agree_secret(self.store, signing_secret(self.settings), self.clock_now(), by, self.living())
 
     def kept(self) -> dict[str, int]:
         """How long rows of each table are kept, in microseconds."""
@@ -191,22 +211,6 @@ def _way_out(settings: Settings) -> WayOut | None:
     if domain is None and settings.provider == Settings.model_fields["provider"].default:
         domain = "cadence.example"
     return open_way_out(f"unsubscribe@{domain}", {0: signing_secret(settings)}) if domain is not None else None
-
-
-def signing_secret(settings: Settings) -> bytes:
-    """The secret that signs the way out: from the settings, else made once and kept in `var/` for its owner only."""
-    if settings.secret is not None:
-        return settings.secret.get_secret_value().encode()
-    path = settings.var / "secret"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        made = path.with_name(f".secret.{os.getpid()}")
-        made.touch(mode=0o600)
-        made.write_text(secrets.token_hex(32))
-        with contextlib.suppress(FileExistsError):
-            os.link(made, path)
-        made.unlink()
-    return path.read_text("ascii").strip().encode()
 
 
 def options_of(settings: Settings, **changed: Any) -> Options:

@@ -29,6 +29,9 @@ def run(
     once: Annotated[bool, typer.Option(help="Run what is due, and stop.")] = False,
     shadow: Annotated[bool, typer.Option(help="Decide and record, and hand nothing over.")] = False,
     agree_clock: Annotated[bool, typer.Option(help="Agree to the clock after it jumped.")] = False,
+    agree_secret: Annotated[
+        bool, typer.Option(help="Sign mails with the secret of these settings from now on, though it was another.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="The totals as JSON at the end.")] = False,
 ) -> int:
     """Run the daemon. SIGTERM ends it after the batch under way; SIGHUP reads the policy again."""
@@ -41,6 +44,8 @@ def run(
     installation = Installation.open(settings, new=True)
     if agree_clock:
         daemons.agree_clock(installation.store, installation.clock_now(), who())
+    if agree_secret:
+        installation.agree_secret(who())
     clock: Clock = VirtualClock(_instant(start, "--from"), speed) if start else installation.real_clock()
     end = _instant(until, "--until") if until else None
     daemon = installation.daemon(clock, options_of(settings, once=once, shadow=shadow, until=end))

@@ -17,12 +17,13 @@ from cadence.cli.screen import FINE, NO, counted, print_json, reader_zone, scree
 from cadence.daemon import unsettled_jump
 from cadence.decide.decision import text_of
 from cadence.decide.round import ERROR
-from cadence.facts import MINUTE, SECOND, instant
+from cadence.facts import HOUR, MINUTE, SECOND, instant
 from cadence.queue.breaker import Breaker
 from cadence.queue.leases import living, this_process
 from cadence.queue.states import State
 from cadence.store import leases, policies, status
 from cadence.store.engine import now_of
+from cadence.store.ids import SHARDS
 
 app = typer.Typer(add_completion=False)
 
@@ -36,7 +37,14 @@ class Daemon:
 
     id: str
     alive: bool
+    holds: tuple[int, ...]
+    """The shards it holds."""
     shards: int
+    """How many these are."""
+    overdue: int
+    """Waiting messages in them that should have been asked by now."""
+    behind: int | None
+    """Since when the longest of them should have been."""
     started_at: int
     heard_at: int
     clock_at: int
@@ -67,6 +75,8 @@ class Standing:
     in_doubt: int
     in_doubt_since: int | None
     providers: tuple[dict[str, Any], ...]
+    heard_now: int
+    """The instant by the clock that signs of life go by."""
     attention: tuple[str, ...]
     """What somebody should look at, in sentences; empty: all is well."""
 
@@ -97,13 +107,14 @@ def standing_of(installation: Installation) -> Standing:
         active = policies.latest(conn)
         counts = status.counts_by_state(conn)
         due = status.next_due(conn)
+        late = status.overdue_by_holder(conn, now)
         standing = Standing(
             now=now,
             database=store.dialect,
             version=store.version(),
             policy=None if active is None else active.hash,
             policy_since=None if active is None else active.at,
-            daemons=tuple(_daemon(row, alive) for row in status.daemons(conn)),
+            daemons=tuple(_daemon(row, alive, late) for row in status.daemons(conn)),
             messages=counts,
             holding=status.counts_by_rule(conn, State.WAITING),
             overdue=status.overdue(conn, now),
@@ -112,16 +123,21 @@ def standing_of(installation: Installation) -> Standing:
             in_doubt=counts.get(State.IN_DOUBT, 0),
             in_doubt_since=status.oldest(conn, State.IN_DOUBT),
             providers=tuple(status.providers(conn)),
-            attention=() if jump is None else (jump.sentence,),
+            heard_now=now_of(conn),
+            attention=(*(() if jump is None else (jump.sentence,)), *store.cannot_write(conn)),
         )
-    return replace(standing, attention=(*standing.attention, *_attention(standing)))
+    return replace(standing, attention=(*standing.attention, *_attention(standing), *_apart(standing)))
 
 
-def _daemon(row: dict[str, Any], alive: set[str]) -> Daemon:
+def _daemon(row: dict[str, Any], alive: set[str], late: dict[str | None, tuple[int, int]]) -> Daemon:
+    overdue, behind = late.get(row["id"], (0, None))
     return Daemon(
         row["id"],
         row["id"] in alive,
+        tuple(row["holds"]),
         row["shards"],
+        overdue,
+        behind,
         row["started_at"],
         row["heartbeat_at"],
         row["clock_now"],
@@ -141,13 +157,38 @@ def _attention(standing: Standing) -> list[str]:
         told.append(f"no daemon is at work, and {_undone(standing)}; `cadence run` starts one")
     elif late:
         told.append(f"{_of(standing.overdue)} overdue; is the daemon's log quiet, or its providers slow?")
-    if len({d.policy for d in alive}) > 1:
-        told.append("daemons at work go by different policies; does each see the same files?")
     if errors := standing.holding.get(ERROR):
         told.append(f"{_of(errors)} held because a rule threw; `cadence queue --rule error` tells which")
     for row in standing.providers:
         if row["breaker"] != Breaker.CLOSED:
             told.append(f"provider {row['name']} is left alone for now: {row['because'] or 'it failed repeatedly'}")
+    return told
+
+
+def _apart(standing: Standing) -> list[str]:
+    """Where daemons at work differ in what they should agree on."""
+    alive, told = [d for d in standing.daemons if d.alive], []
+    if len({d.policy for d in alive}) > 1:
+        which = ", ".join(f"{d.id} by {d.policy[:12]}" for d in alive)
+        told.append(f"daemons at work go by different policies ({which}); does each see the same files?")
+    ahead = {d.id: d.clock_at - d.heard_at for d in alive}
+    if ahead and max(ahead.values()) - min(ahead.values()) > MINUTE:
+        first = max(ahead, key=lambda id_: ahead[id_])
+        told.append(
+            f"daemons at work decide by clocks that differ by {(max(ahead.values()) - min(ahead.values())) / HOUR:.1f} h; the "
+            f"one ahead is that of {first}. End the one whose clock is wrong"
+        )
+    for d in standing.daemons:
+        if d.heard_at - standing.heard_now > MINUTE:
+            told.append(
+                f"the last sign of life of {d.id} lies {(d.heard_at - standing.heard_now) / HOUR:.1f} h ahead of now: its "
+                "machine's clock, or this one's, is wrong, or was set back"
+            )
+    free = SHARDS - sum(d.shards for d in standing.daemons if d.alive)
+    if alive and free and not any(d.started_at + MINUTE > standing.heard_now for d in alive):
+        told.append(
+            f"{counted(free, 'shard is', 'shards are')} held by no daemon that is at work; are they all of one release?"
+        )
     return told
 
 
@@ -177,11 +218,19 @@ def _tell(out: Console, standing: Standing, zone: ZoneInfo) -> None:
         out.print(f"[bold red]attention:[/] {escape(sentence)}", soft_wrap=True)
     out.print()
     if standing.daemons:
-        rows = [
-            [d.id, "at work" if d.alive else "gone", d.shards, when(d.heard_at, zone), when(d.clock_at, zone), _last(d)]
+        rows: list[list[Any]] = [
+            [
+                d.id,
+                "at work" if d.alive else "gone",
+                ranges(d.holds),
+                f"{d.overdue:,} since {when(d.behind, zone)}" if d.overdue else "",
+                when(d.heard_at, zone),
+                when(d.clock_at, zone),
+                _last(d),
+            ]
             for d in standing.daemons
         ]
-        columns = ["daemon", "", "shards", "heard of", "its clock", "last"]
+        columns = ["daemon", "", "shards", "behind", "heard of", "its clock", "last"]
         out.print(table(None, columns, rows))
     else:
         out.print("No daemon is at work.")
@@ -218,6 +267,17 @@ def _tell_queue(out: Console, standing: Standing, zone: ZoneInfo) -> None:
         out.print(table(None, ["what waits is held by", "messages"], [list(r) for r in rows]))
 
 
+def ranges(numbers: tuple[int, ...]) -> str:
+    """Ascending numbers in few characters: `0-5, 9`."""
+    runs: list[list[int]] = []
+    for n in numbers:
+        if runs and n == runs[-1][-1] + 1:
+            runs[-1].append(n)
+        else:
+            runs.append([n])
+    return ", ".join(str(r[0]) if len(r) == 1 else f"{r[0]}-{r[-1]}" for r in runs)
+
+
 def _last(daemon: Daemon) -> str:
     """What it did last, in a few words."""
     told = daemon.last or {}
@@ -225,7 +285,17 @@ def _last(daemon: Daemon) -> str:
     return f"{told.get('job', '')}: {done}" if done else str(told.get("job", ""))
 
 
-_TIMES = ("now", "policy_since", "behind", "next_due", "in_doubt_since", "started_at", "heard_at", "clock_at")
+_TIMES = (
+    "now",
+    "heard_now",
+    "policy_since",
+    "behind",
+    "next_due",
+    "in_doubt_since",
+    "started_at",
+    "heard_at",
+    "clock_at",
+)
 _PROVIDER_TIMES = ("next_at", "opened_at", "reopen_at", "updated_at")
 
 

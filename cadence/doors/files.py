@@ -21,7 +21,7 @@ from cadence.doors.rows.cells import Context, Problem, Row
 from cadence.facts import EventKind
 from cadence.store.consents import record_consents
 from cadence.store.contacts import upsert_contacts
-from cadence.store.engine import Store
+from cadence.store.engine import Store, StoreUnavailable
 from cadence.store.events import record_events
 from cadence.store.rows import EventRow, Recorded
 from cadence.store.touches import record_touches
@@ -175,8 +175,14 @@ def _give(
     """Gives a batch to the store, in one transaction, and takes into the report what became of its rows."""
     if not batch:
         return
-    with store.write() as conn:
-        recorded = how.store(conn, [made for _, made in batch], now, source)
+    try:
+        with store.write() as conn:
+            recorded = how.store(conn, [made for _, made in batch], now, source)
+    except StoreUnavailable as error:
+        raise type(error)(
+            f"{error}. Of {report.file} all before line {batch[0][0]} is in, and nothing after it; import it again: what is "
+            "in changes nothing"
+        ) from error
     report.accepted += recorded.new + recorded.changed
     report.unchanged += recorded.repeated
     report.merged += recorded.merged

@@ -10,14 +10,14 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
 from cadence.clock import passed_micros
 from cadence.facts import DAY, SECOND
-from cadence.store import Store, leases
+from cadence.store import Store, leases, status
 from cadence.store.engine import now_of
 from cadence.store.leases import Held, Process, Sign
 
@@ -130,6 +130,17 @@ def hold(
         held = leases.take(conn, me, live, real_now, lease)
         leases.forget(conn, [s.id for s in signs if s.id not in live and real_now - s.heartbeat_at > DAY])
     return held, frozenset(live - {me})
+
+
+def unlike(store: Store, living: Collection[str], policy: str) -> list[str]:
+    """What other daemons at work do otherwise than one with this policy, in sentences."""
+    with store.read() as conn:
+        others = [(d["id"], d["policy"]) for d in status.daemons(conn) if d["id"] in living]
+    return [
+        f"{id_} goes by policy {its[:12]}, and this daemon by {policy[:12]}; does each see the same files?"
+        for id_, its in others
+        if its is not None and its != policy
+    ]
 
 
 def leave(store: Store, me: str) -> None:

@@ -153,6 +153,14 @@ def spread(conn: Connection, pieces: int = PIECES) -> list[str]:
     return list(missing)
 
 
+def unwritable(conn: Connection, asked: str) -> list[str]:
+    """The machines that are away, or answer a question with true."""
+    found = conn.exec_driver_sql(
+        "SELECT nodename, nodeport, success, result FROM run_command_on_workers(%(asked)s)", {"asked": asked}
+    )
+    return [f"worker {r[0]}:{r[1]}" for r in found if not r[2] or r[3] == "t"]
+
+
 def missing_for_it(conn: Connection) -> str | None:
     """What this server lacks to spread tables: a sentence that says what to do; None where nothing is missing."""
     if conn.exec_driver_sql("SELECT 1 FROM pg_extension WHERE extname = 'citus'").first() is None:

@@ -7,6 +7,7 @@ never wait for writers. On PostgreSQL whoever writes facts or decisions of a cir
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
@@ -31,6 +32,7 @@ BUSY_SECONDS: int = 30
 ASLEEP_SECONDS: int = 30
 """A process that holds locks on PostgreSQL and says nothing for so long is taken to be gone: its transaction is undone."""
 SQLITE_LEAST: tuple[int, int, int] = (3, 35, 0)
+POSTGRESQL_LEAST: int = 14
 _IDENTITY_LOCK = 0x43414445  # any number, the same everywhere: "CADE"
 
 
@@ -125,6 +127,22 @@ class Store:
         with self.read() as conn:
             return distributed.is_distributed(conn)
 
+    def cannot_write(self, conn: Connection) -> list[str]:
+        """Why nothing can be written to the database just now, in sentences; empty: it can."""
+        if self.dialect == "sqlite":
+            path = Path(self.url.database or "")
+            fine = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+            return (
+                []
+                if fine
+                else [f"{_shown(self.url)} can't be written to; look at the file's and its folder's permissions"]
+            )
+        asked = "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool"
+        where = [_shown(self.url)] if conn.exec_driver_sql(asked).scalar_one() else []
+        if distributed.is_distributed(conn):
+            where += distributed.unwritable(conn, asked)
+        return [f"{one} can only be read: nothing is decided until it takes writes again" for one in where]
+
     def version(self) -> str | None:
         """The revision of the tables, None in an empty database."""
         from cadence.store.migrate import current
@@ -195,8 +213,14 @@ def await_moves(conn: Connection) -> None:
 
 def fill_fixed_rows(conn: Connection, at: int) -> None:
     """The rows that are there from the start: `installation` and one per shard."""
-    if conn.execute(sa.select(installation.c.id)).first() is None:
+    shards = conn.scalar(sa.select(installation.c.shards).where(installation.c.id == 1))
+    if shards is None:
         conn.execute(installation.insert(), {"id": 1, "created_at": at, "shards": SHARDS})
+    elif shards != SHARDS:
+        raise StoreError(
+            f"this database's circles are spread over {shards} shards, and this release knows {SHARDS}: it would look for "
+            "everybody in the wrong place. Start the release that it was made with"
+        )
     there = {row[0] for row in conn.execute(sa.select(shard.c.shard))}
     insert_rows(conn, shard, {"shard": [s for s in range(SHARDS) if s not in there]})
 
@@ -258,15 +282,29 @@ def _open_postgresql(url: URL) -> Store:
         pool_pre_ping=True,
         pool_size=8,
         max_overflow=16,
-        connect_args={"options": "-c plan_cache_mode=force_generic_plan -c timezone=UTC", "connect_timeout": 10},
+        connect_args={
+            "options": "-c plan_cache_mode=force_generic_plan -c timezone=UTC",
+            "connect_timeout": 10,
+            # A server that vanishes without a word is noticed within a minute, not within hours.
+            "keepalives_idle": 30,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
+        },
     )
 
     @sa.event.listens_for(engine, "connect")
     def _connect(connection: Any, entry: ConnectionPoolEntry) -> None:
         from cadence.store.arrays import register
 
+        if (found := connection.info.server_version // 10_000) < POSTGRESQL_LEAST:
+            raise StoreError(f"{_shown(url)} is PostgreSQL {found}; {POSTGRESQL_LEAST} or newer is needed")
         register(connection.adapters)
         distributed.prepare(connection, entry)
+
+    @sa.event.listens_for(engine, "checkout")
+    def _checkout(connection: Any, _: ConnectionPoolEntry, __: object) -> None:
+        # What last served a reader would ask for READ WRITE, past what an admin has set for the database.
+        connection.read_only = None
 
     distributed.narrow(engine)
 
@@ -280,19 +318,23 @@ def _named_errors(url: URL) -> Iterator[None]:
     try:
         yield
     except sa.exc.DBAPIError as error:
-        named = _named(error, url)
+        named = _named(error.orig or error, url, error.connection_invalidated)
         if named is None:
             raise
         raise named from error
     except sa.exc.TimeoutError as error:
         raise StoreBusy(f"no connection to {_shown(url)} became free in time") from error
+    except Exception as error:
+        named = _named(error, url) if _is_operational(error) else None  # in the middle of connecting
+        if named is None:
+            raise
+        raise named from error
 
 
-def _named(error: sa.exc.DBAPIError, url: URL) -> StoreUnavailable | None:
-    cause = (
-        str(error.orig).strip().splitlines()[0] if error.orig is not None and str(error.orig).strip() else str(error)
-    )
-    state = getattr(error.orig, "sqlstate", None)
+def _named(error: BaseException, url: URL, gone: bool = False) -> StoreUnavailable | None:
+    """Ours for a driver's error; None where it is none of those. gone: the connection is no longer usable."""
+    cause = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    state = getattr(error, "sqlstate", None)
     if state in ("40001", "40P01", "55P03"):
         return StoreBusy(f"{_shown(url)}: another writer was in the way ({cause}); the transaction can be tried again")
     if "database is locked" in cause:
@@ -302,20 +344,24 @@ def _named(error: sa.exc.DBAPIError, url: URL) -> StoreUnavailable | None:
     full = ("disk is full", "disk I/O error", "No space left", "could not extend file")
     if any(word in cause for word in full) or state == "53100":
         return StoreUnavailable(f"{_shown(url)}: the disk is full or failing ({cause}); make room, nothing was lost")
+    if state == "25006" or "during recovery" in cause:
+        return StoreUnavailable(
+            f"{_shown(url)} can only be read ({cause}): a standby, or set so by hand? Nothing is decided and nothing goes out "
+            "until it takes writes again"
+        )
     away = ("unable to open database file", "readonly database", "file is not a database", "malformed")
     if any(word in cause for word in away):
         return StoreUnavailable(f"{_shown(url)}: {cause}; look at the path and its permissions")
-    if error.connection_invalidated or (
-        state is None and isinstance(error, sa.exc.OperationalError) and "psycopg" in _module(error)
-    ):
+    if state == "25P03":
+        return StoreUnavailable(
+            f"{_shown(url)}: this process said nothing for {ASLEEP_SECONDS} s in the middle of a transaction, and the server "
+            "undid it; was the machine asleep?"
+        )
+    if gone or (state is None and _is_operational(error)):
         return StoreUnavailable(f"{_shown(url)} is away: {cause}")
     if state is not None and state[:2] in ("08", "53", "57"):
         return StoreUnavailable(f"{_shown(url)} is away: {cause}")
     return None
-
-
-def _module(error: sa.exc.DBAPIError) -> str:
-    return type(error.orig).__module__
 
 
 def _none_here(url: URL, because: str) -> StoreError:
@@ -323,6 +369,12 @@ def _none_here(url: URL, because: str) -> StoreError:
         f"{_shown(url)} isn't made yet: {because}. `cadence db init` makes it, so do `cadence import` and `cadence run`; "
         "CADENCE_DATABASE_URL names another"
     )
+
+
+def _is_operational(error: BaseException) -> bool:
+    """Whether it is psycopg's word for what isn't the statement's fault; it is not imported where nobody needs it."""
+    kinds = type(error).__mro__
+    return any(c.__module__.startswith("psycopg") and c.__name__ == "OperationalError" for c in kinds)
 
 
 def _shown(url: URL) -> str:

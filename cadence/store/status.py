@@ -43,6 +43,15 @@ def overdue(conn: Connection, now: int) -> int:
     return int(conn.scalar(asked) or 0)
 
 
+def overdue_by_holder(conn: Connection, now: int) -> dict[str | None, tuple[int, int]]:
+    """How many waiting messages should have been asked by now, and since when the longest of them, by the daemon that
+    holds their shard; None stands for nobody."""
+    asked = sa.select(shard.c.holder, sa.func.count(), sa.func.min(message.c.due_at))
+    asked = asked.join_from(message, shard, message.c.shard == shard.c.shard)
+    due = asked.where(message.c.state == "waiting", message.c.due_at <= now).group_by(shard.c.holder)
+    return {r[0]: (r[1], r[2]) for r in conn.execute(due)}
+
+
 def oldest(conn: Connection, state: str) -> int | None:
     """Since when the longest of the messages in this state was decided; None when there are none."""
     found: int | None = conn.scalar(sa.select(sa.func.min(message.c.decided_at)).where(message.c.state == state))
@@ -50,10 +59,20 @@ def oldest(conn: Connection, state: str) -> int | None:
 
 
 def daemons(conn: Connection) -> list[dict[str, Any]]:
-    """All daemons that have a row, with how many shards each holds."""
-    held = {r[0]: r[1] for r in conn.execute(sa.select(shard.c.holder, sa.func.count()).group_by(shard.c.holder))}
+    """All daemons that have a row, with the shards that each holds, and how many."""
+    held: dict[str | None, list[int]] = {}
+    for number, holder in conn.execute(sa.select(shard.c.shard, shard.c.holder).order_by(shard.c.shard)):
+        held.setdefault(holder, []).append(number)
     rows = conn.execute(sa.select(daemon).order_by(daemon.c.started_at)).mappings()
-    return [{**r, "shards": held.get(r["id"], 0), "last_tick": json.loads(r["last_tick"] or "null")} for r in rows]
+    return [
+        {
+            **r,
+            "holds": held.get(r["id"], []),
+            "shards": len(held.get(r["id"], [])),
+            "last_tick": json.loads(r["last_tick"] or "null"),
+        }
+        for r in rows
+    ]
 
 
 def providers(conn: Connection) -> list[dict[str, Any]]:
@@ -88,6 +107,16 @@ def note(conn: Connection, name: str) -> Any:
     """A note of the installation, None where there is none."""
     text = conn.scalar(sa.select(installation.c.notes).where(installation.c.id == 1))
     return json.loads(text or "{}").get(name)
+
+
+def keep_note(conn: Connection, name: str, value: Any) -> Any:
+    """The note there is by this name; where there is none this one is kept."""
+    if conn.dialect.name != "sqlite":
+        conn.execute(sa.select(installation.c.id).where(installation.c.id == 1).with_for_update())
+    found = note(conn, name)
+    if found is None:
+        save_note(conn, name, value)
+    return value if found is None else found
 
 
 def save_note(conn: Connection, name: str, value: Any) -> None:

@@ -1,0 +1,69 @@
+"""The secret that signs the way out in each mail: where it comes from, and that all daemons of a database have the same.
+
+The database keeps a fingerprint of it, never the secret. What is signed with it is `send/wayout.py`'s matter.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+import os
+import secrets
+from collections.abc import Collection
+from hashlib import sha256
+
+from cadence.facts import instant
+from cadence.settings import Settings
+from cadence.store import Store, StoreError, changes, status
+
+_NOTE = "secret"
+_PURPOSE = b"cadence fingerprint\0"
+
+
+def signing_secret(settings: Settings) -> bytes:
+    """The secret that signs the way out: from the settings, else made once and kept in `var/` for its owner only."""
+    if settings.secret is not None:
+        return settings.secret.get_secret_value().encode()
+    path = settings.var / "secret"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made = path.with_name(f".secret.{os.getpid()}")
+        made.touch(mode=0o600)
+        made.write_text(secrets.token_hex(32))
+        with contextlib.suppress(FileExistsError):
+            os.link(made, path)
+        made.unlink()
+    return path.read_text("ascii").strip().encode()
+
+
+def fingerprint(secret: bytes) -> str:
+    """What tells one secret from another, and nothing of it."""
+    return hmac.digest(secret, _PURPOSE, sha256).hex()[:32]
+
+
+def settle_secret(store: Store, secret: bytes, now: int) -> None:
+    """Sees to it that everybody who writes mail for this database signs with one secret: the first one's is kept.
+
+    Raises StoreError where this one is another, and says what to do."""
+    mine = {"fingerprint": fingerprint(secret), "since": now}
+    with store.write() as conn:
+        known = status.keep_note(conn, _NOTE, mine)
+    if not hmac.compare_digest(known["fingerprint"], mine["fingerprint"]):
+        raise StoreError(
+            "the secret in these settings isn't the one that mails of this database are signed with since "
+            f"{instant(known['since']).date().isoformat()}: unsubscribe addresses signed here could not be read there, nor "
+            "those of old mails here. Set the same CADENCE_SECRET as everywhere else (or copy var/secret); where it was "
+            "changed on purpose, stop all daemons and start one with `cadence run --agree-secret`"
+        )
+
+
+def agree_secret(store: Store, secret: bytes, now: int, by: str, living: Collection[str]) -> None:
+    """An admin says that this is the secret from now on. Who it was is on the record. Raises StoreError while daemons are
+    at work: they sign with the one before."""
+    if living:
+        raise StoreError(
+            f"daemons are at work, and sign with the secret there was: stop {', '.join(sorted(living))} first"
+        )
+    with store.write() as conn:
+        status.save_note(conn, _NOTE, {"fingerprint": fingerprint(secret), "since": now})
+        changes.note(conn, "agree_secret", by, now)
