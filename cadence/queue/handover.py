@@ -94,6 +94,7 @@ def hand_over(
     if work.shadow or not work.outlets:
         return Counter()
     batches, done = prepare(work, letters_for)
+    work = work.by_now()
     for batch in batches:
         receipts = deliver(work.outlets[batch.channel].provider, batch.letters, work.awake)
         reached("handed over")
@@ -118,7 +119,7 @@ def prepare(work: Work, letters_for: LettersFor) -> tuple[list[Batch], Counter[s
         return [], Counter()
     with work.store.write() as conn:
         mine = leases.lock_mine(conn, work.me, {shard for shard, _, _ in found})
-        keys = [(shard, id_) for shard, _, id_ in found if shard in mine]
+        keys, work = [(shard, id_) for shard, _, id_ in found if shard in mine], work.by_now()
         loaded, done = take(conn, work, keys)
         going = look_twice(conn, work, loaded, lapse(conn, work, loaded, done), done)
         reached("looked")

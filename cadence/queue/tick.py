@@ -41,6 +41,7 @@ def tick(work: Work) -> Counter[str]:
         circles = lock(conn, work, circles)
         if not circles:
             return Counter()
+        work = work.by_now()
         loaded = load_waiting(conn, work, circles)
         done = decide_and_write(conn, work, loaded)
         reached("written")

@@ -1,13 +1,13 @@
 """What a tick and a hand-over are given: the database, the policy, the ways out, this daemon's shards, and the
 instant it is.
 
-Plain data, made anew for each tick; `now` stands still while it runs.
+Plain data, made anew for each tick; `now` stands still from when it holds its locks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cadence.facts import MINUTE
 from cadence.queue.active import Active
@@ -41,3 +41,10 @@ class Work:
     hand_over_within: int = HAND_OVER_WITHIN
     awake: Callable[[], bool] = lambda: True
     """Whether its leases have been held without a break since: asked right before a provider is called."""
+    clock: Callable[[], int] | None = None
+    """What it is by now; None where time stands still."""
+
+    def by_now(self) -> Work:
+        """The same as of now. Asked for once the locks are held: what others recorded until then, while it waited for
+        them, must not lie later than the instant that it decides at."""
+        return self if self.clock is None else replace(self, now=max(self.now, self.clock()))

@@ -96,6 +96,16 @@ def test_a_decision_of_five_minutes_ago_still_goes(world: World) -> None:
     assert world.state(id_) == "sent"
 
 
+def test_a_stop_recorded_while_a_hand_over_waited_for_its_locks_is_heeded(world: World) -> None:
+    id_ = decided(world)
+    work = world.work(NOON, clock=lambda: at(NOON) + 2_000_000)
+    world.say("ann", EventKind.OPT_OUT, f"{DAY}T12:00:01")
+
+    hand_over(work, world.letters)
+
+    assert (world.state(id_), world.delivered()) == ("waiting", 0)
+
+
 def test_a_stop_after_the_decision_is_seen_at_hand_over(world: World) -> None:
     id_ = decided(world)
     world.say("ann", EventKind.OPT_OUT, f"{DAY}T12:01")

@@ -139,6 +139,18 @@ def test_the_oldest_of_a_collapse_key_stays_where_the_campaign_says_so(world: Wo
     assert (world.state(old), world.state(new)) == ("waiting", "superseded")
 
 
+def test_a_stop_recorded_while_a_tick_waited_for_its_locks_is_heeded(world: World) -> None:
+    world.contact("ann")
+    id_ = world.message(f"{DAY}T12:00", "ann")
+    work = world.work(f"{DAY}T12:00", clock=lambda: at(f"{DAY}T12:00:02"))
+    world.say("ann", EventKind.OPT_OUT, f"{DAY}T12:00:01")
+
+    tick(work)
+
+    assert (world.state(id_), world.row(id_)["rule"]) == ("suppressed", "consent")
+    assert [d["at"] for d in world.decisions(id_)] == [at(f"{DAY}T12:00:02")]
+
+
 def test_a_purchase_after_it_was_made_stops_a_message(world: World) -> None:
     world.contact("ann")
     stopped = world.message(f"{DAY}T22:00", "ann", stop_on=("purchase",))
