@@ -62,6 +62,7 @@ def bring_in(
             kind,
             file,
             now=now,
+            clock=installation.now,
             source=source,
             zone=chosen,
             categories=names,

@@ -115,10 +115,12 @@ def import_file(
     categories: frozenset[str] | None = None,
     lookups_since: int | None = None,
     progress: Progress | None = None,
+    clock: Callable[[], int] | None = None,
 ) -> Report:
     """Imports a file (.csv, .ndjson, .jsonl or .parquet) of contacts, touches, events or consents.
 
-    now: microseconds since 1970 UTC; facts more than a day later are refused. source: the system that the rows' ids are
+    now: microseconds since 1970 UTC; facts more than a day later are refused. clock: asked before each batch when its facts
+    are recorded; without it all are as of `now`. source: the system that the rows' ids are
     ids of. zone: where a date without a time is a date of. categories: the policy's, old names included; consents must
     name one of them. lookups_since: look-ups of then or before are too old for every rule of the policy. Bad rows are
     written to FILE.rejects.csv. Raises `FileRefused` for a file that can't be imported at all, KeyError for another
@@ -139,11 +141,11 @@ def import_file(
                 batch.append((line.number, made))
                 report.old_lookups += lookups_since is not None and _looked_up(made, until=lookups_since)
             if len(batch) >= BATCH:
-                _give(store, how, batch, now, source, report, rejects)
+                _give(store, how, batch, clock() if clock else now, source, report, rejects)
                 batch.clear()
                 if progress is not None:
                     progress(min(opened.read_so_far(), opened.size), opened.size)
-        _give(store, how, batch, now, source, report, rejects)
+        _give(store, how, batch, clock() if clock else now, source, report, rejects)
     if progress is not None:
         progress(opened.size, opened.size)
     return report

@@ -35,6 +35,18 @@ def test_what_was_handed_over_after_a_stop_is_found(ledger: Ledger) -> None:
     assert ledger.broken() == [(3, "stop")]
 
 
+def test_a_stop_that_may_have_waited_for_its_turn_at_the_hand_over_is_told_apart(ledger: Ledger) -> None:
+    ann = ledger.contact()
+    ledger.sent(ann, NOON, hand_over_at=at("2026-03-03T12:03"))
+    ledger.said(ann, EventKind.OPT_OUT, "2026-03-03T12:02:50")
+
+    report = ledger.verify()
+
+    assert report.ok
+    assert [b.rule for b in report.unsure] == ["stop"]
+    assert "was being written just then" in " ".join(report.text().split())
+
+
 def test_a_stop_after_the_hand_over_breaks_nothing(ledger: Ledger) -> None:
     ann = ledger.contact()
     ledger.sent(ann, NOON, hand_over_at=at("2026-03-03T12:01"))

@@ -94,7 +94,10 @@ class Report:
         if (more := sum(self.total.values()) - len(self.breaches)) > 0:
             lines.append(f"  ... and {more:,} more")
         if self.unsure:
-            lines.append("Not sure, because the contact's own data has changed since and what it was then isn't kept:")
+            lines.append(
+                "Not sure, because the contact's own data has changed since and what it was then isn't kept, or was being "
+                "written just then:"
+            )
             lines += [f"  {breach.sentence()}" for breach in self.unsure]
         lines += [f"Not judged: {_times(n)}, {why}" for why, n in self.unjudged.items()]
         return "\n".join(lines)

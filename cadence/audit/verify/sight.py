@@ -71,11 +71,15 @@ class Sight:
         self.known = known
         self.thing = thing
         self.segment: str | None = None
+        self.addresses_by = now
+        """Addresses that were recorded by then are known; they take no numbers."""
         self._touches: dict[bool, list[Touch]] = {}
 
     def of(self, person: Person) -> Sight:
         """The same for another member of the circle."""
-        return Sight(self.circle, person, self.terms, self.now, self.known, self.thing)
+        other = Sight(self.circle, person, self.terms, self.now, self.known, self.thing)
+        other.addresses_by = self.addresses_by
+        return other
 
     @cached_property
     def zones(self) -> tuple[str, ...]:
@@ -193,13 +197,13 @@ class Sight:
 
     def mailboxes(self, contact: int) -> set[str]:
         """The mailboxes known to be a contact's."""
-        return {a.mailbox for a in self.circle.addresses if a.contact == contact and a.recorded_at <= self.now}
+        return {a.mailbox for a in self.circle.addresses if a.contact == contact and a.recorded_at <= self.addresses_by}
 
     def sharing_an_address(self, most: int) -> list[int]:
         """Other contacts who have a mailbox of this one's that at most so many share, or the one that this goes to."""
         sharing: dict[str, set[int]] = {}
         for address in self.circle.addresses:
-            if address.recorded_at <= self.now:
+            if address.recorded_at <= self.addresses_by:
                 sharing.setdefault(address.mailbox, set()).add(address.contact)
         found: set[int] = set()
         for mailbox in self.mailboxes(self.person.id) | ({self.thing.mailbox} if self.thing.mailbox else set()):

@@ -11,10 +11,12 @@ from cadence.audit.verify.rows import Circle, Message, Touch
 from cadence.audit.verify.sight import Known, Sight, touched
 from cadence.audit.verify.welcome import Policies, written
 from cadence.audit.verify.wishes import evasion
-from cadence.facts import EventKind
+from cadence.facts import SECOND, EventKind
 
 HANDED_OVER = frozenset({"sending", "in_doubt", "sent"})
 """States in which a message has, or may have, reached its contact."""
+WRITING = 30 * SECOND
+"""Who records something may wait so long for his turn: what was recorded by then was surely known."""
 
 
 def judge_stops(circle: Circle, policies: Policies, report: Report) -> None:
@@ -31,13 +33,14 @@ def judge_stops(circle: Circle, policies: Policies, report: Report) -> None:
         known = Known(circle.shifts.get(decision.circle, 0), touch.number)
         sight = Sight(circle, circle.people[touch.contact], terms, touch.at, known, touched(touch, None))
         sight.segment = decision.segment
-        if _judge(sight, touch, "it was decided", report):
+        if _judge(sight, touch, "it was decided", report, _surely(sight, known)):
             continue
         message = circle.messages.get(touch.message or 0)
         if message is not None and (at := handed_over_at(message, touch)) is not None:
             later = Sight(circle, sight.person, terms, at, Known(recorded_before=at), sight.thing)
             later.segment = decision.segment
-            _judge(later, touch, "it was handed over", report)
+            surely = _surely(later, Known(recorded_before=at - WRITING))
+            _judge(later, touch, "it was handed over", report, surely)
 
 
 def handed_over_at(message: Message, touch: Touch) -> int | None:
@@ -47,14 +50,21 @@ def handed_over_at(message: Message, touch: Touch) -> int | None:
     return message.hand_over_at
 
 
-def _judge(sight: Sight, touch: Touch, when: str, report: Report) -> bool:
-    """Whether a stop reached this touch at an instant; then it is reported."""
+def _surely(sight: Sight, known: Known) -> Sight:
+    """The same, without the addresses that were perhaps still being written, and with these facts."""
+    other = Sight(sight.circle, sight.person, sight.terms, sight.now, known, sight.thing)
+    other.segment, other.addresses_by = sight.segment, sight.now - WRITING
+    return other
+
+
+def _judge(sight: Sight, touch: Touch, when: str, report: Report, surely: Sight) -> bool:
+    """Whether a stop reached this touch at an instant; then it is reported. surely: what was known for certain."""
     refused = _stopped(sight, report)
     if refused is None:
         return False
     because, evidence = f"{refused.because} before {when}", {**refused.evidence, "looked_at": sight.now}
     breach = Breach(3, "stop", because, touch.contact, touch.message, touch.id, sight.now, evidence)
-    report.found(breach, sure=refused.sure(sight))
+    report.found(breach, sure=refused.sure(sight) and _stopped(surely, report) is not None)
     return True
 
 
