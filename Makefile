@@ -5,6 +5,7 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 PIP   := $(BIN)/python -m pip --disable-pip-version-check -q
 WEEKS ?= 4
+SEED  ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all search lint types floors format bench soak generate verify lock mutants clean
@@ -46,8 +47,9 @@ search: $(VENV)/dev.stamp ## an hour or so: the properties over examples nobody 
 	@CADENCE_THOROUGH=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not soak" \
 	  $$(grep -rl "^@given\|^@relaxed" tests --include="*.py")
 
-soak: $(VENV)/dev.stamp ## hours: the real clock, virtual years, storms of faults, kills on the distributed database
+soak: $(VENV)/dev.stamp ## hours: the real clock, virtual years, storms, races, and a thousand kills (again: goes on with the kills; SEED=2: others)
 	@$(BIN)/python -m pytest -m soak -x
+	@$(BIN)/python -m tests.crash.kills --seed $(SEED)
 
 lint: $(VENV)/dev.stamp types floors ## style, types and floors
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
