@@ -14,10 +14,13 @@ from pathlib import Path
 import numpy as np
 import sqlalchemy as sa
 from rich.progress import track
-from world import NOW, TOUCHES, ZONES, world
+from world import NOW, POLICY, TOUCHES, ZONES, world
 
+import cadence
 from cadence.calendar import zone_index
-from cadence.facts import DAY, NEVER, NONE, Candidates, Consents, EventKind, Ints, People, Touches, key
+from cadence.facts import DAY, NEVER, NONE, Candidates, Consents, EventKind, History, Ints, People, Touches, key
+from cadence.policy.contact_facts import ContactFacts
+from cadence.policy.segments import segment_of
 from cadence.store import Store, recent
 from cadence.store import tables as t
 from cadence.store.bulk import Values, insert_rows
@@ -81,7 +84,7 @@ def fill(store: Store, n: int, waiting: int | None = None, due: int | None = Non
         for index in indexes:
             index.drop(conn, checkfirst=True)
     _circles(store, history.touches, ids, shard)
-    _contacts(store, history.people, ids, shard)
+    _contacts(store, history, ids, shard)
     _consents(store, history.consents, ids, shard)
     _touches(store, history.touches, ids, shard, rng.permutation(len(history.touches.id)))
     _messages(store, asked, ids, shard, n if waiting is None else waiting, due)
@@ -130,8 +133,10 @@ def _touch_ids(rows: Ints) -> Ints:
     return _FIRST_ID + rows
 
 
-def _contacts(store: Store, people: People, ids: Ints, shard: Ints) -> None:
-    n = len(ids)
+def _contacts(store: Store, history: History, ids: Ints, shard: Ints) -> None:
+    """In the segments in which ticks before would have found them."""
+    n, people, policy = len(ids), history.people, cadence.policy_of(POLICY).policy
+    segment = segment_of(policy, ContactFacts.of(policy, history, NOW))
     zones = [f'["{ZONES[z]}"]' for z in _zone_places(people)]
     _write(
         store,
@@ -139,7 +144,8 @@ def _contacts(store: Store, people: People, ids: Ints, shard: Ints) -> None:
         {
             "shard": shard, "id": ids, "circle": ids, "zones": zones, "country": ["SE"] * n, "attributes": ["{}"] * n,
             "orders": people.orders, "last_click": people.latest[EventKind.CLICK], "created_at": np.full(n, NOW - 90 * DAY),
-            "recorded_at": np.full(n, NOW - 90 * DAY),
+            "recorded_at": np.full(n, NOW - 90 * DAY), "segment_at": np.full(n, NOW - 30 * DAY),
+            "segment": [policy.segments[s].name if s >= 0 else None for s in segment.tolist()],
         },
     )  # fmt: skip
     addresses = [f"someone{i}@example.com" for i in range(n)]

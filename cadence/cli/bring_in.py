@@ -19,7 +19,7 @@ from cadence.doors.files import KINDS, Report, import_file
 from cadence.facts import EventKind
 from cadence.policy.load import load_policy
 from cadence.store.accounts import Outlook, outlook
-from cadence.store.circles import LARGE
+from cadence.store.tables import LARGE_CIRCLE
 
 app = typer.Typer(add_completion=False)
 SHOWN = 10
@@ -70,7 +70,7 @@ def bring_in(
             progress=lambda done, total: bars.update(bar, completed=done, total=total),
         )
     large: tuple[tuple[int, str], ...] = ()
-    if report.largest_circle > LARGE:
+    if report.largest_circle > LARGE_CIRCLE:
         with installation.store.read() as conn:
             large = outlook(conn, over_accounts=False).large
     if json:

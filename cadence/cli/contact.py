@@ -43,7 +43,7 @@ _SHADES = {
 _TIMES = frozenset(
     {"at", "recorded_at", "until", "created_at", "due_at", "asked_at", "expires_at", "decided_at", "hand_over_at"}
     | {"outcome_at", "doubt_at", "released_at", "trigger_at", "withdrawn_at", "from_at", "ended_at", "bounced_at"}
-    | {"snooze_until", "snooze_at", "wish_at", "first_purchase", "last_touch", "segment_at", "next_change_at"}
+    | {"snooze_until", "snooze_at", "wish_at", "first_purchase", "segment_at", "next_change_at"}
     | set(LATEST.values())
 )
 """Columns that hold instants."""

@@ -86,4 +86,4 @@ def move(conn: Connection, messages: Messages, rows: Sequence[int], columns: Map
     for state in sorted({messages["state"][r] for r in rows}):
         mine = [i for i, r in enumerate(rows) if messages["state"][r] == state]
         part = {name: [values[i] for i in mine] for name, values in listed.items()}
-        rows_of.move(conn, [(messages["shard"][rows[i]], messages["id"][rows[i]]) for i in mine], state, part)
+        rows_of.move(conn, messages.keys([rows[i] for i in mine]), state, part)

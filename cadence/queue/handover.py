@@ -273,4 +273,4 @@ def mark(conn: Connection, work: Work, loaded: Loaded, rows: Sequence[int], prov
         "provider": [provider] * n,
         "hand_over_at": np.full(n, work.now, np.int64),
     }
-    rows_of.move(conn, [(m["shard"][r], m["id"][r]) for r in rows], State.DECIDED, columns)
+    rows_of.move(conn, m.keys(rows), State.DECIDED, columns)

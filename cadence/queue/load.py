@@ -19,7 +19,7 @@ from cadence.policy import conditions
 from cadence.policy.conditions import Condition
 from cadence.queue.active import Active, with_condition
 from cadence.store import round as rows
-from cadence.store.people import history_of
+from cadence.store.people import NOT_READ, Standing, history_of
 from cadence.store.round import Campaign, Messages
 from cadence.store.touched import Copies
 from cadence.store.ways import Way
@@ -38,6 +38,8 @@ class Loaded:
     campaigns: Mapping[str, Campaign]
     seen: Mapping[int, int]
     """By circle id the number of its last fact that is in the history."""
+    standing: Standing = NOT_READ
+    """What is written down of each person of the history."""
     copies: Copies | None = None
     """Of which circles the recent touches are copied; None: nothing is written about them."""
 
@@ -60,7 +62,8 @@ def load(
     found = found_history.ways
     ways = tuple(found.get((c, ch)) for c, ch in zip(messages["contact"], messages["channel"], strict=True))
     people = _rows_of(history.people.id, messages.ints("contact", NONE))
-    return Loaded(messages, history, people, ways, known, found_history.seen, found_history.copies)
+    standing, copies = found_history.standing, found_history.copies
+    return Loaded(messages, history, people, ways, known, found_history.seen, standing, copies)
 
 
 def candidates(active: Active, loaded: Loaded, rows_: Ints, due: Bools) -> Candidates:

@@ -34,7 +34,7 @@ def rooms(
 ) -> dict[str, int]:
     """By channel, how many more messages may be decided to go now: what the provider takes, less what is decided and
     hasn't been handed over, and never more than `most`."""
-    ahead = outbox.backlog(conn, shards, now)
+    ahead = outbox.backlog(conn, shards, now) if outlets else {}
     return {
         channel: max(0, min(most, _takes(conn, outlet, now, most)) - ahead.get(channel, 0))
         for channel, outlet in outlets.items()

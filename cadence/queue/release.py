@@ -54,7 +54,8 @@ def release(store: Store, policy: Policy, message: int, reason: str, by: str, no
         place = (shard, _contact_of(conn, shard, message))
         if state == State.WAITING:
             who: dict[str, Values] = {"released_at": [now], "released_by": [by], "released_reason": [reason]}
-            rows_of.move(conn, [(shard, message)], State.WAITING, {**who, "due_at": [now], "ask_because": ["released"]})
+            key = {"shard": [shard], "id": [message]}
+            rows_of.move(conn, key, State.WAITING, {**who, "due_at": [now], "ask_because": ["released"]})
             done = Released(message, None)
         elif state == State.SUPPRESSED:
             done = Released(_queue_again(conn, policy, place, message, reason, by, now), message)

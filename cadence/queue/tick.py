@@ -18,7 +18,7 @@ from cadence.queue.deciding import answer_or_hold
 from cadence.queue.endings import endings
 from cadence.queue.load import Loaded, load
 from cadence.queue.steps import reached
-from cadence.queue.work import LARGE_CIRCLE, Work
+from cadence.queue.work import Work
 from cadence.queue.written import end, rest, write
 from cadence.store import leases
 from cadence.store import round as rows_of
@@ -50,16 +50,17 @@ def tick(work: Work) -> Counter[str]:
 
 
 def claim(work: Work) -> list[Circle]:
-    """The circles with something due, no more than the providers can take now. A very large circle comes alone."""
+    """The circles with something due, no more than the providers can take now, in the order in which they lie in indexes. A
+    very large circle comes alone."""
     with work.store.read() as conn:
         rooms = outlets.rooms(conn, work.outlets, work.shards, work.now, work.batch)
         closed = [channel for channel, room in rooms.items() if room == 0]
         room = min((r for r in rooms.values() if r > 0), default=work.batch)
         circles = rows_of.due_circles(conn, work.shards, work.now, room, closed)
-        sizes = rows_of.sizes_of(conn, circles) if circles else []
-    if sizes and sizes[0] > LARGE_CIRCLE:
+        large = rows_of.large_circles(conn, {shard for shard, _ in circles})
+    if circles and circles[0] in large:
         return circles[:1]
-    return [circle for circle, size in zip(circles, sizes, strict=True) if size <= LARGE_CIRCLE]
+    return sorted(circle for circle in circles if circle not in large)
 
 
 def lock(conn: Connection, work: Work, circles: Sequence[Circle]) -> list[Circle]:

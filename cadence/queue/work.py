@@ -18,8 +18,6 @@ BATCH: int = 5_000
 """The most messages that one tick claims."""
 HAND_OVER_WITHIN: int = 5 * MINUTE
 """A decision whose hand-over hasn't begun by then lapses."""
-LARGE_CIRCLE: int = 1_000
-"""A circle of more contacts is decided alone in its tick."""
 
 
 @dataclass(frozen=True, slots=True)

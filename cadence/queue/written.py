@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 from sqlalchemy.engine import Connection
 
 from cadence.decide.round import ERROR, with_touches
-from cadence.facts import HELD, HOUR, MINUTE, NEVER, NONE, SECOND, Ints, Outcome, Push, Verdict
+from cadence.facts import HELD, HOUR, MINUTE, NEVER, NONE, SECOND, Bools, Ints, Outcome, Push, Verdict
 from cadence.queue.deciding import Answers
 from cadence.queue.endings import Ending
 from cadence.queue.load import Loaded
@@ -26,8 +26,9 @@ from cadence.store import outbox
 from cadence.store import round as rows_of
 from cadence.store.bulk import Values
 from cadence.store.ids import new_ids, spread_of
-from cadence.store.numbers import take_numbers
+from cadence.store.numbers import advance, rank_within
 from cadence.store.places import Places
+from cadence.store.tables import OURS
 
 ASK_ERRORS_EVERY: int = HOUR
 """A message held because deciding it threw is asked again so often."""
@@ -37,19 +38,42 @@ SHADOW = "shadow: decided to send, nothing was handed over"
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
-    """One answer on its way into the record."""
+class _Lines:
+    """Answers on their way into the record, as columns: one line each, in the order in which they were decided."""
 
-    row: int
-    outcome: Outcome
-    seen_number: int
-    new: bool
+    outcomes: Sequence[Outcome]
+    row: Ints
+    """Rows of loaded.messages, int64[n]."""
+    verdict: npt.NDArray[np.int8]
+    welcome_at: Ints
+    seen: Ints
+    """The last number of its circle that it saw: touches made before it in this round too."""
+    new: Bools
     """It writes a decision: its verdict, until or rule isn't what it was."""
-    decision: int
-    touch: int | None
-    """The id of the touch it makes, or of the one it made when its fate was left in doubt."""
-    touches: bool
+    decision: Ints
+    """Ids, new ones for all."""
+    touch: Ints
+    """The id of the touch it makes, or of the one it made when its fate was left in doubt; NONE where it doesn't go."""
+    touches: Bools
     """It makes a new touch."""
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def where(self, which: Bools) -> _Lines:
+        """Those lines."""
+        kept = [o for o, k in zip(self.outcomes, which.tolist(), strict=True) if k]
+        return _Lines(kept, *(getattr(self, name)[which] for name in self.__slots__[1:]))
+
+    @property
+    def rules(self) -> list[str | None]:
+        """Which rule bound each."""
+        return [o.rule for o in self.outcomes]
+
+    @property
+    def until(self) -> Ints:
+        """When each is welcome; NONE where that isn't known, or never."""
+        return np.where(self.welcome_at >= HELD, NONE, self.welcome_at).astype(np.int64)
 
 
 def write(conn: Connection, work: Work, answers: Answers) -> Counter[str]:
@@ -57,18 +81,18 @@ def write(conn: Connection, work: Work, answers: Answers) -> Counter[str]:
     stopped."""
     loaded = answers.loaded
     lines = _lines(loaded, answers.outcomes)
-    _write_decisions(conn, work, answers, [line for line in lines if line.new])
-    _write_touches(conn, work, answers, [line for line in lines if line.touches])
+    _write_decisions(conn, work, answers, lines.where(lines.new))
+    _write_touches(conn, work, answers, lines.where(lines.touches))
     done: Counter[str] = Counter()
     for verdict, move in ((Verdict.SEND, _sent), (Verdict.SUPPRESS, _suppressed), (Verdict.DEFER, _deferred)):
-        mine = [line for line in lines if line.outcome.verdict is verdict]
+        mine = lines.where(lines.verdict == verdict)
         done[verdict.word] += len(mine)
-        if mine:
+        if len(mine):
             move(conn, work, loaded, mine)
-    done["unchanged"] += sum(not line.new for line in lines)
+    done["unchanged"] += int((~lines.new).sum())
     no_longer = {row: Ending(State.STOPPED, "still_if no longer holds") for row in answers.no_longer}
     done += end(conn, work, loaded, no_longer)
-    _remember_contacts(conn, work, answers)
+    _remember_contacts(conn, work, answers, lines)
     return done
 
 
@@ -76,14 +100,14 @@ def end(conn: Connection, work: Work, loaded: Loaded, ended: dict[int, Ending]) 
     """End waiting messages (rows of loaded.messages), each with its reason; a touch that an earlier decision left is
     kept."""
     if ended:
-        n = len(ended)
+        n, rows = len(ended), list(ended)
         columns: dict[str, Values] = {
             "state": [e.state.value for e in ended.values()],
             "because": [e.because for e in ended.values()],
             "outcome_at": np.full(n, work.now, np.int64),
             "due_at": [None] * n,
         }
-        rows_of.move(conn, _keys(loaded, list(ended)), State.WAITING, columns)
+        rows_of.move(conn, loaded.messages.keys(rows), State.WAITING, columns)
     return Counter(e.state.value for e in ended.values())
 
 
@@ -98,7 +122,7 @@ def rest(conn: Connection, work: Work, loaded: Loaded, resting: dict[int, str]) 
             "asked_at": np.full(len(rows), work.now, np.int64),
             "ask_because": [f"campaign {state}" for state in resting.values()],
         }
-        rows_of.move(conn, _keys(loaded, rows), State.WAITING, columns)
+        rows_of.move(conn, loaded.messages.keys(rows), State.WAITING, columns)
 
 
 def due_after(welcome: Ints, expires: Ints, ids: Ints, spread: int, now: int, errors: Sequence[bool]) -> Ints:
@@ -116,204 +140,208 @@ def due_after(welcome: Ints, expires: Ints, ids: Ints, spread: int, now: int, er
     return np.where(due == NEVER, NONE, due).astype(np.int64)
 
 
-def _lines(loaded: Loaded, outcomes: Sequence[tuple[int, Outcome]]) -> list[_Line]:
-    """Each answer with its ids, and the last number of its circle that it saw: touches made before it in this round
-    too."""
+def _lines(loaded: Loaded, outcomes: Sequence[tuple[int, Outcome]]) -> _Lines:
+    m, n = loaded.messages, len(outcomes)
+    row = np.array([row for row, _ in outcomes], np.int64)
+    told = [outcome for _, outcome in outcomes]
+    verdict = np.array([o.verdict for o in told], np.int8)
+    welcome = np.array([o.welcome_at for o in told], np.int64)
+    circle = m.ints("circle", NONE)[row]
+    ids = new_ids(2 * n)
+    sends = verdict == Verdict.SEND
+    again = sends & (m.ints("doubt_at", NONE)[row] != NONE)
+    touches = sends & ~again
+    seen = np.array([loaded.seen[c] for c in circle.tolist()], np.int64) + rank_within(circle, touches)
+    touch = np.where(again, m.ints("touch", NONE)[row], np.where(sends, ids[1::2], NONE))
+    lines = _Lines(told, row, verdict, welcome, seen, np.ones(n, bool), ids[::2], touch, touches)
+    return replace(lines, new=(verdict != Verdict.DEFER) | ~_same(loaded, lines))
+
+
+def _same(loaded: Loaded, lines: _Lines) -> Bools:
+    """Whether each deferral is what the message's latest one said."""
     m = loaded.messages
-    seen = dict(loaded.seen)
-    ids = new_ids(2 * len(outcomes)).tolist()
-    lines = []
-    for place, (row, outcome) in enumerate(outcomes):
-        circle = m["circle"][row]
-        sends = outcome.verdict is Verdict.SEND
-        again = sends and m["doubt_at"][row] is not None
-        touch = m["touch"][row] if again else ids[2 * place + 1] if sends else None
-        new = outcome.verdict is not Verdict.DEFER or not _same(loaded, row, outcome)
-        lines.append(_Line(row, outcome, seen[circle], new, ids[2 * place], touch, sends and not again))
-        seen[circle] += sends and not again
-    return lines
+    rule = [m["rule"][r] == rule for r, rule in zip(lines.row.tolist(), lines.rules, strict=True)]
+    same: Bools = (
+        (m.ints("decision", NONE)[lines.row] != NONE)
+        & (m.ints("until", NONE)[lines.row] == lines.until)
+        & np.array(rule, bool)
+    )
+    return same
 
 
-def _same(loaded: Loaded, row: int, outcome: Outcome) -> bool:
-    """Whether a deferral is what the message's latest one said."""
-    m = loaded.messages
-    until = None if outcome.welcome_at >= HELD else outcome.welcome_at
-    return m["decision"][row] is not None and m["rule"][row] == outcome.rule and m["until"][row] == until
-
-
-def _write_decisions(conn: Connection, work: Work, answers: Answers, lines: Sequence[_Line]) -> None:
-    loaded, m = answers.loaded, answers.loaded.messages
-    touch_of = {m["id"][line.row]: line.touch for line in lines if line.touch is not None}
-    until = [line.outcome.welcome_at for line in lines]
-    columns: dict[str, Any] = {
-        **_place_columns(loaded, lines),
-        "id": [line.decision for line in lines],
-        "message": [m["id"][line.row] for line in lines],
-        "at": np.full(len(lines), work.now, np.int64),
-        "verdict": [int(line.outcome.verdict) for line in lines],
-        "until": [None if u >= HELD else u for u in until],
-        "held": np.array([u == HELD for u in until], bool),
-        "rule": [line.outcome.rule for line in lines],
-        "evidence": [_told(line.outcome.pushes, touch_of) for line in lines],
-        "watched": [_told(line.outcome.watched, touch_of) if line.outcome.watched else None for line in lines],
-        "policy": [work.active.policy.hash] * len(lines),
-        "segment": [answers.segment[int(loaded.person[line.row])] for line in lines],
-        "seen_number": [line.seen_number for line in lines],
-        "daemon": [work.me] * len(lines),
+def _write_decisions(conn: Connection, work: Work, answers: Answers, lines: _Lines) -> None:
+    loaded, n = answers.loaded, len(lines)
+    id_ = loaded.messages.ints("id", NONE)[lines.row]
+    goes = lines.touch != NONE
+    touch_of = dict(zip(id_[goes].tolist(), lines.touch[goes].tolist(), strict=True))
+    columns: dict[str, Values] = {
+        **_places(loaded, lines),
+        "id": lines.decision,
+        "message": id_,
+        "at": np.full(n, work.now, np.int64),
+        "verdict": lines.verdict.astype(np.int64),
+        "until": lines.until,
+        "held": lines.welcome_at == HELD,
+        "rule": lines.rules,
+        "evidence": [_told(o.pushes, touch_of) for o in lines.outcomes],
+        "watched": [_told(o.watched, touch_of) if o.watched else None for o in lines.outcomes],
+        "policy": [work.active.policy.hash] * n,
+        "segment": [answers.segment[p] for p in loaded.person[lines.row].tolist()],
+        "seen_number": lines.seen,
+        "daemon": [work.me] * n,
     }
-    if lines:
+    if n:
         rows_of.write_decisions(conn, columns)
 
 
 def _told(pushes: Sequence[Push], touch_of: dict[int, int]) -> str:
-    """Evidence as JSON. A touch made in this round was named by its message, negated."""
-    lines = [
-        {
-            "rule": push.rule,
-            "kind": push.kind,
-            "welcome_at": push.welcome_at,
-            "touches": [touch_of.get(-t, t) if t < 0 else t for t in push.touches],
-            "detail": push.detail,
-        }
-        for push in pushes
-    ]
-    return orjson.dumps(lines, default=str, option=orjson.OPT_SERIALIZE_NUMPY).decode()
+    """Evidence as JSON: the fields of `Push`. A touch made in this round was named by its message, negated."""
+    if any(min(push.touches, default=0) < 0 for push in pushes):
+        pushes = [replace(p, touches=tuple(touch_of.get(-t, t) if t < 0 else t for t in p.touches)) for p in pushes]
+    return orjson.dumps(pushes, default=str, option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
 
-def _write_touches(conn: Connection, work: Work, answers: Answers, lines: Sequence[_Line]) -> None:
+def _write_touches(conn: Connection, work: Work, answers: Answers, lines: _Lines) -> None:
     """The touches, and copies of the recent ones of their circles and of those that have none."""
-    loaded, m = answers.loaded, answers.loaded.messages
-    copies = _copies(work, answers, lines)
-    if loaded.copies is not None:
-        touched = {m["circle"][line.row] for line in lines}
-        bare = loaded.copies.bare(touched)
-        rows_of.write_copies(conn, loaded.copies.shard[bare], loaded.copies.id[bare], copies, loaded.copies.since)
-    if not lines:
+    loaded, m, n = answers.loaded, answers.loaded.messages, len(lines)
+    _advance(conn, work, answers, lines)
+    if not n:
         return
-    at = np.full(len(lines), work.now, np.int64)
-    places = _place_columns(loaded, lines)
-    ways = [loaded.ways[line.row] for line in lines]
-    same = {name: [m[name][line.row] for line in lines] for name in _TOUCH_COLUMNS}
-    columns: dict[str, Any] = {
-        **places,
+    at = np.full(n, work.now, np.int64)
+    ways = [loaded.ways[r] for r in lines.row.tolist()]
+    same = {name: [m[name][r] for r in lines.row.tolist()] for name in _TOUCH_COLUMNS}
+    columns: dict[str, Values] = {
+        **_places(loaded, lines),
         **same,
-        "id": [line.touch for line in lines],
-        "number": take_numbers(
-            conn,
-            np.array(places["shard"], np.int64),
-            np.array(places["circle"], np.int64),
-            copies,
-            NONE if loaded.copies is None else loaded.copies.since,
-        ),
+        "id": lines.touch,
+        "number": lines.seen + 1,
         "at": at,
         "recorded_at": at,
         "mailbox": [None if way is None else way.mailbox for way in ways],
-        "triggered": np.array([m["trigger_at"][line.row] is not None for line in lines], bool),
-        "outcome": ["sent"] * len(lines),
-        "message": [m["id"][line.row] for line in lines],
-        "source": ["cadence"] * len(lines),
-        "source_id": [str(line.decision) for line in lines],
+        "triggered": m.ints("trigger_at", NONE)[lines.row] != NONE,
+        "outcome": ["sent"] * n,
+        "message": m.ints("id", NONE)[lines.row],
+        "source": [OURS] * n,
+        "source_id": [str(d) for d in lines.decision.tolist()],
     }
     rows_of.write_touches(conn, columns)
 
 
-def _copies(work: Work, answers: Answers, lines: Sequence[_Line]) -> dict[int, bytes | None]:
-    """By circle its recent touches, those of these lines too, of the circles that want a new copy."""
-    loaded, m = answers.loaded, answers.loaded.messages
-    known = loaded.copies
+def _advance(conn: Connection, work: Work, answers: Answers, lines: _Lines) -> None:
+    """The numbers of these touches taken, and the copies of their circles written anew, and of those that have none."""
+    places = _places(answers.loaded, lines)
+    circle, first, count = np.unique(places["circle"], return_index=True, return_counts=True)
+    shard, known = places["shard"][first], answers.loaded.copies
     if known is None:
+        advance(conn, shard, circle, count.astype(np.int64), {}, NONE)
+        return
+    bare = known.bare(circle)
+    advance(
+        conn,
+        np.concatenate([shard, known.shard[bare]]),
+        np.concatenate([circle, known.id[bare]]),
+        np.concatenate([count, np.zeros(len(bare))]).astype(np.int64),
+        _copies(work, answers, lines, np.concatenate([circle, known.id[bare]])),
+        known.since,
+    )
+
+
+def _copies(work: Work, answers: Answers, lines: _Lines, wanting: Ints) -> dict[int, bytes | None]:
+    """By circle its recent touches, those of these lines too, of the circles that want a new copy."""
+    known = answers.loaded.copies
+    if known is None or not len(wanting):
         return {}
-    touches = loaded.history.touches
-    if lines:
-        sent = np.array([m["id"][line.row] for line in lines], np.int64)
+    touches = answers.loaded.history.touches
+    if len(lines):
+        sent = answers.loaded.messages.ints("id", NONE)[lines.row]
         rows = Places(answers.asked.id).of(sent)  # in the order of their numbers
-        touches = with_touches(loaded.history, answers.asked, rows, work.now)
+        touches = with_touches(answers.loaded.history, answers.asked, rows, work.now)
         mine = np.flatnonzero(touches.id < 0)  # so far they bear the ids of their messages, negated
-        made = np.array([line.touch for line in lines], np.int64)
-        touches.id[mine] = made[Places(sent).of(-touches.id[mine])]
-    wanting = {m["circle"][line.row] for line in lines} | set(known.id[~known.good].tolist())
-    return known.anew(touches, loaded.history.people.id, wanting) if wanting else {}
+        touches.id[mine] = lines.touch[Places(sent).of(-touches.id[mine])]
+    return known.anew(touches, answers.loaded.history.people.id, wanting)
 
 
 _TOUCH_COLUMNS = ("channel", "category", "campaign", "thread", "topic", "content", "tags")
 
 
-def _sent(conn: Connection, work: Work, loaded: Loaded, lines: Sequence[_Line]) -> None:
-    state = State.WITHDRAWN if work.shadow else State.DECIDED
+def _sent(conn: Connection, work: Work, loaded: Loaded, lines: _Lines) -> None:
+    n, state = len(lines), State.WITHDRAWN if work.shadow else State.DECIDED
     columns = {
         **_decided_columns(work, lines, state),
-        "touch": [line.touch for line in lines],
-        "until": [None] * len(lines),
-        "hand_over_at": [None] * len(lines),
+        "touch": lines.touch,
+        "until": np.full(n, NONE, np.int64),
+        "hand_over_at": np.full(n, NONE, np.int64),
     }
     if work.shadow:
-        columns |= {"outcome_at": np.full(len(lines), work.now, np.int64), "because": [SHADOW] * len(lines)}
-    rows_of.move(conn, _keys(loaded, [line.row for line in lines]), State.WAITING, columns)
+        columns |= {"outcome_at": np.full(n, work.now, np.int64), "because": [SHADOW] * n}
+    rows_of.move(conn, loaded.messages.keys(lines.row), State.WAITING, columns)
     if work.shadow:
-        m = loaded.messages
-        gone = [(m["shard"][line.row], m["circle"][line.row], line.touch or 0) for line in lines if line.touches]
-        outbox.withdraw_touches(conn, gone, work.now, [SHADOW] * len(gone))
+        gone = lines.where(lines.touches)
+        places = _places(loaded, gone)
+        named = list(zip(places["shard"].tolist(), places["circle"].tolist(), gone.touch.tolist(), strict=True))
+        outbox.withdraw_touches(conn, named, work.now, [SHADOW] * len(named))
 
 
-def _suppressed(conn: Connection, work: Work, loaded: Loaded, lines: Sequence[_Line]) -> None:
+def _suppressed(conn: Connection, work: Work, loaded: Loaded, lines: _Lines) -> None:
     columns = {
         **_decided_columns(work, lines, State.SUPPRESSED),
         "outcome_at": np.full(len(lines), work.now, np.int64),
-        "because": [line.outcome.rule for line in lines],
+        "because": lines.rules,
     }
-    rows_of.move(conn, _keys(loaded, [line.row for line in lines]), State.WAITING, columns)
+    rows_of.move(conn, loaded.messages.keys(lines.row), State.WAITING, columns)
 
 
-def _decided_columns(work: Work, lines: Sequence[_Line], state: State) -> dict[str, Any]:
+def _decided_columns(work: Work, lines: _Lines, state: State) -> dict[str, Values]:
     """What every answer that ends the waiting writes."""
     n = len(lines)
     return {
         "state": [state.value] * n,
-        "decision": [line.decision for line in lines],
-        "rule": [line.outcome.rule for line in lines],
+        "decision": lines.decision,
+        "rule": lines.rules,
         "decided_at": np.full(n, work.now, np.int64),
         "asked_at": np.full(n, work.now, np.int64),
-        "due_at": [None] * n,
+        "due_at": np.full(n, NONE, np.int64),
     }
 
 
-def _deferred(conn: Connection, work: Work, loaded: Loaded, lines: Sequence[_Line]) -> None:
+def _deferred(conn: Connection, work: Work, loaded: Loaded, lines: _Lines) -> None:
     m = loaded.messages
-    rows = [line.row for line in lines]
-    welcome = np.array([line.outcome.welcome_at for line in lines], np.int64)
-    errors = [line.outcome.rule == ERROR for line in lines]
-    spread = work.active.policy.defaults.spread
+    expires, ids = m.ints("expires_at", NEVER)[lines.row], m.ints("id", NONE)[lines.row]
+    rules = lines.rules
+    errors = [rule == ERROR for rule in rules]
     columns: dict[str, Values] = {
-        "decision": [line.decision if line.new else m["decision"][line.row] for line in lines],
-        "rule": [line.outcome.rule for line in lines],
-        "until": [None if u >= HELD else u for u in welcome.tolist()],
+        "decision": np.where(lines.new, lines.decision, m.ints("decision", NONE)[lines.row]),
+        "rule": rules,
+        "until": lines.until,
         "asked_at": np.full(len(lines), work.now, np.int64),
-        "due_at": due_after(
-            welcome, m.ints("expires_at", NEVER)[rows], m.ints("id", NONE)[rows], spread, work.now, errors
-        ),
+        "due_at": due_after(lines.welcome_at, expires, ids, work.active.policy.defaults.spread, work.now, errors),
     }
-    rows_of.move(conn, _keys(loaded, rows), State.WAITING, columns)
+    rows_of.move(conn, m.keys(lines.row), State.WAITING, columns)
 
 
-def _remember_contacts(conn: Connection, work: Work, answers: Answers) -> None:
-    """Segments, and for contacts with something still waiting when time alone may change an answer. An instant that
-    isn't later than now would ask for ever: it is taken as an hour from now."""
+def _remember_contacts(conn: Connection, work: Work, answers: Answers, lines: _Lines) -> None:
+    """Segments, and for contacts with something still waiting when time alone may change an answer: of those in whom one
+    of them changed. An instant that isn't later than now would ask for ever: it is taken as an hour from now."""
     loaded = answers.loaded
-    waits = {loaded.messages["contact"][r] for r, o in answers.outcomes if o.verdict is Verdict.DEFER}
-    seen = {int(loaded.person[r]): loaded.messages["shard"][r] for r, _ in answers.outcomes}
-    people = sorted(p for p in seen if answers.segment[p] is not None)  # none: it threw, what is stored stays
-    ids = loaded.history.people.id[people]
+    person = loaded.person[lines.row]
+    people, first = np.unique(person, return_index=True)
+    waits = np.isin(people, person[lines.verdict == Verdict.DEFER])
     change = answers.next_change[people]
     change = np.where(change <= work.now, work.now + HOUR, change)
-    change = np.where((change == NEVER) | ~np.isin(ids, list(waits)), NONE, change).astype(np.int64)
-    pairs = [(seen[p], int(i)) for p, i in zip(people, ids, strict=True)]
-    rows_of.remember_contacts(conn, pairs, [answers.segment[p] for p in people], change, work.now)
+    change = np.where((change == NEVER) | ~waits, NONE, change).astype(np.int64)
+    stored, segment = loaded.standing, answers.segment
+    known = np.array([segment[p] is not None for p in people.tolist()], bool)  # None: it threw, what is stored stays
+    moved = np.array([segment[p] != stored.segment[p] for p in people.tolist()], bool)
+    which = np.flatnonzero(known & (moved | (change != stored.next_change[people])))
+    rows_of.remember_contacts(
+        conn,
+        loaded.messages.ints("shard", NONE)[lines.row[first[which]]],
+        loaded.history.people.id[people[which]],
+        [segment[p] for p in people[which].tolist()],
+        np.where(moved[which], work.now, NONE).astype(np.int64),
+        change[which],
+    )
 
 
-def _place_columns(loaded: Loaded, lines: Sequence[_Line]) -> dict[str, list[Any]]:
-    return {name: [loaded.messages[name][line.row] for line in lines] for name in ("shard", "circle", "contact")}
-
-
-def _keys(loaded: Loaded, rows: Sequence[int]) -> list[tuple[int, int]]:
-    m = loaded.messages
-    return [(m["shard"][r], m["id"][r]) for r in rows]
+def _places(loaded: Loaded, lines: _Lines) -> dict[str, Ints]:
+    return {name: loaded.messages.ints(name, NONE)[lines.row] for name in ("shard", "circle", "contact")}

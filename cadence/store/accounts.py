@@ -15,10 +15,11 @@ from sqlalchemy.engine import Connection
 
 from cadence.store.ask import ask_circles
 from cadence.store.bulk import fetch, wanted
-from cadence.store.circles import LARGE, Circle, Together, circles_at, merge
+from cadence.store.circles import Circle, Together, circles_at, merge
 from cadence.store.engine import Store, lock_identity, lock_shards
 from cadence.store.known import look_up
 from cadence.store.status import note, save_note
+from cadence.store.tables import LARGE_CIRCLE
 
 PAGE: int = 500
 """Accounts looked at in one step."""
@@ -129,7 +130,7 @@ def outlook(conn: Connection, over_accounts: bool, most: int = 20) -> Outlook:
     joined = {c.id for group in groups for c in group}
     found = [(sum(c.size for c in group), max(group, key=lambda c: c.size)) for group in groups]
     found += [(c.size, c) for c in _large(conn, most + len(joined)) if c.id not in joined]
-    large = sorted((f for f in found if f[0] > LARGE), key=lambda f: (-f[0], f[1].id))
+    large = sorted((f for f in found if f[0] > LARGE_CIRCLE), key=lambda f: (-f[0], f[1].id))
     named = tuple((size, one_of(conn, circle.shard, circle.id)) for size, circle in large[:most])
     return Outlook(sum(len(group) - 1 for group in groups), named)
 
@@ -154,7 +155,7 @@ def _pages(conn: Connection) -> Iterator[list[list[tuple[int, int]]]]:
 
 def _large(conn: Connection, most: int) -> list[Circle]:
     sql = "SELECT c.shard, c.id, c.next_number, c.size FROM circle c WHERE c.size > :least ORDER BY c.size DESC LIMIT :most"
-    return [Circle(*row) for row in fetch(conn, sql, least=LARGE, most=most)]
+    return [Circle(*row) for row in fetch(conn, sql, least=LARGE_CIRCLE, most=most)]
 
 
 def one_of(conn: Connection, shard: int, circle: int) -> str:

@@ -1,7 +1,8 @@
 """Numpy columns to PostgreSQL and back without a Python object per value: the binary form of its arrays.
 
 Only the kinds that columns have here: int64, float64, bool, and objects that are bytes or None. In int64 columns `NONE`
-is written as NULL, in float64 columns NaN is: both mean "there is none". Texts go as lists, which the driver knows."""
+is written as NULL, in float64 columns NaN is: both mean "there is none". Texts come as `Texts`: the driver's own lists of
+texts are written out with each quote escaped, which for evidence takes forty times as long."""
 
 from __future__ import annotations
 
@@ -14,10 +15,21 @@ from psycopg import adapt, postgres, pq
 from psycopg.abc import AdaptContext
 
 from cadence.facts import NONE
+from cadence.store.bulk import Texts
 
 _HEADER = struct.Struct("!iiIii")
 _LENGTH = struct.Struct("!i")
 _NULL = _LENGTH.pack(-1)
+
+
+class _TextsDumper(adapt.Dumper):
+    """`Texts` as binary text[]."""
+
+    format = pq.Format.BINARY
+    oid = postgres.types["text"].array_oid
+
+    def dump(self, obj: Texts) -> bytes:
+        return _of_bytes([None if v is None else v.encode() for v in obj.values], postgres.types["text"].oid)
 
 
 class _ArrayDumper(adapt.Dumper):
@@ -46,7 +58,7 @@ class _ArrayDumper(adapt.Dumper):
         if self.kind == "f":
             return _array(obj.astype(np.float64, copy=False), ">f8", 701, np.isnan(obj))
         if self.kind == "O":
-            return _of_bytes(obj.tolist())
+            return _of_bytes(obj.tolist(), postgres.types["bytea"].oid)
         return _array(obj, "?", 16, np.zeros(len(obj), bool))
 
 
@@ -69,9 +81,8 @@ def _array(values: npt.NDArray[Any], wire: str, oid: int, null: npt.NDArray[np.b
     return header + packed
 
 
-def _of_bytes(values: list[bytes | None]) -> bytes:
+def _of_bytes(values: list[bytes | None], oid: int) -> bytes:
     """The same form for values that differ in length."""
-    oid = postgres.types["bytea"].oid
     if not values:
         return struct.pack("!iiI", 0, 0, oid)
     cells = [_NULL if v is None else _LENGTH.pack(len(v)) + v for v in values]
@@ -79,5 +90,6 @@ def _of_bytes(values: list[bytes | None]) -> bytes:
 
 
 def register(adapters: adapt.AdaptersMap) -> None:
-    """Teaches a connection's adapters to send numpy columns."""
+    """Teaches a connection's adapters to send numpy columns and columns of texts."""
     adapters.register_dumper(np.ndarray, _ArrayDumper)
+    adapters.register_dumper(Texts, _TextsDumper)

@@ -9,12 +9,13 @@ float64 columns NaN is. Nothing here knows a question; those stand in files name
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -24,6 +25,14 @@ from cadence.store.distributed import among, is_distributed
 Values = Sequence[Any] | npt.NDArray[Any]
 Fold = Literal["set", "add", "max", "min", "keep"]
 """How a new value joins the stored one: replace it, add, the larger, the smaller, or only where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """A column of texts, None for NULL, as it is sent to PostgreSQL (`arrays.py`)."""
+
+    values: Sequence[str | None]
+
 
 _PAGE = 20_000  # rows per statement: bounds the memory of one, costs nothing in speed
 
@@ -57,9 +66,9 @@ def insert_rows(
             arrays = ", ".join(f"%({c})s::{_array_type(table, c)}" for c in page)
             sql = f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays}){tail}"
             if tail and is_distributed(conn):  # it would count what was left out, too
-                done += len(conn.exec_driver_sql(f"{sql} RETURNING 1", {c: _sent(v) for c, v in page.items()}).all())
+                done += len(conn.exec_driver_sql(f"{sql} RETURNING 1", _sent(table, page)).all())
                 continue
-            result = conn.exec_driver_sql(sql, {c: _sent(v) for c, v in page.items()})
+            result = conn.exec_driver_sql(sql, _sent(table, page))
         done += result.rowcount
     return done
 
@@ -90,7 +99,7 @@ def update_rows(
             arrays = ", ".join(f"%({c})s::{_array_type(table, c[2:])}" for c in page)
             where += _named_shards(conn, page)
             sql = f"UPDATE {table.name} t SET {sets} FROM unnest({arrays}) AS u({', '.join(page)}) WHERE {where}"
-            done += conn.exec_driver_sql(sql, {c: _sent(v) for c, v in page.items()}).rowcount
+            done += conn.exec_driver_sql(sql, _sent(table, page, 2)).rowcount
     return done
 
 
@@ -127,17 +136,17 @@ def wanted(conn: Connection, name: str, columns: Mapping[str, Values]) -> tuple[
     round."""
     if conn.dialect.name == "sqlite":
         parts = ", ".join(f"json_extract(value, '$[{i}]') AS {c}" for i, c in enumerate(columns))
-        rows = json.dumps(list(zip(*(plain(v) for v in columns.values()), strict=True)))
+        rows = orjson.dumps(list(zip(*(plain(v) for v in columns.values()), strict=True))).decode()
         return f"(SELECT {parts}, key AS row FROM json_each(:{name}_rows)) AS {name}", {f"{name}_rows": rows}
     arrays = ", ".join(f"CAST(:{name}_{c} AS {_guessed_type(v)})" for c, v in columns.items())
     names = ", ".join(columns)
     sql = f"(SELECT {names}, place - 1 AS row FROM unnest({arrays}) WITH ORDINALITY AS w({names}, place)) AS {name}"
-    return sql, {f"{name}_{c}": _sent(v) for c, v in columns.items()}
+    return sql, {f"{name}_{c}": _array(v, _guessed_type(v)) for c, v in columns.items()}
 
 
 def fetch(conn: Connection, sql: str, **params: Any) -> list[tuple[Any, ...]]:
     """The rows of a statement with :named parameters, as the driver's own tuples."""
-    found = conn.execute(sa.text(sql), params)
+    found = conn.execute(sa.text(sql), params, execution_options={"binary": True})
     assert found.cursor is not None
     rows: list[tuple[Any, ...]] = found.cursor.fetchall()  # type: ignore[assignment]
     found.close()
@@ -176,10 +185,23 @@ def plain(values: Values) -> Sequence[Any]:
     return listed
 
 
-def _sent(values: Values) -> Any:
-    """A column as PostgreSQL's driver takes it: numpy arrays by our own dumper, all else as a list."""
-    if isinstance(values, np.ndarray) and values.dtype.kind in "ifbO":
-        return values
+def _sent(table: sa.Table, page: Mapping[str, Values], prefix: int = 0) -> dict[str, Any]:
+    """Columns as PostgreSQL's driver takes them. prefix: how many letters stand before a column's name."""
+    return {c: _array(v, _array_type(table, c[prefix:])) for c, v in page.items()}
+
+
+def _array(values: Values, kind: str) -> Any:
+    """One column of this type; never as the driver's own lists, whose form is slow to write and to read."""
+    if isinstance(values, np.ndarray):
+        return values if values.dtype.kind in "ifbO" else Texts(values.tolist())
+    if kind == "text[]":
+        return Texts(values)
+    if kind == "int8[]":
+        return ints(values)
+    if kind == "float8[]":
+        return floats(values)
+    if kind == "bool[]" and None not in values:
+        return np.array(values, bool)
     return list(values)
 
 

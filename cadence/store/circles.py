@@ -12,20 +12,14 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from cadence.facts import NONE
 from cadence.store import tables
 from cadence.store.bulk import Values, fetch, insert_rows, update_rows, wanted
 from cadence.store.changes import MERGE
 from cadence.store.ids import new_ids
-from cadence.store.numbers import copies_of
 from cadence.store.tables import LIVE_STATES
-
-LARGE: int = 1_000
-"""A circle above this many contacts is named by check and import, and decided alone in its tick."""
 
 _NUMBERED = (tables.consent, tables.event, tables.touch)
 _PLAIN = (tables.contact, tables.address, tables.hold)
@@ -111,7 +105,7 @@ def merge(conn: Connection, groups: Iterable[Sequence[Circle]], now: int, by: st
             size += old.size
         if rest:
             grown: dict[str, Values] = {"next_number": [taken], "size": [size]}
-            grown |= copies_of(np.array([keep.id], np.int64), {}, NONE)
+            grown |= {"recent": [None], "recent_since": [None]}  # a copy holds its own touches only
             update_rows(conn, tables.circle, {"shard": [keep.shard], "id": [keep.id]}, grown)
     if not moves:
         return {}
@@ -134,7 +128,8 @@ def _note(conn: Connection, moves: Sequence[Move], now: int, by: str) -> None:
             "merged_at": [now] * len(moves),
             "merged_offset": [m.offset for m in moves],
             "size": [0] * len(moves),
-            **copies_of(np.array([m.old.id for m in moves], np.int64), {}, NONE),
+            "recent": [None] * len(moves),
+            "recent_since": [None] * len(moves),
         },
     )
     places = [(shard, m) for m in moves for shard in dict.fromkeys((m.old.shard, m.new.shard))]

@@ -101,9 +101,11 @@ def named(statement: str, parameters: dict[str, Any]) -> tuple[str, dict[str, An
     if "w_shard" in parameters and _BY_SHARD.search(statement):
         shards = sorted({int(s) for s in parameters["w_shard"]})
         statement = _BY_SHARD.sub(lambda found: f"{found[0]} AND {among(shards, found[1] + '.')}", statement)
-    elif "w_value" in parameters and len(parameters["w_value"]) <= _FEW and _BY_VALUE.search(statement):
+    elif (
+        "w_value" in parameters and len(values := parameters["w_value"].values) <= _FEW and _BY_VALUE.search(statement)
+    ):
         statement = _BY_VALUE.sub(r"\g<0> AND \1.value = ANY(%(w_values)s::text[])", statement)
-        parameters = {**parameters, "w_values": sorted(set(parameters["w_value"]))}
+        parameters = {**parameters, "w_values": sorted(set(values))}
     return statement, parameters
 
 

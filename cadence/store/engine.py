@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExecutionContext
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from cadence.store import distributed
@@ -31,6 +31,9 @@ BUSY_SECONDS: int = 30
 """How long a writer on SQLite waits for another."""
 ASLEEP_SECONDS: int = 30
 """A process that holds locks on PostgreSQL and says nothing for so long is taken to be gone: its transaction is undone."""
+WAL_PAGES: int = 16_000
+"""After so many pages (64 MB) of its log SQLite takes them into its file: several ticks' together, for many write the same
+pages."""
 SQLITE_LEAST: tuple[int, int, int] = (3, 35, 0)
 POSTGRESQL_LEAST: int = 14
 _IDENTITY_LOCK = 0x43414445  # any number, the same everywhere: "CADE"
@@ -263,6 +266,7 @@ def _sqlite_engine(url: URL, begin: str) -> Engine:
             "foreign_keys = ON",
             "temp_store = MEMORY",
             "cache_size = -65536",
+            f"wal_autocheckpoint = {WAL_PAGES}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
@@ -275,6 +279,10 @@ def _sqlite_engine(url: URL, begin: str) -> Engine:
 
 
 def _open_postgresql(url: URL) -> Store:
+    from psycopg.pq import Format
+
+    from cadence.store.arrays import register
+
     # A custom plan of the first executions may merge-join a whole table: generic plans keep a tick's cost by what is
     # due.
     engine = sa.create_engine(
@@ -294,8 +302,6 @@ def _open_postgresql(url: URL) -> Store:
 
     @sa.event.listens_for(engine, "connect")
     def _connect(connection: Any, entry: ConnectionPoolEntry) -> None:
-        from cadence.store.arrays import register
-
         if (found := connection.info.server_version // 10_000) < POSTGRESQL_LEAST:
             raise StoreError(f"{_shown(url)} is PostgreSQL {found}; {POSTGRESQL_LEAST} or newer is needed")
         register(connection.adapters)
@@ -305,6 +311,12 @@ def _open_postgresql(url: URL) -> Store:
     def _checkout(connection: Any, _: ConnectionPoolEntry, __: object) -> None:
         # What last served a reader would ask for READ WRITE, past what an admin has set for the database.
         connection.read_only = None
+
+    @sa.event.listens_for(engine, "before_cursor_execute")
+    def _binary(_c: Connection, cursor: Any, _s: str, _p: Any, context: ExecutionContext | None, _m: bool) -> None:
+        """Numbers and packed values come as they are, not written out as text and read again."""
+        if context is not None and context.execution_options.get("binary"):
+            cursor.format = Format.BINARY
 
     distributed.narrow(engine)
 

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 from cadence.facts import DAY, Bools, Ints
 from cadence.store.bulk import fetch, wanted
 from cadence.store.known import Known, locked
+from cadence.store.tables import OURS
 
 AHEAD: int = DAY
 """How far ahead of now a fact may lie; further ones are refused: a clock or a column is wrong."""
@@ -43,7 +44,11 @@ def sort_out(
     source_ids: Sequence[str],
 ) -> Sorted:
     """Finds and locks the contacts meant, and leaves out what is unknown, too far ahead or already there (the same
-    source and id there, or twice in the batch: the first counts)."""
+    source and id there, or twice in the batch: the first counts). Raises ValueError for the source that is our own."""
+    if source == OURS:
+        raise ValueError(
+            f"the source {source!r} is what the engine itself does; name the system that these rows come from"
+        )
     known = locked(conn, outside_ids, places)
     late = at > now + AHEAD
     candidates = np.flatnonzero(known.there & ~late)
@@ -71,7 +76,7 @@ def _unwritten(
         for (row,) in fetch(
             conn,
             f"SELECT w.row FROM {sql} CROSS JOIN {table.name} t WHERE t.shard = w.shard AND t.contact = w.contact "
-            "AND t.source = :source AND t.source_id = w.source_id",
+            f"AND t.source = :source AND t.source <> '{OURS}' AND t.source_id = w.source_id",
             source=source,
             **params,
         )

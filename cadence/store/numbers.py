@@ -12,21 +12,25 @@ from collections.abc import Mapping
 import numpy as np
 from sqlalchemy.engine import Connection
 
-from cadence.facts import NONE, Ints
+from cadence.facts import NONE, Bools, Ints
 from cadence.store.bulk import Values, fetch, update_rows, wanted
 from cadence.store.tables import circle
 
 
-def rank_within(groups: Ints) -> Ints:
-    """How many earlier rows are of the same group, int64[n]."""
+def rank_within(groups: Ints, counted: Bools | None = None) -> Ints:
+    """How many earlier rows, of those that count (None: all), are of the same group, int64[n]."""
     order = np.argsort(groups, kind="stable")
     ordered = groups[order]
-    place = np.arange(len(groups), dtype=np.int64)
+    before = np.arange(len(groups), dtype=np.int64) if counted is None else _before(counted[order])
     first = np.ones(len(groups), bool)
     first[1:] = ordered[1:] != ordered[:-1]
     rank = np.empty(len(groups), np.int64)
-    rank[order] = place - np.maximum.accumulate(np.where(first, place, 0))
+    rank[order] = before - np.maximum.accumulate(np.where(first, before, 0))
     return rank
+
+
+def _before(counted: Bools) -> Ints:
+    return np.cumsum(counted, dtype=np.int64) - counted
 
 
 def take_numbers(
@@ -52,15 +56,20 @@ def take_numbers(
         raise LookupError(f"circles {missing[:5]} aren't where they were looked for; were they merged meanwhile?")
     base = np.empty(len(found), np.int64)
     base[[r[0] for r in rows]] = [r[1] for r in rows]
-    taken: dict[str, Values] = {"next_number": count.astype(np.int64)}
-    if recent is not None:
-        taken |= copies_of(found, recent, since)
-    update_rows(conn, circle, {"shard": shards[first], "id": found}, taken, {"next_number": "add"})
+    advance(conn, shards[first], found, count.astype(np.int64), recent, since)
     return base[which] + rank_within(circles)
 
 
-def copies_of(circles: Ints, recent: Mapping[int, bytes | None], since: int) -> dict[str, Values]:
-    """The columns of `circle` that hold the copies of these circles' recent touches."""
-    copies = np.empty(len(circles), object)
-    copies[:] = [recent.get(c) for c in circles.tolist()]
-    return {"recent": copies, "recent_since": np.full(len(circles), since, np.int64)}
+def advance(
+    conn: Connection, shards: Ints, circles: Ints, by: Ints, recent: Mapping[int, bytes | None] | None, since: int
+) -> None:
+    """Takes so many numbers of each of these circles, whose next one the caller has read under the lock of their shards,
+    and copies their touches as `take_numbers` does."""
+    if not len(circles):
+        return
+    taken: dict[str, Values] = {"next_number": by}
+    if recent is not None:
+        copies = np.empty(len(circles), object)
+        copies[:] = [recent.get(c) for c in circles.tolist()]
+        taken |= {"recent": copies, "recent_since": np.full(len(circles), since, np.int64)}
+    update_rows(conn, circle, {"shard": shards, "id": circles}, taken, {"next_number": "add"})

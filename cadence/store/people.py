@@ -64,6 +64,19 @@ class Needs(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What was last written down of each person besides facts; rows as in People."""
+
+    segment: Sequence[str | None]
+    next_change: Ints
+    """When time alone may change an answer, int64; NONE where it can't."""
+
+
+NOT_READ = Standing((), np.zeros(0, np.int64))
+"""For those who write nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
     """The history of some circles, and what writing a decision about them takes."""
 
@@ -78,14 +91,15 @@ class Loaded:
     """None: touches weren't wanted."""
     ways: Ways
     """Where a message to each person goes."""
+    standing: Standing
 
 
 _CONTACT = (
     "w.row, w.shard, w.circle, c.id, c.zones, c.country, c.region, c.locale, c.household, c.account, c.attributes, "
-    "c.hours, c.days, c.less_often, c.snooze_until, c.orders, c.spend, c.first_purchase, "
+    "c.hours, c.days, c.less_often, c.snooze_until, c.orders, c.spend, c.first_purchase, c.segment, c.next_change_at, "
     + ", ".join(f"c.{column}" for column in LATEST.values())
 )
-_FIXED = 18
+_FIXED = 20
 
 
 def history_of(
@@ -124,7 +138,8 @@ def history_of(
         events=_events(conn, sql, params, place, now, as_rows(needs.events)),
         lookups=lookups_of(conn, sql, params, place, now, needs.events.get(EventKind.SCREENED)),
     )
-    return Loaded(history, ints(rows[1], None), ints(rows[2], None), seen, copies, found)
+    standing = Standing(rows[18], ints(rows[19]))
+    return Loaded(history, ints(rows[1], None), ints(rows[2], None), seen, copies, found, standing)
 
 
 def people_of(rows: Sequence[Sequence[Any]], now: int, defaults: Defaults, attributes: frozenset[str] | None) -> People:

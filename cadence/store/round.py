@@ -9,19 +9,18 @@ One function per question, set-based, every statement by shard. It decides nothi
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from cadence.facts import Ints
+from cadence.facts import NONE, Ints
 from cadence.store.ask import LIVE
 from cadence.store.bulk import Values, fetch, insert_rows, ints, update_rows, wanted
 from cadence.store.distributed import is_distributed, listed
-from cadence.store.numbers import copies_of
-from cadence.store.tables import campaign, circle, contact, decision, event, message, touch
+from cadence.store.tables import LARGE_CIRCLE, campaign, circle, contact, decision, event, message, touch
 
 MESSAGE_COLUMNS: tuple[str, ...] = (
     "shard", "id", "circle", "contact", "state", "created_at", "due_at", "until", "rule", "expires_at", "campaign",
@@ -37,6 +36,7 @@ class Messages:
     """Rows of `message` as columns of Python values, by name; NULL is None."""
 
     columns: Mapping[str, Sequence[Any]]
+    _ints: dict[tuple[str, int], Ints] = field(default_factory=dict, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.columns["id"])
@@ -45,8 +45,14 @@ class Messages:
         return self.columns[name]
 
     def ints(self, name: str, missing: int) -> Ints:
-        """A column of numbers, int64[n]."""
-        return ints(self.columns[name], missing)
+        """A column of numbers, int64[n]; made once, so not to be written to."""
+        if (name, missing) not in self._ints:
+            self._ints[name, missing] = ints(self.columns[name], missing)
+        return self._ints[name, missing]
+
+    def keys(self, rows: Sequence[int] | Ints) -> dict[str, Values]:
+        """What these rows are found by: their shards and ids."""
+        return {name: self.ints(name, NONE)[rows] for name in ("shard", "id")}
 
     def take(self, rows: Sequence[int]) -> Messages:
         """The same columns for these rows, in this order."""
@@ -89,12 +95,10 @@ def due_circles(
 _UNNESTED = "unnest(CAST(:shards AS int8[]))"
 
 
-def sizes_of(conn: Connection, circles: Sequence[tuple[int, int]]) -> list[int]:
-    """How many contacts each of these circles has."""
-    source, params = _pairs(conn, circles)
-    sql = f"SELECT w.row, c.size FROM {source} CROSS JOIN circle c WHERE c.shard = w.shard AND c.id = w.id"
-    found = {int(r[0]): int(r[1]) for r in fetch(conn, sql, **params)}
-    return [found.get(i, 1) for i in range(len(circles))]
+def large_circles(conn: Connection, shards: Collection[int]) -> set[tuple[int, int]]:
+    """The circles of these shards, as (shard, id), that have more than `tables.LARGE_CIRCLE` contacts."""
+    sql = f"SELECT shard, id FROM circle WHERE shard IN ({listed(shards)}) AND size > {LARGE_CIRCLE}"
+    return {(int(r[0]), int(r[1])) for r in fetch(conn, sql)}
 
 
 def messages_of(conn: Connection, circles: Sequence[tuple[int, int]], state: str) -> Messages:
@@ -141,43 +145,25 @@ def write_decisions(conn: Connection, columns: Mapping[str, Values]) -> None:
 
 
 def write_touches(conn: Connection, columns: Mapping[str, Values]) -> None:
-    """Appends the engine's own touches, and remembers each contact's latest."""
+    """Appends the engine's own touches."""
     insert_rows(conn, touch, columns)
-    latest: dict[tuple[int, int], int] = {}
-    for shard_, contact_, at in zip(columns["shard"], columns["contact"], columns["at"], strict=True):
-        latest[int(shard_), int(contact_)] = int(at)
-    keys = {"shard": [k[0] for k in latest], "id": [k[1] for k in latest]}
-    update_rows(conn, contact, keys, {"last_touch": list(latest.values())}, fold={"last_touch": "max"})
 
 
-def write_copies(conn: Connection, shards: Ints, circles: Ints, copies: Mapping[int, bytes | None], since: int) -> None:
-    """Lets these circles have copies of their touches later than `since`."""
-    if len(circles):
-        update_rows(conn, circle, {"shard": shards, "id": circles}, copies_of(circles, copies, since))
-
-
-def move(conn: Connection, keys: Sequence[tuple[int, int]], source: str, columns: Mapping[str, Values]) -> int:
-    """Updates messages given as (shard, id) that are in the state `source`; returns how many were. With `state` among
+def move(conn: Connection, keys: Mapping[str, Values], source: str, columns: Mapping[str, Values]) -> int:
+    """Updates messages, given by shard and id, that are in the state `source`; returns how many were. With `state` among
     the columns they come into another."""
-    if not keys:
-        return 0
-    by: dict[str, Values] = {"shard": [k[0] for k in keys], "id": [k[1] for k in keys], "state": [source] * len(keys)}
-    return update_rows(conn, message, by, columns)
+    n = len(keys["id"])
+    return update_rows(conn, message, {**keys, "state": [source] * n}, columns) if n else 0
 
 
 def remember_contacts(
-    conn: Connection, contacts: Sequence[tuple[int, int]], segments: Sequence[str | None], next_change: Ints, now: int
+    conn: Connection, shards: Ints, ids: Ints, segments: Sequence[str | None], since: Ints, next_change: Ints
 ) -> None:
-    """The segment that a round worked out for each contact, given as (shard, id), and when time alone may change an
-    answer (NONE: nothing of it waits, or it never does)."""
-    if contacts:
-        keys = {"shard": [c[0] for c in contacts], "id": [c[1] for c in contacts]}
-        values: dict[str, Values] = {
-            "segment": segments,
-            "segment_at": np.full(len(contacts), now, np.int64),
-            "next_change_at": next_change,
-        }
-        update_rows(conn, contact, keys, values)
+    """What a round worked out for these contacts: their segments, `since` when they are in them (NONE: as is stored), and
+    when time alone may change an answer (NONE: nothing of it waits, or it never does)."""
+    if len(ids):
+        values: dict[str, Values] = {"segment": segments, "segment_at": since, "next_change_at": next_change}
+        update_rows(conn, contact, {"shard": shards, "id": ids}, values, {"segment_at": "max"})
 
 
 def circles_after(conn: Connection, after: tuple[int, int], limit: int) -> list[tuple[int, int]]:

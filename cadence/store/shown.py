@@ -62,12 +62,22 @@ def waiting_count(conn: Connection) -> int:
 
 def decisions_about(conn: Connection, message: int) -> list[Recorded]:
     """All decisions about one message, oldest first. A merge leaves them where they were written, so each shard is
-    looked into."""
+    looked into: for the message, then for the decisions about its contact, which are found at once."""
     sql, params = wanted(conn, "w", {"shard": list(range(SHARDS))})
+    contacts = fetch(
+        conn,
+        f"SELECT m.contact FROM {sql} CROSS JOIN message m WHERE m.shard = w.shard AND m.id = :message",
+        message=message,
+        **params,
+    )
+    if not contacts:
+        return []
     rows = fetch(
         conn,
         "SELECT d.id, d.at, d.verdict, d.until, d.held, d.rule, d.evidence, d.policy, d.segment, d.daemon "
-        f"FROM {sql} CROSS JOIN decision d WHERE d.shard = w.shard AND d.message = :message ORDER BY d.at, d.id",
+        f"FROM {sql} CROSS JOIN decision d WHERE d.shard = w.shard AND d.contact = :contact AND d.message = :message "
+        "ORDER BY d.at, d.id",
+        contact=int(contacts[0][0]),
         message=message,
         **params,
     )

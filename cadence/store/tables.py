@@ -70,6 +70,13 @@ LIVE_STATES: tuple[str, ...] = ("waiting", "decided", "sending", "in_doubt")
 """States that a message is still to leave."""
 
 
+OURS: str = "cadence"
+"""The source of touches that the engine itself made; what comes from elsewhere has another."""
+
+LARGE_CIRCLE: int = 1_000
+"""A circle of more contacts is named by check and import, and decided alone in its tick."""
+
+
 def _number(name: str, *, null: bool = False, default: int | None = None) -> Column[int]:
     return Column(name, BigInteger, nullable=null, server_default=None if default is None else text(str(default)))
 
@@ -122,6 +129,7 @@ circle = Table(
     _number("merged_offset", null=True),
     Column("recent", LargeBinary),
     _at("recent_since"),
+    Index("ix_circle_large", "shard", "id", **_where(f"size > {LARGE_CIRCLE}")),
 )
 """The contacts that may not be decided apart. next_number: what its next fact is numbered. recent: a copy of its
 touches later than recent_since (NULL: of all), packed by `recent.py`; NULL where there is none.
@@ -150,7 +158,6 @@ contact = Table(
     Column("orders", BigInteger, nullable=False, server_default=text("0")),
     Column("spend", Double, nullable=False, server_default=text("0")),
     _at("first_purchase"),
-    _at("last_touch"),
     *(_at(name) for name in LATEST.values()),
     _text("segment"),
     _at("segment_at"),
@@ -274,10 +281,10 @@ touch = Table(
     _at("withdrawn_at"),
     _number("withdrawn_number", null=True),
     _text("withdrawn_because"),
-    Index("uq_touch_source", "shard", "contact", "source", "source_id", unique=True),
+    Index("uq_touch_source", "shard", "contact", "source", "source_id", unique=True, **_where(f"source <> '{OURS}'")),
     Index("ix_touch_shard_circle_at", "shard", "circle", "at"),
 )
-"""Attempts to reach people. What the engine itself sends has source `cadence` and the decision's id as source_id."""
+"""Attempts to reach people. What the engine itself sends has source OURS and the decision's id as source_id."""
 
 message = Table(
     "message",
@@ -362,7 +369,6 @@ decision = Table(
     _number("seen_number"),
     _text("daemon"),
     Index("ix_decision_shard_contact_at", "shard", "contact", "at"),
-    Index("ix_decision_shard_message", "shard", "message"),
     Index("ix_decision_shard_at", "shard", "at"),
 )
 """Append-only. seen_number: the circle's last fact number that it saw."""

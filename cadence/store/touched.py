@@ -8,7 +8,7 @@ It reads, and says which circles want a copy; the tick writes those with its dec
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -40,14 +40,14 @@ class Copies:
     of: Ints
     """Of each person the id of its circle."""
 
-    def bare(self, touched: Collection[int]) -> Ints:
+    def bare(self, touched: Ints) -> Ints:
         """Places of those without a copy, but for these."""
-        return np.flatnonzero(~self.good & ~np.isin(self.id, list(touched)))
+        return np.flatnonzero(~self.good & ~np.isin(self.id, touched))
 
-    def anew(self, touches: Touches, people: Ints, circles: Collection[int]) -> dict[int, bytes | None]:
+    def anew(self, touches: Touches, people: Ints, circles: Ints) -> dict[int, bytes | None]:
         """Fresh copies of these circles' touches, by circle id; None: more than are copied. touches: all that are known
         of them by now, sorted as ever. people: the contact id of each person."""
-        wanted_ = np.array(sorted(circles), np.int64)
+        wanted_ = np.sort(circles)
         owner = self.of[touches.contact]
         mine = np.flatnonzero(np.isin(owner, wanted_))
         mine = mine[np.argsort(owner[mine], kind="stable")]

@@ -14,7 +14,6 @@ from sqlalchemy.engine import Connection
 
 from cadence.addresses import mailbox_of
 from cadence.facts import EventKind, Ints, TouchOutcome
-from cadence.store.applying import latest_of
 from cadence.store.ask import ask_circles
 from cadence.store.bulk import fetch, insert_rows, wanted
 from cadence.store.events import record_events
@@ -126,8 +125,6 @@ def _write(conn: Connection, known: Known, told: Sequence[TouchRow], at: Ints, n
             "withdrawn_because": ["not connected" if u else None for u in unmade],
         },
     )
-    counted = np.flatnonzero(~np.array(unmade, bool))
-    latest_of(conn, known.shard[counted], known.contact[counted], at[counted], "last_touch")
 
 
 def _mailboxes(conn: Connection, known: Known, told: Sequence[TouchRow]) -> list[str | None]:

@@ -153,7 +153,7 @@ def test_a_check_needs_no_database(office: Office, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_very_large_circle_is_warned_of(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "LARGE", 1)
+    monkeypatch.setattr(accounts, "LARGE_CIRCLE", 1)
     imported(office, "contacts", "id,email\nann,both@example.com\nbea,both@example.com\n")
 
     (found,) = office.json("check")["findings"]
@@ -209,7 +209,7 @@ def test_any_other_policy_merges_none(firm: Office, rails: dict[str, object]) ->
 
 
 def test_a_circle_that_would_be_very_large_is_named(firm: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "LARGE", 2)
+    monkeypatch.setattr(accounts, "LARGE_CIRCLE", 2)
     firm.policy(guard_rails=FIRM)
 
     assert "the circle of contact p0 has 3 contacts" in firm.run("check").words

@@ -85,8 +85,8 @@ def test_what_cannot_be_read_is_wrong_input(files: Office, words: list[str]) -> 
 
 
 def test_very_large_circles_are_named(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cadence.cli.bring_in.LARGE", 1)
-    monkeypatch.setattr("cadence.store.accounts.LARGE", 1)
+    monkeypatch.setattr("cadence.cli.bring_in.LARGE_CIRCLE", 1)
+    monkeypatch.setattr("cadence.store.accounts.LARGE_CIRCLE", 1)
     rows = "id,email,household\nann,a@example.com,h\nbea,b@example.com,h\ncid,c@example.com,g\ndan,d@example.com,g\n"
     (office.folder / "homes.csv").write_text(rows, "utf-8")
 

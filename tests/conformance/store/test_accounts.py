@@ -101,7 +101,7 @@ def test_the_whole_account_is_looked_at_together(firms: Any) -> None:
 
 
 def test_what_would_come_of_it_is_told_and_nothing_is_changed(firms: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(accounts, "LARGE", 2)
+    monkeypatch.setattr(accounts, "LARGE_CIRCLE", 2)
     before = circles(firms)
     with firms.store.read() as conn:
         over, not_over = accounts.outlook(conn, True), accounts.outlook(conn, False)

@@ -107,7 +107,7 @@ def test_texts_floats_and_flags_come_back_as_they_went(store: Store) -> None:
     }
     with store.write() as conn:
         insert_rows(conn, contact, row)
-        assert fetch(conn, "SELECT country, spend, orders, last_touch FROM contact") == [("Å", 1.5, 0, None)]
+        assert fetch(conn, "SELECT country, spend, orders, last_click FROM contact") == [("Å", 1.5, 0, None)]
 
 
 def test_a_numpy_scalar_among_values_is_stored_as_the_number_it_is(store: Store) -> None:
