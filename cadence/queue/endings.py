@@ -42,7 +42,7 @@ def endings(loaded: Loaded, now: int) -> Endings:
     """What these messages' circumstances, not their rules, say at `now`; rows are places in loaded.messages."""
     ended: dict[int, Ending] = {}
     resting: dict[int, str] = {}
-    for row in range(len(loaded.messages)):
+    for row in _concerned(loaded, now):
         if (ending := _ending(loaded, row, now)) is not None:
             ended[row] = ending
         elif (state := _campaign_state(loaded, row)) in RESTING:
@@ -51,6 +51,16 @@ def endings(loaded: Loaded, now: int) -> Endings:
         ended[row] = Ending(State.SUPERSEDED, "another message of the same collapse key stays")
         resting.pop(row, None)
     return Endings(ended, resting)
+
+
+def _concerned(loaded: Loaded, now: int) -> list[int]:
+    """The rows that one of these circumstances may concern: mostly few, and the others need no look."""
+    m = loaded.messages
+    still = {name for name, found in loaded.campaigns.items() if found.state != "running"}
+    concerned = (loaded.person < 0) | (m.ints("expires_at", NEVER) <= now)
+    told = zip(loaded.ways, m["stop_on"], m["campaign"], strict=True)
+    concerned |= np.array([way is None or bool(words) or name in still for way, words, name in told], bool)
+    return np.flatnonzero(concerned).tolist()
 
 
 def _ending(loaded: Loaded, row: int, now: int) -> Ending | None:
@@ -98,6 +108,8 @@ def _superseded(loaded: Loaded, ended: dict[int, Ending]) -> list[int]:
     m = loaded.messages
     kept: dict[tuple[int, str], int] = {}
     out: list[int] = []
+    if not any(m["collapse"]):
+        return out
     ages = np.lexsort((m.ints("id", NONE), m.ints("created_at", NONE)))
     for row in ages.tolist():
         collapse = m["collapse"][row]

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from sqlalchemy.engine import Connection
@@ -19,7 +20,9 @@ from cadence.policy import conditions
 from cadence.policy.conditions import Condition
 from cadence.queue.active import Active, with_condition
 from cadence.store import round as rows
+from cadence.store.bulk import floats
 from cadence.store.people import NOT_READ, Standing, history_of
+from cadence.store.places import keys
 from cadence.store.round import Campaign, Messages
 from cadence.store.touched import Copies
 from cadence.store.ways import Way
@@ -68,31 +71,34 @@ def load(
 
 def candidates(active: Active, loaded: Loaded, rows_: Ints, due: Bools) -> Candidates:
     """These rows of the messages as the core's columns; due: bool, one for each of them."""
-    m = loaded.messages.take(rows_.tolist())
-    ways = [loaded.ways[i] for i in rows_.tolist()]
-    priority = [active.priority_of(c) if p is None else p for p, c in zip(m["priority"], m["category"], strict=True)]
+    m, places = loaded.messages, rows_.tolist()
+
+    def of(name: str) -> list[Any]:
+        column = m[name]
+        return [column[i] for i in places]
+
+    ways = [loaded.ways[i] for i in places]
+    priority = [active.priority_of(c) if p is None else p for p, c in zip(of("priority"), of("category"), strict=True)]
+    named = {name: keys(of(name)) for name in _NAMES}
     return Candidates(
-        id=m.ints("id", NONE),
+        **named,
+        id=m.ints("id", NONE)[rows_],
         contact=loaded.person[rows_],
-        channel=_keys(m["channel"]),
-        category=_keys(m["category"]),
-        campaign=_keys(m["campaign"]),
-        thread=_keys(m["thread"]),
-        topic=_keys(m["topic"]),
-        content=_keys(m["content"]),
-        tags=Ragged.of([[key(t) for t in json.loads(tags)] if tags else [] for tags in m["tags"]]),
-        address=_keys([w and w.address for w in ways]),
-        mailbox=_keys([w and w.mailbox for w in ways]),
-        trigger_at=m.ints("trigger_at", NONE),
+        tags=Ragged.of([[key(t) for t in json.loads(tags)] if tags else () for tags in of("tags")]),
+        address=keys([w and w.address for w in ways]),
+        mailbox=keys([w and w.mailbox for w in ways]),
+        trigger_at=m.ints("trigger_at", NONE)[rows_],
         priority=np.array(priority, np.float64),
-        value=np.array([v or 0.0 for v in m["value"]], np.float64),
-        expires_at=m.ints("expires_at", NEVER),
-        created_at=m.ints("created_at", NONE),
-        about=_keys(m["about"]),
-        released=np.array([r is not None for r in m["released_at"]], bool),
+        value=floats(of("value"), 0.0),
+        expires_at=m.ints("expires_at", NEVER)[rows_],
+        created_at=m.ints("created_at", NONE)[rows_],
+        released=m.ints("released_at", NONE)[rows_] != NONE,
         due=due,
-        due_at=m.ints("due_at", NONE),
+        due_at=m.ints("due_at", NONE)[rows_],
     )
+
+
+_NAMES = ("channel", "category", "campaign", "thread", "topic", "content", "about")
 
 
 @lru_cache(maxsize=1_024)
@@ -110,7 +116,3 @@ def _rows_of(ids: Ints, wanted: Ints) -> Ints:
     place = np.minimum(np.searchsorted(ids[order], wanted), len(ids) - 1)
     found = order[place]
     return np.where(ids[found] == wanted, found, -1).astype(np.int64)
-
-
-def _keys(names: Sequence[str | None]) -> Ints:
-    return np.array([key(n) for n in names], np.int64)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from sqlalchemy.engine import Connection
 
+from cadence.facts import NEVER
 from cadence.log import logger
 from cadence.queue import outlets
 from cadence.queue.deciding import answer_or_hold
@@ -82,8 +83,10 @@ def decide_and_write(conn: Connection, work: Work, loaded: Loaded) -> Counter[st
     done = end(conn, work, loaded, ending.ended)
     rest(conn, work, loaded, ending.resting)
     done["claimed"] += len(loaded.messages)
-    rows = np.array([r for r in range(len(loaded.messages)) if r not in gone], np.int64)
-    due = np.array([(at := loaded.messages["due_at"][r]) is not None and at <= work.now for r in rows.tolist()], bool)
+    stays = np.ones(len(loaded.messages), bool)
+    stays[list(gone)] = False
+    rows = np.flatnonzero(stays)
+    due = loaded.messages.ints("due_at", NEVER)[rows] <= work.now
 
     def reload(circle: Circle) -> Loaded:
         return load_waiting(conn, work, [circle])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -68,14 +69,13 @@ def due_circles(
     if limit <= 0:
         return []
     shut = ", ".join(f":closed{i}" for i in range(len(closed)))
-    passing = f"AND (d.channel NOT IN ({shut}) OR d.expires_at <= :now)" if closed else ""
+    passing = f"WHERE (d.channel NOT IN ({shut}) OR d.expires_at <= :now)" if closed else ""
     far = is_distributed(conn)
     named = f"AND shard IN ({listed(shards)})" if far else ""
     one = (
-        "SELECT d.shard, d.circle, d.due_at, d.id FROM "
-        "(SELECT shard, circle, due_at, id, channel, expires_at FROM message "
-        f"WHERE shard = {{shard}} {named} AND state = 'waiting' AND due_at <= :now ORDER BY due_at LIMIT :most) AS d "
-        f"WHERE true {passing}"
+        f"SELECT d.shard, d.circle, d.due_at FROM (SELECT shard, circle, due_at{', channel, expires_at' if closed else ''} "
+        f"FROM message WHERE shard = {{shard}} {named} AND state = 'waiting' AND due_at <= :now "
+        f"ORDER BY due_at LIMIT :most) AS d {passing}"
     )
     each = max(64, -(-2 * limit // max(len(shards), 1)))  # of so many shards, none has to wait for another's pile
     params: dict[str, Any] = {"now": now, "most": each, **{f"closed{i}": c for i, c in enumerate(closed)}}
@@ -88,7 +88,7 @@ def due_circles(
         source = f"(SELECT shard FROM shard WHERE shard IN ({listed(shards)}))" if far else _UNNESTED
         sql = f"SELECT x.* FROM {source} AS s(shard), LATERAL ({lateral}) AS x"
         rows = fetch(conn, sql, **params, **({} if far else {"shards": list(shards)}))
-    rows.sort(key=lambda row: (row[2], row[3]))
+    rows.sort(key=itemgetter(2, 1))
     return list(dict.fromkeys((int(r[0]), int(r[1])) for r in rows[:limit]))
 
 
@@ -239,6 +239,6 @@ def _pairs(conn: Connection, pairs: Sequence[tuple[int, int]]) -> tuple[str, dic
 
 
 def _messages(rows: list[tuple[Any, ...]]) -> Messages:
-    rows.sort(key=lambda r: (r[0], r[2], r[3], r[5], r[1]))
+    rows.sort(key=itemgetter(0, 2, 3, 5, 1))
     columns: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [()] * len(MESSAGE_COLUMNS)
     return Messages(dict(zip(MESSAGE_COLUMNS, columns, strict=True)))

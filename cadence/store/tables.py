@@ -335,7 +335,7 @@ message = Table(
     _text("released_by"),
     _text("released_reason"),
     _number("revives", null=True),
-    Index("ix_message_due", "shard", "due_at", **_where("state = 'waiting'")),
+    Index("ix_message_due", "shard", "due_at", "circle", "state", **_where("state = 'waiting'")),
     Index(
         "ix_message_live",
         "shard",
@@ -347,7 +347,8 @@ message = Table(
 )
 """One life cycle, queue and outbox in one; `docs/states.md` draws its states. collapse: the key of which only the
 newest waiting one stays (`oldest:KEY`: the oldest). sender: the daemon that marked it `sending`. doubt_at: since
-when the fate of an earlier hand-over is unknown (only transactional messages are handed over again)."""
+when the fate of an earlier hand-over is unknown (only transactional messages are handed over again). ix_message_due holds
+all that a claim asks for, and the state, since SQLite would look at the row for it."""
 
 decision = Table(
     "decision",

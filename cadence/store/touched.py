@@ -34,7 +34,7 @@ class Copies:
     shard: Ints
     id: Ints
     good: Bools
-    """Whether there was a copy, and it went back far enough."""
+    """Whether there was a copy that this release can read, and it went back far enough."""
     since: int
     """All touches later than this were loaded."""
     of: Ints
@@ -77,7 +77,7 @@ def touches_and_copies(
     if since is None:
         return touches_of(place, *[()] * 13), None, seen
     back = ints([row[5] for row in found])
-    good = np.array([row[4] is not None for row in found], bool) & (back <= since)
+    good = np.array([recent.known(row[4]) for row in found], bool) & (back <= since)
     rows = _by_row(conn, shard[~good], id_[~good], place, since)
     touches = rows
     if good.any():
@@ -106,7 +106,7 @@ def _by_row(conn: Connection, shard: Ints, circle: Ints, place: Places, since: i
 
 def _out_of_copies(values: Sequence[bytes], place: Places, since: int) -> Touches:
     """Those of packed values that are later than `since`."""
-    touches = recent.unpack(values).touches
+    touches = recent.unpack(values)
     touches = replace(touches, contact=place.of(touches.contact))
     if len(touches) and int(touches.at.min()) <= since:
         touches = touches.take(np.flatnonzero(touches.at > since))

@@ -26,7 +26,7 @@ def stale_copies(store: Store) -> list[str]:
 
 
 def _told(copy: bytes) -> list[tuple[object, ...]]:
-    return _lines(unpack([copy]).touches)
+    return _lines(unpack([copy]))
 
 
 def _there(conn: object, shard: int, circle: int, since: int) -> list[tuple[object, ...]]:
