@@ -72,7 +72,7 @@ def lock(conn: Connection, work: Work, circles: Sequence[Circle]) -> list[Circle
 
 def load_waiting(conn: Connection, work: Work, circles: Sequence[Circle]) -> Loaded:
     """All that waits in these circles, due or not, and their history."""
-    messages = rows_of.messages_of(conn, circles, "waiting")
+    messages = rows_of.waiting_in(conn, circles)
     return load(conn, work.active, work.active.needs, messages, circles, work.now)
 
 

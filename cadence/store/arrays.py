@@ -29,7 +29,8 @@ class _TextsDumper(adapt.Dumper):
     oid = postgres.types["text"].array_oid
 
     def dump(self, obj: Texts) -> bytes:
-        return _of_bytes([None if v is None else v.encode() for v in obj.values], postgres.types["text"].oid)
+        cells = {v: _NULL if v is None else _cell(v.encode()) for v in set(obj.values)}  # mostly few different ones
+        return _joined([cells[v] for v in obj.values], None in cells, postgres.types["text"].oid)
 
 
 class _ArrayDumper(adapt.Dumper):
@@ -58,7 +59,8 @@ class _ArrayDumper(adapt.Dumper):
         if self.kind == "f":
             return _array(obj.astype(np.float64, copy=False), ">f8", 701, np.isnan(obj))
         if self.kind == "O":
-            return _of_bytes(obj.tolist(), postgres.types["bytea"].oid)
+            cells = [_NULL if v is None else _cell(v) for v in obj.tolist()]
+            return _joined(cells, _NULL in cells, postgres.types["bytea"].oid)
         return _array(obj, "?", 16, np.zeros(len(obj), bool))
 
 
@@ -81,12 +83,15 @@ def _array(values: npt.NDArray[Any], wire: str, oid: int, null: npt.NDArray[np.b
     return header + packed
 
 
-def _of_bytes(values: list[bytes | None], oid: int) -> bytes:
-    """The same form for values that differ in length."""
-    if not values:
+def _cell(value: bytes) -> bytes:
+    return _LENGTH.pack(len(value)) + value
+
+
+def _joined(cells: list[bytes], null: bool, oid: int) -> bytes:
+    """The same form for values that differ in length. null: whether one of them is NULL."""
+    if not cells:
         return struct.pack("!iiI", 0, 0, oid)
-    cells = [_NULL if v is None else _LENGTH.pack(len(v)) + v for v in values]
-    return _HEADER.pack(1, int(None in values), oid, len(values), 1) + b"".join(cells)
+    return _HEADER.pack(1, int(null), oid, len(cells), 1) + b"".join(cells)
 
 
 def register(adapters: adapt.AdaptersMap) -> None:

@@ -26,4 +26,5 @@ class Places:
 
 def keys(names: Sequence[str | None]) -> Ints:
     """Names as keys, int64[n]; 0 for None."""
-    return np.fromiter(map(key, names), np.int64, len(names))
+    found = {name: key(name) for name in set(names)}  # mostly few different ones
+    return np.fromiter(map(found.__getitem__, names), np.int64, len(names))

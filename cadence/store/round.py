@@ -26,10 +26,11 @@ from cadence.store.tables import LARGE_CIRCLE, campaign, circle, contact, decisi
 MESSAGE_COLUMNS: tuple[str, ...] = (
     "shard", "id", "circle", "contact", "state", "created_at", "due_at", "until", "rule", "expires_at", "campaign",
     "channel", "category", "content", "thread", "topic", "tags", "trigger_at", "priority", "value", "about", "collapse",
-    "stop_on", "decision", "decided_at", "touch", "hand_over_at", "attempts", "released_at", "doubt_at", "sender",
-    "variables", "run",
+    "stop_on", "decision", "touch", "released_at", "doubt_at",
 )  # fmt: skip
-"""What is loaded of a message that is decided or handed over."""
+"""What is loaded of a message that waits, to be decided."""
+HAND_OVER_COLUMNS: tuple[str, ...] = ("decided_at", "hand_over_at", "attempts", "sender", "variables", "run")
+"""What handing it over takes besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,26 +102,25 @@ def large_circles(conn: Connection, shards: Collection[int]) -> set[tuple[int, i
     return {(int(r[0]), int(r[1])) for r in fetch(conn, sql)}
 
 
-def messages_of(conn: Connection, circles: Sequence[tuple[int, int]], state: str) -> Messages:
-    """All messages of these circles that are `waiting` or `decided`, by contact and age."""
-    if state not in ("waiting", "decided"):
-        raise ValueError(f"messages of a circle are asked for as waiting or decided, not {state}")
+def waiting_in(conn: Connection, circles: Sequence[tuple[int, int]]) -> Messages:
+    """All messages that wait in these circles, by contact and age."""
     source, params = _pairs(conn, circles)
     sql = (
         f"SELECT {', '.join('m.' + c for c in MESSAGE_COLUMNS)} FROM {source} CROSS JOIN message m "
-        f"WHERE m.shard = w.shard AND m.circle = w.id AND m.state = '{state}' AND {LIVE}"
+        f"WHERE m.shard = w.shard AND m.circle = w.id AND m.state = 'waiting' AND {LIVE}"
     )
-    return _messages(fetch(conn, sql, **params))
+    return _messages(fetch(conn, sql, **params), MESSAGE_COLUMNS)
 
 
 def messages_by_id(conn: Connection, keys: Sequence[tuple[int, int]]) -> Messages:
-    """Messages given as (shard, id), whatever their state."""
+    """Messages given as (shard, id), whatever their state, with what handing them over takes."""
     source, params = _pairs(conn, keys)
+    names = (*MESSAGE_COLUMNS, *HAND_OVER_COLUMNS)
     sql = (
-        f"SELECT {', '.join('m.' + c for c in MESSAGE_COLUMNS)} FROM {source} CROSS JOIN message m "
+        f"SELECT {', '.join('m.' + c for c in names)} FROM {source} CROSS JOIN message m "
         "WHERE m.shard = w.shard AND m.id = w.id"
     )
-    return _messages(fetch(conn, sql, **params))
+    return _messages(fetch(conn, sql, **params), names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +238,7 @@ def _pairs(conn: Connection, pairs: Sequence[tuple[int, int]]) -> tuple[str, dic
     return wanted(conn, "w", columns)
 
 
-def _messages(rows: list[tuple[Any, ...]]) -> Messages:
+def _messages(rows: list[tuple[Any, ...]], names: Sequence[str]) -> Messages:
     rows.sort(key=itemgetter(0, 2, 3, 5, 1))
-    columns: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [()] * len(MESSAGE_COLUMNS)
-    return Messages(dict(zip(MESSAGE_COLUMNS, columns, strict=True)))
+    columns: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [()] * len(names)
+    return Messages(dict(zip(names, columns, strict=True)))

@@ -28,15 +28,19 @@ Ways = dict[tuple[int, str], Way]
 
 
 def in_turn(bounced_at: int | None, at: int, address: str) -> tuple[bool, int, str]:
-    """What addresses of one channel are sorted by, the one that is written to last: one that hasn't bounced after one
-    that has, then the latest."""
+    """What addresses of one channel are compared by, the largest is written to: one that hasn't bounced before one that has,
+    then the latest."""
     return (bounced_at is None, at, address)
 
 
 def ways(rows: Iterable[tuple[int, str, str, str, int | None, int]]) -> Ways:
     """Where messages go, out of rows of contact, channel, address, mailbox, bounced_at and at."""
-    ordered = sorted(rows, key=lambda r: in_turn(r[4], r[5], r[2]))
-    return {(r[0], r[1]): Way(r[2], r[3], r[4] is not None) for r in ordered}
+    chosen: dict[tuple[int, str], tuple[int, str, str, str, int | None, int]] = {}
+    for row in rows:
+        before = chosen.setdefault((row[0], row[1]), row)
+        if before is not row and in_turn(row[4], row[5], row[2]) > in_turn(before[4], before[5], before[2]):
+            chosen[row[0], row[1]] = row
+    return {place: Way(row[2], row[3], row[4] is not None) for place, row in chosen.items()}
 
 
 def ways_of(conn: Connection, contacts: Sequence[tuple[int, int]]) -> Ways:

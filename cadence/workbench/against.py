@@ -176,14 +176,14 @@ def _pages(conn: Connection) -> Iterator[tuple[list[Place], int]]:
     after, seen = (-1, -1), 0
     while circles := waiting_circles(conn, after, PAGE):
         after = circles[-1]
-        seen += len(rows_of.messages_of(conn, circles, "waiting"))
+        seen += len(rows_of.waiting_in(conn, circles))
         yield circles, seen
 
 
 def _compared(
     conn: Connection, policies: tuple[Active, Active], merging: _Merging, circles: Sequence[Place], now: int
 ) -> list[Compared]:
-    messages = rows_of.messages_of(conn, circles, "waiting")
+    messages = rows_of.waiting_in(conn, circles)
     answers = []
     for active in policies:
         loaded = load(conn, active, active.needs, messages, circles, now)

@@ -88,7 +88,7 @@ def set_scene(conn: Connection, asked: Asked, policy: Policy, now: int) -> Scene
 
     Raises ValueError for a message that isn't this contact's, or that was made only later, or a category there isn't."""
     circle = (asked.contact.shard, asked.contact.circle)
-    waiting = rows_of.messages_of(conn, [circle], "waiting")
+    waiting = rows_of.waiting_in(conn, [circle])
     chosen = asked.message
     if chosen is None and asked.category is None and asked.at is None:
         chosen = _first_due(waiting, asked.contact.id)

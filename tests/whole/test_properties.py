@@ -159,7 +159,7 @@ def test_after_a_new_policy_and_a_drained_queue_all_that_waits_stands_as_decided
         waiting = lived.rows(tables.message, tables.message.c.state == "waiting")
         for circle in sorted({(m["shard"], m["circle"]) for m in waiting}):
             with lived.store.read() as conn:
-                loaded = load(conn, policy, policy.needs, rows_of.messages_of(conn, [circle], "waiting"), [circle], now)
+                loaded = load(conn, policy, policy.needs, rows_of.waiting_in(conn, [circle]), [circle], now)
             m = loaded.messages
             rows = [r for r in range(len(m)) if not may_lie_until(m["due_at"][r], m["until"][r], now)]
             fresh = answer(policy, loaded, *due(len(m)), now)
