@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from email_validator import EmailNotValidError, validate_email
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cadence.addresses import address_of, mailbox_of
 
@@ -64,3 +67,43 @@ def test_push_tokens_keep_their_case() -> None:
 def test_what_is_no_address_is_an_error_that_says_so(channel: str, value: str) -> None:
     with pytest.raises(ValueError, match=r"is no |is empty"):
         address_of(channel, value)
+
+
+LOCAL = st.text("abz9._+-A", min_size=1, max_size=8) | st.sampled_from(
+    ["a" * 64, "a" * 65, "postmaster", "a..b", ".a", "a."]
+)
+LABEL = st.text("ab1-B", min_size=1, max_size=6) | st.sampled_from(
+    ["xn--a", "a--b", "xn--80ak6aa92e", "a" * 63, "a" * 64]
+)
+TOP = st.sampled_from(
+    [
+        "com",
+        "c",
+        "se",
+        "arpa",
+        "invalid",
+        "local",
+        "localhost",
+        "onion",
+        "test",
+        "example",
+        "xn--p1ai",
+        "a1",
+        "1a",
+        "museum",
+    ]
+)
+
+
+@given(LOCAL, st.lists(LABEL, max_size=4), TOP)
+def test_an_address_is_taken_as_the_validator_takes_it(local: str, labels: list[str], top: str) -> None:
+    """Plain ones are taken without asking it: that changes no answer."""
+    text = f"{local}@{'.'.join([*labels, top])}"
+    try:
+        expected = validate_email(text, check_deliverability=False, globally_deliverable=False, test_environment=True)
+    except EmailNotValidError:
+        with pytest.raises(ValueError, match="is no e-mail address"):
+            address_of("email", text)
+    else:
+        if labels:
+            assert address_of("email", text) == expected.normalized

@@ -61,6 +61,17 @@ def record_consents(
     )
 
 
+def record_first(
+    conn: Connection, homes: Sequence[tuple[int, int, int]], rows: Sequence[ConsentRow], now: int, source: str
+) -> None:
+    """Writes undated opt-ins of contacts that this transaction has made, given as (shard, id, circle): nothing was said
+    before, so nothing is there already and nothing stands against them."""
+    place = np.array(homes, np.int64).reshape(-1, 3)
+    known = Known(np.ones(len(rows), bool), place[:, 0], place[:, 1], place[:, 2])
+    at, undated = np.full(len(rows), now, np.int64), np.ones(len(rows), bool)
+    _write(conn, known, rows, at, undated, now, source, [r.source_id for r in rows])
+
+
 def _made_id(row: ConsentRow) -> str:
     """An id for a row that has none: told again in the same words it is the same."""
     told = f"{row.at}|{int(row.kind)}|{row.category or ''}|{row.channel or ''}"

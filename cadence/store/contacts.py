@@ -21,7 +21,7 @@ from cadence.store.accounts import are_joined
 from cadence.store.ask import ask_circles
 from cadence.store.bulk import Values, fetch, insert_rows, update_rows, wanted
 from cadence.store.circles import Circle, Together, circles_at, merge
-from cadence.store.consents import record_consents
+from cadence.store.consents import record_consents, record_first
 from cadence.store.engine import lock_identity, lock_shards
 from cadence.store.identity import COLUMNS, Person, identify, lay_over, read, told_of
 from cadence.store.ids import shard_of
@@ -117,7 +117,7 @@ def _join(
     made: list[Circle] = []
     grown: list[tuple[Circle, int]] = []
     for group, existing in zip(groups, old, strict=True):
-        coming = sum(1 for c in group if c in new)
+        coming = len(new.intersection(group))
         if existing:
             stays = merged.get(existing[0].id, existing[0])
             size = sum(c.size for c in existing) + coming
@@ -244,19 +244,28 @@ def _write_addresses(conn: Connection, people: Sequence[Person], now: int) -> No
 def _consents(conn: Connection, people: Sequence[Person], now: int, source: str) -> tuple[tuple[int, ...], set[int]]:
     """Writes the undated opt-ins; returns the rows kept stopped, and the contacts that something new was written of."""
     said = [(p, channel, category) for p in people for channel, category in p.told.consents]
-    if not said:
-        return (), set()
-    rows = [
-        ConsentRow(
-            p.told.outside_id,
-            None,
-            EventKind.OPT_IN,
-            None if category == "all" else category,
-            None if channel == "all" else channel,
-            source_id=f"undated:{channel}:{category}",
-        )
-        for p, channel, category in said
-    ]
-    written = record_consents(conn, rows, now, source, [(p.shard, p.id) for p, _, _ in said])
-    stopped = {row for i in written.kept_stopped for row in said[i][0].rows}
-    return tuple(sorted(stopped)), {who for _, who in written.contacts}
+    new = [s for s in said if s[0].new]
+    if new:
+        record_first(conn, [_home(p) for p, _, _ in new], [_opt_in(*s) for s in new], now, source)
+    told = [s for s in said if not s[0].new]
+    if not told:
+        return (), {p.id for p, _, _ in new}
+    places = [(p.shard, p.id) for p, _, _ in told]
+    written = record_consents(conn, [_opt_in(*s) for s in told], now, source, places)
+    stopped = {row for i in written.kept_stopped for row in told[i][0].rows}
+    return tuple(sorted(stopped)), {p.id for p, _, _ in new} | {who for _, who in written.contacts}
+
+
+def _home(person: Person) -> tuple[int, int, int]:
+    return person.shard, person.id, person.circle
+
+
+def _opt_in(person: Person, channel: str, category: str) -> ConsentRow:
+    return ConsentRow(
+        person.told.outside_id,
+        None,
+        EventKind.OPT_IN,
+        None if category == "all" else category,
+        None if channel == "all" else channel,
+        source_id=f"undated:{channel}:{category}",
+    )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -22,6 +23,7 @@ from cadence.store.rows import ContactRow
 
 _PLAIN = ("country", "region", "locale", "household", "account")
 _LISTS = ("zones", "hours", "days")
+_ATTRIBUTES = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
 COLUMNS = ("outside_id", *_LISTS, *_PLAIN, "attributes")
 
 
@@ -128,7 +130,7 @@ def lay_over(person: Person, current: Mapping[str, Any] | None) -> None:
         "outside_id": told.outside_id or old.get("outside_id"),
         **{name: _list(getattr(told, name)) or old.get(name) for name in _LISTS},
         **{name: getattr(told, name) or old.get(name) for name in _PLAIN},
-        "attributes": json.dumps(given, sort_keys=True, ensure_ascii=False) if given else None,
+        "attributes": _ATTRIBUTES.encode(given) if given else None,
     }
     known: Mapping[str, list[str]] = old.get("addresses", {})
     for channel, text in told.addresses.items():
@@ -148,5 +150,6 @@ def lay_over(person: Person, current: Mapping[str, Any] | None) -> None:
         person.changed = bool(person.addresses) or any(person.columns[name] != old[name] for name in COLUMNS)
 
 
-def _list(values: Sequence[str]) -> str | None:
-    return json.dumps(list(values)) if values else None
+@lru_cache(maxsize=4_096)
+def _list(values: tuple[str, ...]) -> str | None:
+    return json.dumps(values) if values else None

@@ -4,6 +4,8 @@ them."""
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import Any
 
 from cadence.addresses import address_of
@@ -40,43 +42,76 @@ _LOCALE = re.compile(r"[a-zA-Z]{2,3}([-_][a-zA-Z0-9]{2,8})*", re.ASCII)
 _NUMBER = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d+)?", re.ASCII)
 
 
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Which of a file's columns are what; each with the channel or name that it is of."""
+
+    addresses: tuple[tuple[str, str], ...]
+    consents: tuple[tuple[str, str], ...]
+    attributes: tuple[tuple[str, str], ...]
+    no_channels: tuple[tuple[str, str], ...]
+    """Addresses and consents of what is no channel, each with what is wrong with it."""
+
+
+@lru_cache(maxsize=256)
+def _columns(names: tuple[str, ...]) -> _Columns:
+    """The same for all rows of a CSV file."""
+    split = [(name, *name.partition(".")[::2]) for name in names]
+    of = {prefix: tuple((f"{prefix}.{c}", c) for c in CHANNELS if f"{prefix}.{c}" in names) for prefix in PREFIXES}
+    plain = tuple((c, c) for c in CHANNELS if c in names)
+    attributes = [(n, n) for n in names if n in ("first_name", "last_name")]
+    attributes += [(n, rest) for n, prefix, rest in split if prefix == "attributes" and rest]
+    wrong = [
+        (n, rest) for n, prefix, rest in split if prefix in ("addresses", "consents") and rest and rest not in CHANNELS
+    ]
+    return _Columns(
+        tuple(sorted(plain + of["addresses"], key=lambda column: CHANNELS.index(column[1]))),
+        of["consents"],
+        tuple(attributes),
+        tuple((name, _no_channel(channel)) for name, channel in wrong),
+    )
+
+
+def _no_channel(name: str) -> str:
+    near = nearest(name, CHANNELS)
+    return f"is no channel; allowed are {listed(CHANNELS)}" + (f"; did you mean {near}?" if near else "")
+
+
 def read(row: Row) -> ContactRow | None:
     """The contact that a row tells of, or None where the row has problems (which are then noted in it)."""
     outside_id = row.text("id", required=True)
+    columns = _columns(tuple(row.cells))
     made = ContactRow(
         outside_id=outside_id or "",
-        addresses=_addresses(row),
+        addresses=_addresses(row, columns),
         zones=_zones(row),
         country=row.parsed("country", _country),
         region=row.text("region"),
         locale=row.parsed("locale", _locale),
         household=row.text("household"),
         account=row.text("account"),
-        attributes=_attributes(row),
+        attributes=_attributes(row, columns),
         hours=_checked(row, "hours", parse_hours),
         days=_checked(row, "days", parse_days),
-        consents=_consents(row),
+        consents=_consents(row, columns),
     )
     return None if row.problems else made
 
 
-def _addresses(row: Row) -> dict[str, str]:
+def _addresses(row: Row, columns: _Columns) -> dict[str, str]:
     found: dict[str, str] = {}
-    for channel in CHANNELS:
-        for column in (channel, f"addresses.{channel}"):
-            address = row.parsed(column, lambda value, channel=channel: address_of(channel, value))  # type: ignore[misc]
-            if address is not None:
-                if found.get(channel, address) != address:
-                    row.wrong(column, f"is another address than column {channel} gives")
-                found[channel] = address
-    for column in row.cells:
-        prefix, dot, channel = column.partition(".")
-        if prefix in ("addresses", "consents") and dot and channel not in CHANNELS:
-            near = nearest(channel, CHANNELS)
-            row.wrong(
-                column, f"is no channel; allowed are {listed(CHANNELS)}" + (f"; did you mean {near}?" if near else "")
-            )
+    for column, channel in columns.addresses:
+        address = row.parsed(column, _READERS[channel])
+        if address is not None:
+            if found.get(channel, address) != address:
+                row.wrong(column, f"is another address than column {channel} gives")
+            found[channel] = address
+    for column, why in columns.no_channels:
+        row.wrong(column, why)
     return found
+
+
+_READERS = {channel: partial(address_of, channel) for channel in CHANNELS}
 
 
 def _zones(row: Row) -> tuple[str, ...]:
@@ -124,16 +159,16 @@ def _locale(value: str) -> str:
     return value.replace("_", "-")
 
 
-def _attributes(row: Row) -> dict[str, Any]:
+def _attributes(row: Row, columns: _Columns) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for column, value in row.cells.items():
-        if column in ("first_name", "last_name"):
-            found[column] = row.text(column)
-        elif column.startswith("attributes."):
-            name = column.removeprefix("attributes.")
-            found[name] = typed(row.text(column)) if isinstance(value, str) else value
-            if isinstance(value, int) and abs(value) > LARGEST:
-                row.wrong(column, f"is a number of more than {len(str(LARGEST))} digits; write it as a text")
+    for column, name in columns.attributes:
+        value = row.cells[column]
+        if name == column:
+            found[name] = row.text(column)
+            continue
+        found[name] = typed(row.text(column)) if isinstance(value, str) else value
+        if isinstance(value, int) and abs(value) > LARGEST:
+            row.wrong(column, f"is a number of more than {len(str(LARGEST))} digits; write it as a text")
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -148,10 +183,9 @@ def typed(text: str | None) -> Any:
     return text
 
 
-def _consents(row: Row) -> tuple[tuple[str, str], ...]:
+def _consents(row: Row, columns: _Columns) -> tuple[tuple[str, str], ...]:
     found: list[tuple[str, str]] = []
-    for channel in CHANNELS:
-        column = f"consents.{channel}"
+    for column, channel in columns.consents:
         for category in row.items(column) or ():
             if known_category(row, column, category):
                 found.append((channel, category))
