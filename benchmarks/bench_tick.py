@@ -14,26 +14,15 @@ from collections import Counter
 from collections.abc import Callable
 
 from filled import databases, fill, make
+from ticking import work_of
 from usual_way import usual_tick
-from world import NOW, POLICY
 
-import cadence
 from cadence.daemon import settle_in
-from cadence.queue.active import Active
 from cadence.queue.tick import tick
-from cadence.queue.work import Work
-from cadence.store import Store, leases
+from cadence.store import Store
 from cadence.store.ids import SHARDS
 
 PAIRS = 5
-
-
-def work_of(store: Store, batch: int = 5_000) -> Work:
-    """A daemon that holds every shard, as a tick is given it. No provider limits it: hand-over isn't measured here."""
-    with store.write() as conn:
-        leases.take(conn, "bench", ["bench"], time.time_ns() // 1000, 10**12)
-    active = Active.of(cadence.policy_of(POLICY).policy)
-    return Work(store, "bench", active, {}, tuple(range(SHARDS)), NOW, batch=batch)
 
 
 def speed(what: Callable[[], int]) -> float:

