@@ -39,28 +39,12 @@ metadata = MetaData(
 )
 
 LATEST: Mapping[EventKind, str] = {
-    kind: f"last_{kind.word}"
-    for kind in (
-        EventKind.REPLY,
-        EventKind.CLICK,
-        EventKind.VISIT,
-        EventKind.PURCHASE,
-        EventKind.CALL_ANSWERED,
-        EventKind.CONVERSATION,
-        EventKind.INQUIRY,
-        EventKind.REFUSAL,
-        EventKind.OPEN,
-        EventKind.OPT_IN,
-        EventKind.OPT_OUT,
-        EventKind.COMPLAINT,
-        EventKind.INCIDENT,
-        EventKind.INCIDENT_RESOLVED,
-        EventKind.TICKET_OPENED,
-        EventKind.TICKET_SOLVED,
-        EventKind.PROMISE_KEPT,
-        EventKind.PROMISE_BROKEN,
+    EventKind[name]: f"last_{EventKind[name].word}"
+    for name in (
+        "REPLY", "CLICK", "VISIT", "PURCHASE", "CALL_ANSWERED", "CONVERSATION", "INQUIRY", "REFUSAL", "OPEN", "OPT_IN", "OPT_OUT",
+        "COMPLAINT", "INCIDENT", "INCIDENT_RESOLVED", "TICKET_OPENED", "TICKET_SOLVED", "PROMISE_KEPT", "PROMISE_BROKEN",
     )
-}
+}  # fmt: skip
 """The column of `contact` that holds the latest event of a kind."""
 
 FINAL_STATES: tuple[str, ...] = ("sent", "suppressed", "refused", "expired", "superseded", "withdrawn", "stopped")
