@@ -143,7 +143,7 @@ def _card(out: Console, card: Mapping[str, Any], others: Sequence[Found], zone: 
         for a in card["addresses"]
     ]
     lines = {
-        "segment": f"{card['segment']} (as of {when(card['segment_at'], zone)})" if card["segment"] else None,
+        "segment": f"{card['segment']} (since {when(card['segment_at'], zone)})" if card["segment"] else None,
         "addresses": ", ".join(addresses) or "none",
         "zone": ", ".join(card["zones"]) or "the policy's default",
         "country": ", ".join(str(c) for c in (card["country"], card["region"]) if c),
