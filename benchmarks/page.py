@@ -27,10 +27,12 @@ SQLite. What limits it: seven tables are read and five written, so two thirds of
 of log for each row and index entry that changes. Of the rest, a third is deciding, and the other two thirds are Python objects on
 the way in (a message has 27 columns, a contact 38) and evidence on the way out. The usual way writes no evidence and looks for no
 later instant, so it does less.""",
-    "bench_growth.py": """Wanted: at most 3 times the tick with 100 times the contacts (pages, not rules), at most 1.2 times with 100 times the messages
-waiting, and less than 500 MB. What limits it: with more contacts, those that are due share fewer pages.""",
-    "bench_daemons.py": """Wanted: at least 1.3 times the throughput. What limits it: server and daemons share two cores.""",
-    "bench_import.py": """Wanted: 20,000 contacts a second on SQLite, 15,000 on PostgreSQL. What limits it: a Python object for each row and each consent;
+    "bench_growth.py": """\
+Wanted: at most 3 times the tick with 100 times the contacts (pages, not rules), at most 1.2 times with 100 times
+the messages waiting, and less than 500 MB. What limits it: with more contacts, those that are due share fewer pages.""",
+    "bench_daemons.py": "Wanted: at least 1.3 times the throughput. What limits it: server and daemons share two cores.",
+    "bench_import.py": """\
+Wanted: 20,000 contacts a second on SQLite, 15,000 on PostgreSQL. What limits it: a Python object for each row and each consent;
 a third of the time is the database's own.""",
 }
 
