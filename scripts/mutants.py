@@ -1,43 +1,38 @@
 """Mutation testing of the core: every small change of `rules/`, `calendar/` and `decide/` should make a test fail.
 
-mutmut makes the mutants, all of a file into one module that asks the environment which of them is meant. They are tried here,
-for its own runner starts pytest for each, which takes a day for so many: the tests are collected once, and each mutant gets a
-forked process that runs those which reach its function, the nearest and quickest first, until one fails. What came of it stands
-in var/mutants/results.json; a mutant that was killed isn't tried again as long as its function stays as it was.
+mutmut makes the mutants, all of a file into one module that asks the environment which of them is meant. They are tried by
+mutants_trial.py, for mutmut's own runner starts pytest for each, which takes a day for so many. What came of each is kept in
+mutants_tried.txt, a line a function, so that runs add up over days and machines: what was killed isn't tried again as long as
+its function stays as it was. mutants_equal.txt lists those that nothing can kill, each with its reason.
 
-    python scripts/mutants.py [--seconds 5] [--processes 2] [PATTERN...]     for example 'cadence.rules.caps.*'
+    python scripts/mutants.py [--seconds 5] [--processes 2] [--again] [PATTERN...]     for example 'decide.round.*'
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import difflib
 import fnmatch
-import gc
-import json
 import os
 import pickle
 import random
-import resource
 import shutil
-import signal
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import mutants_page
-import pytest
+import mutants_trial
+from mutants_trial import KILLED, PASSED, SURVIVED, TIMEOUT, UNTESTED, UNTRIED
 
 PROJECT = Path(__file__).resolve().parents[1]
 TREE = PROJECT / "var" / "mutants"
-RESULTS = TREE / "results.json"
-KILLED, TIMEOUT, SURVIVED, UNTESTED = "killed", "timeout", "survived", "no test"
-MEMORY = 6 << 30
-"""More than so many bytes no test needs; a mutant that asks for more is killed by the MemoryError."""
+TRIED = PROJECT / "scripts" / "mutants_tried.txt"
+EVERY = 100
+"""What came of so many is written down at once."""
 
 
 @dataclass
@@ -45,13 +40,19 @@ class Mutant:
     """One change of one function."""
 
     name: str
+    """As mutmut calls it."""
     function: str
-    """The function's name as mutmut writes it."""
+    """The function as mutmut calls it."""
     version: str
     """A hash of the function as it was."""
     was: str
     now: str
-    result: str = ""
+    result: str = UNTRIED
+
+    @property
+    def where(self) -> str:
+        """The function as people call it."""
+        return self.function.removeprefix("cadence.").replace("xǁ", "").replace("ǁ", ".").replace(".x_", ".")
 
 
 def made() -> list[Mutant]:
@@ -95,197 +96,71 @@ def _mutants(path: Path, file: Any) -> Iterator[Mutant]:
         yield Mutant(f"{module}.{name}", f"{module}.{function}", version, was, now)
 
 
-def known() -> dict[str, Mutant]:
-    """What was tried before, by name."""
-    if not RESULTS.exists():
-        return {}
-    return {m["name"]: Mutant(**m) for m in json.loads(RESULTS.read_text("utf-8"))}
+def recall(mutants: Sequence[Mutant]) -> None:
+    """Give the mutants of functions that are as they were what came of them before."""
+    lines = TRIED.read_text("utf-8").splitlines() if TRIED.exists() else []
+    before = {(where, version): results for where, version, results in map(str.split, lines)}
+    for key, group in _by_function(mutants).items():
+        results = before.get(key, "")
+        if len(results) == len(group):
+            for mutant, result in zip(group, results, strict=True):
+                mutant.result = result
 
 
-class Trial:
-    """A pytest plugin that runs the collected tests against mutants instead of once."""
-
-    def __init__(self, mutants: Sequence[Mutant], seconds: float, processes: int, save: Callable[[], None]) -> None:
-        self.mutants, self.seconds, self.processes, self.save = mutants, seconds, processes, save
-        self.hits: set[str] = set()
-        self.trying = False
-        self.took: dict[str, float] = {}
-        self.sort: dict[str, frozenset[str]] = {}
-        self.reached: dict[str, list[Any]] = {}
-
-    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
-        """Only what needs nothing from beside the project, so that the figure is the same everywhere."""
-        items[:] = [i for i in items if "shared" not in i.fixturenames and not i.get_closest_marker("slow")]
-
-    def pytest_runtestloop(self, session: Any) -> bool:
-        """Look once which test reaches what, then try the mutants."""
-        self.hits.clear()
-        if session.testsfailed:
-            raise SystemExit("not all tests can be collected")
-        by_node = {i.nodeid: i for i in session.items}
-        for node, (seconds, reached) in self._looked(session).items():
-            self.took[node], self.sort[node] = seconds, frozenset(reached)
-            for function in reached:
-                self.reached.setdefault(function, []).append(by_node[node])
-        gc.collect()
-        gc.freeze()
-        running: dict[int, Mutant] = {}
-        for done, mutant in enumerate(self.mutants):
-            items = self._nearest(mutant)
-            if not items:
-                mutant.result = UNTESTED
-                continue
-            if len(running) == self.processes:
-                _wait(running)
-            if (pid := os.fork()) == 0:
-                self._try(mutant, items)
-            running[pid] = mutant
-            if done % 200 == 199:
-                print(f"{done + 1} of {len(self.mutants)}", flush=True)
-                self.save()
-        while running:
-            _wait(running)
-        return True
-
-    def _looked(self, session: Any) -> dict[str, tuple[float, list[str]]]:
-        """What `_look` found; kept for as long as the same tests are collected and none of their files has changed."""
-        state = sorted((i.nodeid, i.path.stat().st_mtime) for i in session.items)
-        kept = TREE / "looked.pickle"
-        if kept.exists() and (old := pickle.loads(kept.read_bytes()))[0] == state:
-            return dict(old[1])
-        found = _asked(lambda: self._look(session))
-        kept.write_bytes(pickle.dumps((state, found)))
-        return dict(found)
-
-    def _look(self, session: Any) -> dict[str, tuple[float, list[str]]]:
-        """For each test how long it takes and which functions it reaches. SystemExit where one fails without a mutant."""
-        found = {}
-        for item, following in zip(session.items, [*session.items[1:], None], strict=True):
-            self.hits.clear()
-            start = time.process_time()
-            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-            found[item.nodeid] = time.process_time() - start, sorted(self.hits)
-            if session.testsfailed:
-                raise SystemExit(f"{item.nodeid} fails without any mutant")
-        return found
-
-    def _nearest(self, mutant: Mutant) -> list[Any]:
-        """The tests that reach its function, for so many seconds in all: those named after its file first.
-
-        Of the others, those that reach the very same functions are much alike: one of each sort comes first, then a second of
-        each, in the same folder before elsewhere, the quicker before the slower."""
-        *_, folder, file, _ = mutant.function.split(".")
-        turns: dict[tuple[bool, frozenset[str]], int] = {}
-        queue = []
-        for item in sorted(self.reached.get(mutant.function, ()), key=lambda i: self.took[i.nodeid]):
-            node = item.nodeid
-            named = file in node
-            turn = turns[named, self.sort[node]] = turns.get((named, self.sort[node]), -1) + 1
-            queue.append((not named, turn, f"tests/{folder}/" not in node, self.took[node], len(queue), item))
-        chosen, total = [], 0.0
-        for *_, item in sorted(queue):
-            total += self.took[item.nodeid]
-            if chosen and total > self.seconds:
-                break
-            chosen.append(item)
-        return chosen
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_makereport(self, call: Any) -> None:
-        """A mutant's process ends with the first failure; nobody reads a report of it."""
-        if self.trying and call.excinfo is not None and not call.excinfo.errisinstance(pytest.skip.Exception):
-            os._exit(1)
-
-    def _try(self, mutant: Mutant, items: Sequence[Any]) -> None:
-        """In a process of its own: exit 1 as soon as a test fails, 0 when none does; out of time it is ended by SIGPROF."""
-        with contextlib.suppress(BaseException):
-            self.trying = True
-            os.environ["MUTANT_UNDER_TEST"] = mutant.name
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, 1)
-            os.dup2(nowhere, 2)
-            patience = 5 + 5 * sum(self.took[i.nodeid] for i in items)
-            signal.setitimer(signal.ITIMER_PROF, patience)
-            signal.setitimer(signal.ITIMER_REAL, 10 * patience)
-            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-            for item, following in zip(items, [*items[1:], None], strict=True):
-                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-            os._exit(0)
-        os._exit(1)
+def keep(mutants: Sequence[Mutant]) -> None:
+    """Write down what came of the mutants: a line a function, a letter a mutant in the order in which they are made."""
+    lines = (
+        f"{where} {version} {''.join(m.result for m in group)}\n"
+        for (where, version), group in sorted(_by_function(mutants).items())
+        if any(m.result != UNTRIED for m in group)
+    )
+    TRIED.write_text("".join(lines), "utf-8")
 
 
-def _wait(running: dict[int, Mutant]) -> None:
-    pid, status = os.waitpid(-1, 0)
-    ended = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
-    late = ended in (-signal.SIGPROF, -signal.SIGALRM)
-    running.pop(pid).result = TIMEOUT if late else KILLED if ended else SURVIVED
-
-
-def _asked(what: Any) -> Any:
-    """What a function says in a process of its own, so that it leaves nothing behind in this one (no warm caches)."""
-    read, write = os.pipe()
-    if (pid := os.fork()) == 0:
-        try:
-            answer = True, what()
-        except BaseException as wrong:  # noqa: BLE001  # SystemExit too: nothing may run on behind the fork
-            answer = False, str(wrong)
-        with os.fdopen(write, "wb") as out:
-            pickle.dump(answer, out)
-        os._exit(0)
-    os.close(write)
-    with os.fdopen(read, "rb") as told:
-        fine, answer = pickle.load(told)
-    os.waitpid(pid, 0)
-    if not fine:
-        raise SystemExit(answer)
-    return answer
-
-
-def tried(mutants: Sequence[Mutant], seconds: float, processes: int, save: Callable[[], None]) -> None:
-    """Try mutants: each gets its result."""
-    from mutmut.configuration import config
-    from mutmut.mutation import trampoline
-
-    plugin = Trial(mutants, seconds, processes, save)
-    os.environ["MUTANT_UNDER_TEST"] = "stats"
-    trampoline.record_trampoline_hit = lambda name, caller=None: plugin.hits.add(name)
-    sys.path.insert(0, str(TREE))
-    arguments = ["-q", "-s", "-n0", "--tb=short", "-p", "no:cacheprovider"]
-    pytest.main([*arguments, *config().pytest_add_cli_args_test_selection], plugins=[plugin])
+def _by_function(mutants: Sequence[Mutant]) -> dict[tuple[str, str], list[Mutant]]:
+    groups: dict[tuple[str, str], list[Mutant]] = defaultdict(list)
+    for mutant in mutants:
+        groups[mutant.where, mutant.version].append(mutant)
+    return groups
 
 
 def main() -> None:
-    """Try what is new, and what survived last time."""
+    """Try what is new, then with more patience what survived some of the tests."""
     options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     options.add_argument("--seconds", type=float, default=5, help="how long a mutant's tests may take in all")
     options.add_argument("--processes", type=int, default=2)
+    options.add_argument("--again", action="store_true", help="try what survived once more, for there are new tests")
     options.add_argument("--page", action="store_true", help="only write the page about what is known")
     options.add_argument("patterns", nargs="*", help="names of functions, with * and ?; else all")
     given = options.parse_args()
     os.chdir(PROJECT)
-    before, mutants = known(), made()
-    for mutant in mutants:
-        old = before.get(mutant.name)
-        if old is not None and old.version == mutant.version:
-            mutant.result = old.result
-    left = [] if given.page else [m for m in mutants if m.result not in (KILLED, TIMEOUT)]
+    mutants = made()
+    recall(mutants)
+    wanted = {UNTRIED, PASSED} | ({UNTESTED, SURVIVED} if given.again else set())
+    left = [] if given.page else [m for m in mutants if m.result in wanted]
     if given.patterns:
-        left = [m for m in left if any(fnmatch.fnmatch(m.function, p) for p in given.patterns)]
+        left = [m for m in left if any(fnmatch.fnmatch(m.where, p) for p in given.patterns)]
+    random.Random().shuffle(left)  # so that a run that is stopped has tried a fair sample
+    left.sort(key=lambda m: m.result != UNTRIED)
     print(f"{len(mutants)} mutants, {len(left)} to try", flush=True)
     begun = time.time()
 
-    def save() -> None:
-        RESULTS.write_text(json.dumps([asdict(m) for m in mutants], indent=0, ensure_ascii=False), "utf-8")
+    def save(done: int) -> None:
+        if done % EVERY == EVERY - 1:
+            keep(mutants)
+            killed = sum(m.result in (KILLED, TIMEOUT) for m in left[:done])
+            print(f"{done} of {len(left)}, {killed} killed, {time.time() - begun:.0f} s", flush=True)
 
     if left:
-        random.Random(1).shuffle(left)
-        left.sort(key=lambda m: m.result != SURVIVED)  # so that a run that is stopped has tried a fair sample
-        tried(left, given.seconds, given.processes, save)
-    save()
-    if not given.patterns:
-        mutants_page.write(mutants, given.seconds)
-    killed = sum(m.result in (KILLED, TIMEOUT) for m in mutants)
-    print(f"{killed} of {len(mutants)} killed: {killed / len(mutants):.1%}; {time.time() - begun:.0f} s")
+        mutants_trial.tried(left, given.seconds, given.processes, TREE, save)
+    keep(mutants)
+    mutants_page.write(mutants)
+    for mutant in left if given.patterns else ():
+        if mutant.result not in (KILLED, TIMEOUT):
+            print(f"{mutant.result} {mutant.where}: {mutants_page.change(mutant)}")
+    known = [m for m in mutants if m.result != UNTRIED]
+    killed = sum(m.result in (KILLED, TIMEOUT) for m in known)
+    print(f"{killed} of {len(known)} killed, {len(mutants)} in all; {time.time() - begun:.0f} s")
 
 
 if __name__ == "__main__":

@@ -9,8 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from mutants_trial import KILLED, PASSED, TIMEOUT, UNTRIED
+
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "mutation-testing.md"
-DEAD = ("killed", "timeout")
+EQUAL = Path(__file__).with_name("mutants_equal.txt")
+"""Mutants that nothing can kill, as the page writes them, under lines that begin with # and say why."""
+DEAD = (KILLED, TIMEOUT)
 
 HEAD = """# Mutation testing
 
@@ -20,10 +24,16 @@ fail. A change that no test notices has *survived*.
 
     make mutants
 
-makes them with [mutmut](https://mutmut.readthedocs.io) out of `rules/`, `calendar/` and `decide/`, and tries each in a forked
-process against the tests that reach its function (the pure ones: no database, no `../shared`), at most {seconds:g} s of them.
-What is killed stays so until its function changes; `rm -r var/mutants` begins anew. This page is written by it. A change that no
-test reaches counts as survived; one that makes a test hang counts as killed. The goal is nine in ten.
+makes them with [mutmut](https://mutmut.readthedocs.io) out of `rules/`, `calendar/` and `decide/`, and tries each, in random
+order, in a forked process against the tests that reach its function (the pure ones: no database, no `../shared`): those first
+that killed others, and no more than five seconds of them. What survived that is tried with more patience by
+
+    .venv/bin/python scripts/mutants.py --seconds 60
+
+and once more, when there are new tests, by `--again` (`--again 'decide.told.*'`: those of some functions). What came of each
+stands in `scripts/mutants_tried.txt`, a line a function; it holds until the function changes. This page is written from it. A
+change that no test reaches counts as survived; one that makes a test hang counts as killed. Functions that are called only while
+modules and policies are read, before any fork, are tried in a fresh pytest. The goal is nine in ten.
 
 """
 
@@ -71,37 +81,76 @@ class Tried(Protocol):
     now: str
     result: str
 
+    @property
+    def where(self) -> str:
+        """The function as people call it."""
 
-def write(mutants: Sequence[Tried], seconds: float) -> None:
+
+def write(mutants: Sequence[Tried]) -> None:
     """Write the page."""
-    known = [m for m in mutants if m.result]
-    parts = [
-        HEAD.format(seconds=seconds),
-        _figures(known, len(mutants)),
-        _survivors([m for m in known if m.result not in DEAD]),
-    ]
-    PAGE.write_text("".join(parts), "utf-8")
+    equal = _equal()
+    known = [m for m in mutants if m.result != UNTRIED]
+    left = [m for m in known if m.result not in DEAD]
+    same = [m for m in left if line(m) in equal]
+    others = [m for m in left if line(m) not in equal]
+    for needless in sorted(set(equal) - set(map(line, same))):
+        print(f"in {EQUAL.name}, but no mutant that survived: {needless}")
+    PAGE.write_text(HEAD + _figures(known, same, len(mutants)) + _same(same, equal) + _survivors(others), "utf-8")
+
+
+def _equal() -> dict[str, str]:
+    """By mutant, as the page writes it, why it can't be killed."""
+    found, reason = {}, ""
+    for text in EQUAL.read_text("utf-8").splitlines():
+        if text.startswith("# "):
+            reason = text.removeprefix("# ")
+        elif text:
+            found[text] = reason
+    return found
 
 
 def _file(mutant: Tried) -> str:
     return "/".join(mutant.function.split(".")[1:3]) + ".py"
 
 
-def _figures(mutants: Sequence[Tried], made: int) -> str:
-    killed, all_ = (Counter(_file(m) for m in some) for some in ([m for m in mutants if m.result in DEAD], mutants))
-    lines = [f"## What came of it ({datetime.now(UTC):%Y-%m-%d})\n", "| | mutants | killed | |", "|---|---:|---:|---:|"]
-    if len(mutants) < made:
-        lines.insert(1, f"Tried so far: a random {len(mutants)} of {made} mutants.\n")
-    lines.append(_row("**all**", len(mutants), sum(killed.values())))
+def _figures(known: Sequence[Tried], same: Sequence[Tried], made: int) -> str:
+    all_, equal = Counter(map(_file, known)), Counter(map(_file, same))
+    killed = Counter(_file(m) for m in known if m.result in DEAD)
+    quickly = sum(m.result == PASSED for m in known)
+    lines = [f"## What came of it ({datetime.now(UTC):%Y-%m-%d})\n"]
+    if len(known) < made:
+        lines.append(
+            f"Tried so far: {len(known):,} of {made:,} mutants, taken at random but for those of functions that were worked on.\n"
+        )
+    if quickly:
+        lines.append(f"{quickly:,} of those that survived have met only a part of the tests that reach them.\n")
+    lines += ["| | mutants | killed | | change nothing | killed of the rest |", "|---|---:|---:|---:|---:|---:|"]
+
+    def row(name: str, files: Sequence[str]) -> str:
+        n, k, e = (sum(some[f] for f in files) for some in (all_, killed, equal))
+        return f"| {name} | {n} | {k} | {k / n:.1%} | {e} | {k / (n - e) if n > e else 1:.1%} |"
+
+    lines.append(row("**all**", list(all_)))
     for folder in sorted({f.split("/")[0] for f in all_}):
         files = sorted(f for f in all_ if f.startswith(folder))
-        lines.append(_row(f"**{folder}/**", sum(all_[f] for f in files), sum(killed[f] for f in files)))
-        lines += [_row(f, all_[f], killed[f]) for f in files]
+        lines += [row(f"**{folder}/**", files), *(row(f, [f]) for f in files)]
     return "\n".join(lines) + "\n\n"
 
 
-def _row(name: str, all_: int, killed: int) -> str:
-    return f"| {name} | {all_} | {killed} | {killed / all_:.1%} |"
+def _same(mutants: Sequence[Tried], equal: Mapping[str, str]) -> str:
+    """Those that were read one by one and do what the function does."""
+    if not mutants:
+        return ""
+    groups: Mapping[str, list[str]] = defaultdict(list)
+    for mutant in mutants:
+        groups[equal[line(mutant)]].append(line(mutant))
+    lines = [
+        f"## Changes that change nothing ({len(mutants)})\n",
+        "Read one by one; no test can tell these from the code.\n",
+    ]
+    for reason in sorted(groups):
+        lines += [f"{reason}\n", "```text", *sorted(groups[reason]), "```\n"]
+    return "\n".join(lines) + "\n"
 
 
 def _survivors(mutants: Sequence[Tried]) -> str:
@@ -109,19 +158,18 @@ def _survivors(mutants: Sequence[Tried]) -> str:
     for mutant in mutants:
         fits = (heading for heading, like, _ in REASONS if re.search(like, mutant.was) and _within(like, mutant))
         groups[next(fits, "")].append(mutant)
-    lines = ["## Survivors\n"]
+    lines = [f"## Survivors ({len(mutants)})\n"]
     for heading, _, why in (*REASONS, ("", "", OTHER)):
         if not groups[heading]:
             continue
         lines += [f"### {heading or 'The rest'} ({len(groups[heading])})\n", f"{why}\n", "```text"]
-        for mutant in sorted(groups[heading], key=lambda m: m.function):
-            lines.append(f"{_where(mutant)}: {_change(mutant)}")
-        lines.append("```\n")
+        lines += [*sorted(map(line, groups[heading])), "```\n"]
     return "\n".join(lines)
 
 
-def _where(mutant: Tried) -> str:
-    return mutant.function.removeprefix("cadence.").replace("xǁ", "").replace("ǁ", ".").replace(".x_", ".")
+def line(mutant: Tried) -> str:
+    """A mutant in one line: its function, and the change marked."""
+    return f"{mutant.where}: {change(mutant)}"
 
 
 def _edges(mutant: Tried) -> tuple[int, int]:
@@ -133,7 +181,7 @@ def _edges(mutant: Tried) -> tuple[int, int]:
     return begin, end
 
 
-def _change(mutant: Tried) -> str:
+def change(mutant: Tried) -> str:
     """The line with the change marked: `a <= b` for `<` by `<=` is `a [-<-]{+<=+} b`, cut to what is around it."""
     begin, end = _edges(mutant)
     was, now = (line[begin : len(line) - end] for line in (mutant.was, mutant.now))

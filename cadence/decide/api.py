@@ -117,7 +117,7 @@ def policy_of(content: Mapping[str, Any] | str, base: Path | None = None) -> Dec
 
 
 def _read(model: type[M], given: Mapping[str, Any], name: str) -> M:
-    plain = _plain(given)
+    plain = _plain(given, name)
     try:
         return model.model_validate(plain)
     except ValidationError as wrong:
@@ -133,14 +133,16 @@ def _wrongs(model: type[M], plain: Any, name: str) -> list[str]:
     return [str(finding).removeprefix("error: ") for finding in validate(model, node, name=name, nulls=True)[1]]
 
 
-def _plain(given: Any) -> Any:
-    """Datetimes and dates as the texts a policy test would hold."""
+def _plain(given: Any, name: str) -> Any:
+    """Datetimes and dates as the texts a policy test would hold. Raises Misunderstood for a key that is no text."""
     if isinstance(given, datetime | date):
         return given.isoformat()
     if isinstance(given, Mapping):
-        return {k: _plain(v) for k, v in given.items()}
+        for odd in (k for k in given if not isinstance(k, str)):
+            raise Misunderstood(f"{name}: found the key {odd!r}; a key is a text, for example {str(odd)!r}")
+        return {k: _plain(v, f"{name}.{k}") for k, v in given.items()}
     if isinstance(given, list | tuple):
-        return [_plain(v) for v in given]
+        return [_plain(v, f"{name}[{i}]") for i, v in enumerate(given)]
     return given
 
 

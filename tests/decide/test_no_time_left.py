@@ -97,6 +97,19 @@ def test_the_reason_names_all_that_leave_no_time_together_and_nobody_else() -> N
     assert {e.rule for e in decision.evidence} == {"own_wishes", "day", "1 per 3d"}
 
 
+def test_of_a_message_that_only_its_hours_govern_the_first_of_them_binds() -> None:
+    policy = cadence.policy_of(
+        {
+            "categories": {"receipt": {"transactional": True, "exempt": []}},
+            "guard_rails": {"quiet_hours": [BY_DAY, {"name": "night", "from": "19:00", "to": "09:00"}]},
+        }
+    )
+    decision = policy.decide(contact=STOCKHOLM, message={"category": "receipt", "expires": "9999d"}, now=MARCH)
+    assert (decision.verdict, decision.rule) == ("suppress", "day")
+    assert decision.reason == "No time within five years suits all of these at once: day, night."
+    assert [(e.rule, e.because == decision.reason) for e in decision.evidence] == [("day", True), ("night", False)]
+
+
 def test_what_is_always_quiet_by_itself_says_so_itself() -> None:
     contact = {"timezones": ["Europe/Stockholm", "Asia/Tokyo", "America/New_York"]}
     decision = decide(contact, {"quiet_hours": BY_DAY}, [])
