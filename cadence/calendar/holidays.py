@@ -43,15 +43,12 @@ def _read_calendar(country: str, categories: tuple[str, ...], year: int) -> tupl
     """Day numbers of one year's holidays, ascending; a subdivision that the package doesn't know has its country's."""
     import holidays
 
-    code, part = _split(country)
-    if code not in _supported():
-        return ()
-    subdivision = part if part in _supported()[code] else None
-    known: Any = holidays.country_holidays(code, subdiv=subdivision, years=())
-    asked = tuple(category for category in categories if category in known.supported_categories)
+    asked = tuple(category for category in categories if category in categories_known(country))
     if not asked:
         return ()
-    found: Any = holidays.country_holidays(code, subdiv=subdivision, years=year, categories=asked, observed=True)
+    code, part = _split(country)
+    subdivision = part if part in _supported()[code] else None
+    found: Any = holidays.country_holidays(code, subdiv=subdivision, years=year, categories=asked)
     return tuple(sorted((day - _EPOCH).days for day in found))
 
 
@@ -93,7 +90,7 @@ class Holidays:
         if needed <= self._years:
             return self._days
         with self._lock:
-            # An observed day may lie in the year before or after; those beside are asked, too.
+            # A year's list holds the observed days that fall into it, of a neighbouring year's holidays too.
             years = self._years | needed
             found: set[int] = set()
             for year in years:
@@ -114,7 +111,7 @@ def holidays_of(country: str, categories: tuple[str, ...] = ("public",)) -> Holi
 
     Of a country or category that the package doesn't know there are none; `country_known` and `categories_known` tell.
     """
-    return _holidays_of(country.upper(), tuple(sorted(set(categories))))
+    return _holidays_of(country, tuple(sorted(set(categories))))
 
 
 def country_known(country: str) -> bool:

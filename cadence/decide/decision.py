@@ -91,8 +91,8 @@ def decision_of(
     policy: str,
     segment: str | None,
     touches: Mapping[int, Mapping[str, Any]],
-    locale: str = "en",
-    zone: str = "UTC",
+    locale: str,
+    zone: str,
 ) -> Decision:
     """An outcome as a decision. touches: what is to be shown of each touch, by the id that the evidence names."""
     evidence = tuple(_evidence(p, touches, locale, zone) for p in outcome.pushes)

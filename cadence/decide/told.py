@@ -194,8 +194,7 @@ class ToldEvent(Told):
         if odd:
             goes = ", ".join(WORDS[given[0]]) or "nothing"
             raise ValueError(f"{', '.join(sorted(odd))} can't be told of {given[0]}; with it goes {goes}")
-        needed = {"ticket": "id", "promise": "id"}.get(given[0])
-        if needed is not None and self.id is None:
+        if given[0] in ("ticket", "promise") and self.id is None:
             raise ValueError(f"a {given[0]} needs an id, so that what ends it is known")
         if self.promise == "made" and self.due is None:
             raise ValueError("a promise that is made needs its due, for example due: 2026-03-05")

@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cadence
+from cadence.decide.arbitration import ranks
 from cadence.decide.round import decide as decide_round
+from cadence.decide.round import decide_columns
 from cadence.decide.telling import tell
 from cadence.decide.told import ToldContact, ToldMessage
-from cadence.facts import HOUR, NONE, Verdict
+from cadence.facts import HOUR, NONE, Push, Verdict
 from cadence.policy.moments import moment_of
 from tests.decide.reference import World, refusing
 from tests.decide.test_welcome import relaxed
@@ -93,6 +95,28 @@ def test_a_greater_message_that_is_asked_later_is_awaited_until_then_and_no_earl
         )
         (outcome,) = decide_round(policy, told.history, waiting, told.now).outcomes
         assert (outcome.verdict, outcome.welcome_at) == (verdict, until)
+        if verdict is Verdict.DEFER:
+            assert outcome.pushes[-1] == Push("lookahead", "lookahead", until, (), {"why": "lookahead", "message": 1})
+
+
+def test_a_round_in_which_nothing_is_due_decides_nothing() -> None:
+    policy = cadence.policy_of(POLICY).policy
+    contact, message = ToldContact.model_validate({}), ToldMessage.model_validate({"category": "newsletter"})
+    told = tell(policy, contact, [], [message], moment_of(NOW))
+    waiting = replace(told.candidates, due=np.array([False]))
+    assert decide_round(policy, told.history, waiting, told.now).outcomes == []
+    assert len(decide_columns(policy, told.history, waiting, told.now).rows) == 0
+
+
+def test_each_circle_has_its_own_turns_whatever_its_number() -> None:
+    messages = [{"id": str(i), "category": "newsletter", "value": v} for i, v in enumerate((1, 3, 2, 0, 5))]
+    policy = cadence.policy_of(POLICY).policy
+    told = tell(
+        policy, ToldContact.model_validate({}), [], [ToldMessage.model_validate(m) for m in messages], moment_of(NOW)
+    )
+    for number in (0, 1, 2):
+        circle = np.array([number, number + 2, number, number + 2, number + 2], np.int64)
+        assert ranks(told.candidates, circle, policy.arbitration).tolist() == [1, 1, 0, 2, 0]
 
 
 def test_without_lookahead_nobody_lets_anybody_pass() -> None:

@@ -14,7 +14,7 @@ import cadence
 from cadence.calendar import trails
 from cadence.decide import welcome
 from cadence.decide.decision import Decision
-from cadence.facts import DAY, HELD, HOUR, Ints
+from cadence.facts import DAY, FIVE_YEARS, HELD, HOUR, Ints
 from cadence.rules import quiet_hours
 from cadence.rules.rule import Rule
 from cadence.rules.view import View
@@ -115,6 +115,14 @@ def test_what_is_always_quiet_by_itself_says_so_itself() -> None:
     decision = decide(contact, {"quiet_hours": BY_DAY}, [])
     assert (decision.verdict, decision.rule) == ("suppress", "day")
     assert "quiet at all times" in decision.reason
+
+
+@pytest.mark.parametrize(("beyond", "verdict"), [(-1, "defer"), (0, "defer"), (1, "suppress")])
+def test_what_is_welcome_in_exactly_five_years_is_and_later_never(beyond: int, verdict: str) -> None:
+    until = MARCH + timedelta(microseconds=FIVE_YEARS + beyond)
+    decision = decide(STOCKHOLM, {}, [{"at": MARCH, "snooze": until.isoformat()}])
+    assert (decision.verdict, decision.rule) == (verdict, "own_wishes")
+    assert decision.until == (until if verdict == "defer" else None)
 
 
 def test_a_pause_of_ten_years_is_never_and_keeps_its_own_sentence() -> None:

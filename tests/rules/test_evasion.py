@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from cadence.facts import DAY, NEVER
@@ -77,6 +78,39 @@ def test_a_message_to_an_address_that_only_the_other_is_known_by_is_stopped() ->
 def test_the_evidence_names_who_stopped_and_when() -> None:
     push = evidence(EVASION, view(contact=ANNA, circle=[({}, []), (AGAIN, [stop()])]))
     assert (push.detail["stopped_by"], push.detail["stopped_at"]) == (3, NOW - DAY)
+
+
+def test_who_has_no_address_shares_none() -> None:
+    nowhere = {"addresses": {"email": ""}}
+    assert asked(EVASION, view(contact=nowhere, circle=[(nowhere, [stop()])])) == NOW
+
+
+def test_of_several_who_stopped_the_latest_is_named() -> None:
+    earlier = {**stop(), "at": NOW - 3 * DAY}
+    push = evidence(EVASION, view(contact=ANNA, circle=[(AGAIN, [earlier]), (AGAIN, [stop()]), ({}, [stop()])]))
+    assert (push.detail["why"], push.detail["stopped_by"], push.detail["stopped_at"]) == ("stopped", 3, NOW - DAY)
+
+
+@pytest.mark.parametrize(("first", "second"), [("household", "account"), ("account", "household")])
+@pytest.mark.parametrize("days", [(3, 1), (1, 3), (2, 2)])
+def test_through_what_the_latest_stop_reaches_is_said(first: str, second: str, days: tuple[int, int]) -> None:
+    both = WIDER["household"] | WIDER["account"]
+    said = [(WIDER[scope], [{**stop(), "at": NOW - d * DAY}]) for scope, d in zip((first, second), days, strict=True)]
+    keys = evasion.Keys.model_validate({"scope": [first, second]}).asked(in_segment=False)
+    push = evidence(replace(rule("evasion"), keys=keys), view(contact=both, circle=said))
+    through, by = (first, 2) if days[0] <= days[1] else (second, 3)
+    assert push.detail == {"why": through, "stopped_at": NOW - min(days) * DAY, "stopped_by": by}
+    assert (push.rule, push.kind, push.welcome_at, push.touches) == ("evasion", "evasion", NEVER, ())
+
+
+def test_who_is_in_which_group_is_found_whatever_the_numbers() -> None:
+    shared = evasion._Shared.of(np.array([0, 0, 1, 1, 1]), np.array([0, 3, 1, 2, 3]))
+    asked_about = np.array([0, 3, 3, 1, 9, 4, 0, 2])
+    groups = np.array([0, 0, 1, 0, 0, 1, 1, 1])
+    assert shared.has(asked_about, groups).tolist() == [True, True, True, False, False, False, False, True]
+    assert shared.count(np.array([False, True, False, True])).tolist() == [1, 2]
+    places, found = shared.groups_of(np.array([3, 9, 1]))
+    assert list(zip(places.tolist(), found.tolist(), strict=True)) == [(0, 0), (0, 1), (2, 1)]
 
 
 WIDER = {"household": {"household": "h"}, "account": {"account": "a"}}

@@ -110,6 +110,15 @@ def test_a_batch_is_answered_as_each_of_its_messages_alone(
             assert said.endswith(".")
 
 
+@pytest.mark.parametrize("kind", RULES)
+def test_of_no_messages_nothing_is_said(kind: str) -> None:
+    some, none = rule(kind, RULES_TRIED[kind]), np.zeros(0, np.int64)
+    history = [{"at": NOW - DAY, "touch": "newsletter"}, {"at": NOW - DAY, "opt_out": "sms"}]
+    seen = view(history, {"trigger": NOW - HOUR}, now=NOW, circle=[({}, history)])
+    assert RULES[kind].welcome_at(some, seen, none, none).tolist() == []
+    assert RULES[kind].pushes(some, seen, none, none, none) == []
+
+
 def shortcomings(report: Report) -> list[str]:
     told = [
         f"{r.name}: {r.outcome} {[*map(str, (*r.differences, *r.findings))]}"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cadence.facts import DAY, HOUR, NEVER, SECOND, key
+from cadence.facts import DAY, HOUR, NEVER, SECOND, EventKind, key
 from cadence.rules import fatigue
 from cadence.rules.rule import Category, Filters
 from tests.rules.columns import CATEGORIES, asked, at, evidence, rule, view
@@ -81,6 +81,46 @@ def test_a_limit_must_exceed_the_weight_of_all_it_governs() -> None:
     assert [path for path, _ in keys.problems(CATEGORIES)] == [("limit",)]
     only = rule("fatigue", dict(keys), filters=Filters(categories=frozenset({key("newsletter")})))
     assert keys.problems(CATEGORIES, only) == []
+
+
+@pytest.mark.parametrize(
+    ("excepted", "fine"),
+    [
+        ({"categories": frozenset({key("promotion")})}, True),
+        ({"categories": frozenset({key("promotion")}), "channels": frozenset({key("email")})}, False),
+        ({"categories": frozenset({key("promotion")}), "campaigns": frozenset({key("spring")})}, False),
+        ({"categories": frozenset({key("promotion")}), "tags": frozenset({key("big")})}, False),
+        ({"channels": frozenset({key("phone")})}, False),
+    ],
+)
+def test_what_is_excepted_altogether_may_weigh_more_than_the_limit(excepted: dict[str, Any], fine: bool) -> None:
+    keys = fatigue.Keys.model_validate({**KEYS, "limit": 1.5, "weights": {"promotion": 1.5}})
+    some = rule("fatigue", dict(keys), excluded=(Filters(**excepted),))
+    assert (keys.problems(CATEGORIES, some) == []) is fine
+
+
+def test_the_problem_names_what_could_never_be_sent() -> None:
+    keys = fatigue.Keys.model_validate({**KEYS, "limit": 1.5, "weights": {"promotion": 1.5, "sms": 2.25, "x": 1}})
+    assert keys.problems(CATEGORIES) == [
+        (
+            ("weights", "x"),
+            "'x' is neither a category of this policy nor a channel; allowed are follow_up, newsletter, promotion, "
+            "service, email, sms, push, phone, post, in_person",
+        ),
+        (
+            ("limit",),
+            "the limit 1.5 doesn't exceed the weight 2.25 of promotion on sms, which could never be sent; "
+            "give a limit above 2.25, or a lower weight",
+        ),
+    ]
+
+
+def test_a_relief_of_nothing_is_none() -> None:
+    keys = {**KEYS, "relief": {"click": 1, "visit": 0}}
+    assert list(fatigue.Keys.model_validate(keys).event_reach()) == [EventKind.CLICK]
+    some, visits = rule("fatigue", keys), [{"at": NOW - HOUR, "event": "visit"}]
+    for history in (touches(0, 1), touches(-1, 0)):
+        assert asked(some, view([*history, *visits])) == asked(some, view(history)) > NOW
 
 
 def test_a_weight_of_nothing_known_is_a_problem() -> None:

@@ -1,0 +1,76 @@
+"""A decision as it is read: its words, its fields by name, its JSON."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+import cadence
+from cadence.decide.decision import Decision
+
+NOW = "2026-03-10T12:00+01:00"
+POLICY = cadence.policy_of(
+    {
+        "categories": {"letter": {"consent": "none"}, "wanted": {"consent": "opt_in"}},
+        "guard_rails": {"gap": {"wait": "1d"}, "caps": {"max": 1, "per": "7d", "only_watch": True}},
+        "segments": [{"name": "everyone"}],
+    }
+)
+TOUCH = {"at": "2026-03-10T11:30:00.25+01:00", "touch": "letter"}
+
+
+def decided(category: str = "letter", *history: dict[str, Any], **message: Any) -> Decision:
+    contact = {"timezone": "Europe/Stockholm", "locale": "nb"}
+    return POLICY.decide(contact=contact, history=history, message={"category": category, **message}, now=NOW)
+
+
+def test_what_had_expired_before_it_was_asked_says_so() -> None:
+    decision = decided(expires="2026-03-10T12:00+01:00")
+    assert (decision.verdict, decision.until, decision.rule) == ("suppress", None, "expires")
+    assert decision.reason == "It had expired before it could be welcome."
+
+
+def test_what_nothing_speaks_against_says_so() -> None:
+    assert decided().to_json() == {
+        "verdict": "send",
+        "until": None,
+        "rule": None,
+        "reason": "Nothing speaks against it now.",
+        "evidence": [],
+        "policy": POLICY.hash,
+    }
+
+
+def test_what_waits_says_by_which_rule_and_touches_until_when() -> None:
+    decision = decided("letter", TOUCH)
+    touch = {"id": "1", "at": "2026-03-10T10:30:00.250000Z", "category": "letter", "channel": "email"}
+    told = decision.to_json()
+    assert (told["verdict"], told["until"], told["rule"]) == ("defer", "2026-03-11T10:30:00.250000Z", "1 per 1d")
+    (gap,) = told["evidence"]
+    assert (gap["rule"], gap["kind"], gap["welcome_at"]) == ("1 per 1d", "gap", told["until"])
+    assert (gap["touches"], gap["because"]) == ([touch], decision.reason)
+    (cap,) = told["watched"]
+    assert (cap["rule"], cap["welcome_at"]) == ("1 per 7d", "2026-03-17T10:30:00.250000Z")
+    assert (decision.segment, decision.policy) == ("everyone", POLICY.hash)
+    assert decision.reason.startswith("Den siste meldingen kom tir 10. mars 2026 11:30.")
+
+
+def test_what_is_never_welcome_has_no_instant() -> None:
+    decision = decided("wanted")
+    assert (decision.verdict, decision.until, decision.rule) == ("suppress", None, "consent")
+    assert [e.to_json()["welcome_at"] for e in decision.evidence] == [None]
+
+
+def test_what_is_held_until_something_ends_has_none_either() -> None:
+    decision = decided("letter", {"at": NOW, "hold": "manual"})
+    assert (decision.verdict, decision.until, decision.rule) == ("defer", None, "holds")
+    assert decision.evidence[0].welcome_at is None
+
+
+def test_evidence_is_read_by_the_names_of_its_fields() -> None:
+    (evidence,) = decided("letter", TOUCH).evidence
+    assert evidence["welcome_at"] == datetime(2026, 3, 11, 10, 30, 0, 250_000, tzinfo=UTC)
+    with pytest.raises(KeyError, match="welcome"):
+        evidence["welcome"]
