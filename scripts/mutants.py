@@ -17,6 +17,7 @@ import os
 import pickle
 import random
 import shutil
+import signal
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -151,6 +152,7 @@ def main() -> None:
             killed = sum(m.result in (KILLED, TIMEOUT) for m in left[:done])
             print(f"{done} of {len(left)}, {killed} killed, {time.time() - begun:.0f} s", flush=True)
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what is known then is kept
     if left:
         mutants_trial.tried(left, given.seconds, given.processes, TREE, save)
     keep(mutants)

@@ -200,7 +200,7 @@ WRONG: dict[str, dict[str, Any]] = {
         {"hours": "09:00-12:00"}, {"hours": ["24:00-24:00"]}, {"hours": ["09:60-12:00"]}, {"hours": ["09:00-24:01"]},
         {"days": ["monday"]}, {"days": "mon"}, {"days": ["xyzzy"]}, {"day": ["mon"]}, {"region": ""},
         {"country": None, "colour": "red"}, {"attributes": {1: 2}}, {"attributes": {"size": {2: "x"}}}, {7: "x"},
-        {"attributes": {None: 1}}, {"addresses": {"email": {"a", "b"}}}, {"attributes": {"born": {"a"}}},
+        {"attributes": {None: 1}}, {"addresses": {"email": {"a"}}}, {"attributes": {"born": {"a"}}},
     )
 } | {
     f"event {event}": {"history": [AT | event]}
