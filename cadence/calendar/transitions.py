@@ -199,20 +199,18 @@ class _Clocks:
 _CLOCKS = _Clocks()
 
 
-def _even(at: Ints, zone: Codes) -> tuple[Ints, Codes, Ints | None, int]:
-    """Instants brought below 2500 by whole cycles, zones of that shape, what was taken off (or None), the latest."""
-    if at.shape != zone.shape:
-        at, zone = np.broadcast_arrays(at, zone)
+def _even(at: Ints) -> tuple[Ints, Ints | None, int]:
+    """Instants brought below 2500 by whole cycles, what was taken off (or None), the latest."""
     latest = int(at.max()) if at.size else 0
     if latest < _REPEATS_FROM:
-        return at, zone, None, latest
+        return at, None, latest
     cycles: Ints = np.where(at >= _REPEATS_FROM, (at - _REPEATED_FROM) // _CYCLE, 0) * _CYCLE
-    return at - cycles, zone, cycles, _REPEATS_FROM
+    return at - cycles, cycles, _REPEATS_FROM
 
 
 def offsets_at(t: Ints, zone: Codes) -> Ints:
     """How far (us) each zone's clock is ahead of UTC at t (us UTC; real instants only)."""
-    even, zone, _, latest = _even(t, zone)
+    even, _, latest = _even(t)
     table = _CLOCKS.table(zone, latest)
     if even.size > 4096 and int(even.min()) == latest:
         # One instant for all rows: ask once per zone.
@@ -231,7 +229,7 @@ def _stretch(keys: Ints, at: Ints, zone: Codes) -> Ints:
 
 def first_shown(local: Ints, zone: Codes) -> Ints:
     """The first instant (us UTC) at which each zone's clock shows at least this local time: in a gap, the gap's end."""
-    even, zone, cycles, latest = _even(local, zone)
+    even, cycles, latest = _even(local)
     table = _CLOCKS.table(zone, latest)
     place = _stretch(table.first_keys, even, zone) + 1
     found: Ints = np.maximum(table.begins[place], even - table.offsets[place])
@@ -240,7 +238,7 @@ def first_shown(local: Ints, zone: Codes) -> Ints:
 
 def last_shown(local: Ints, zone: Codes) -> Ints:
     """The last instant (us UTC) at which each zone's clock shows this local time: in a gap, the gap's end."""
-    even, zone, cycles, latest = _even(local, zone)
+    even, cycles, latest = _even(local)
     table = _CLOCKS.table(zone, latest)
     place = _stretch(table.last_keys, even, zone)
     found: Ints = np.minimum(table.ends[place], even - table.offsets[place])
@@ -252,7 +250,7 @@ def next_change(t: Ints, zone: Codes) -> Ints:
 
     The rules are reckoned to the end of the year after the latest t at least, so NEVER means that no rule changes it.
     """
-    even, zone, cycles, latest = _even(t, zone)
+    even, cycles, latest = _even(t)
     table = _CLOCKS.table(zone, latest)
     found = table.ends[_stretch(table.keys, even, zone)]
     return np.asarray(found if cycles is None else np.where(found == NEVER, NEVER, found + cycles), np.int64)

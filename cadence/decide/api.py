@@ -97,7 +97,7 @@ class DecidingPolicy:
 def decisions(policy: Policy, told: Telling) -> dict[str, Decision]:
     """Decide what was told, and speak of it by the ids it was told with."""
     decided = decide(policy, told.history, told.candidates, told.now)
-    segment = policy.segments[int(decided.segment[0])].name if policy.segments else None
+    segment = policy.segments[int(decided.segment[0])].name
     return {
         told.messages[o.message]: decision_of(
             o, policy=policy.hash, segment=segment, touches=told.touches, locale=told.locale, zone=told.zone

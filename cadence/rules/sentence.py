@@ -60,7 +60,7 @@ def _said(detail: Mapping[str, Any], language: str, zone: str) -> dict[str, str]
             said[name] = _TEXTS[name][language].get(value, str(value).replace("_", " "))
         elif name == "events":
             table = words.EVENTS[language]
-            said[name] = ", ".join(table.get(w, w.replace("_", " ")) for w in str(value).split(", ")) or "-"
+            said[name] = ", ".join(table.get(w, w.replace("_", " ")) for w in str(value).split(", "))
         else:
             said[name] = f"{value:g}" if isinstance(value, float) else str(value)
     return said

@@ -102,6 +102,21 @@ def test_rows_far_apart_in_time_are_answered_as_one_by_one(slow):
     assert until.tolist() == [slow.quiet_until(1200, 480, (), int(t), "America/New_York") for t in at]
 
 
+def test_holidays_of_rows_far_apart_in_time_are_those_where_each_lives(read):
+    national = {"SE": "06-06", "NO": "05-17", "DE": "10-03"}
+    rows = [
+        (year, home, day) for year in range(2006, 2096, 3) for home in (*national, None) for day in national.values()
+    ]
+    at = np.array([read.at(f"{year}-{day}T10:00Z") for year, _, day in rows])
+    lives = [list(national).index(home) if home else -1 for _, home, _ in rows]
+    found = quiet_until(QuietInterval.parse(holidays=True), at, read.zone("UTC"), lives, list(national))
+    own = np.array([national.get(home) == day for _, home, day in rows])
+    assert (found - at)[own].tolist() == [14 * HOUR] * int(own.sum())
+    abroad = (found > at) & ~own  # Whitsun and Ascension are holidays in all three
+    assert abroad.sum() < 12
+    assert not abroad[[home is None for _, home, _ in rows]].any()
+
+
 @pytest.mark.parametrize(
     ("country", "now", "until"),
     [

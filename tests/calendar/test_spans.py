@@ -35,6 +35,7 @@ def test_a_duration_is_exact_or_by_the_calendar(text, micros, months):
         ("24h", WindowKind.ROLLING, DAY, 0, ""),
         ("7 local days", WindowKind.LOCAL_DAYS, 0, 7, "day"),
         ("1 local day", WindowKind.LOCAL_DAYS, 0, 1, "day"),
+        ("366000 local days", WindowKind.LOCAL_DAYS, 0, 366_000, "day"),
         ("calendar day", WindowKind.CALENDAR, 0, 0, "day"),
         ("calendar quarter", WindowKind.CALENDAR, 0, 0, "quarter"),
         ("ever", WindowKind.EVER, 0, 0, ""),
@@ -42,6 +43,17 @@ def test_a_duration_is_exact_or_by_the_calendar(text, micros, months):
 )
 def test_a_window_is_rolling_local_by_the_calendar_or_for_ever(text, kind, micros, days, unit):
     assert Window.parse(text) == Window(kind, micros, days, unit, text)
+
+
+def test_how_long_a_window_is_on_average():
+    texts = {"36h": 36 * HOUR, "3 local days": 3 * DAY, "calendar day": DAY, "calendar week": 7 * DAY}
+    texts |= {
+        "calendar month": 365.2425 / 12 * DAY,
+        "calendar quarter": 365.2425 / 4 * DAY,
+        "calendar year": 365.2425 * DAY,
+    }
+    assert {text: Window.parse(text).mean_micros() for text in texts} == texts
+    assert Window.parse("ever").mean_micros() is None
 
 
 def test_only_a_window_for_ever_has_no_reach():

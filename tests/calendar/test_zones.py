@@ -146,6 +146,40 @@ def test_one_instant_for_very_many_rows_is_answered_as_for_one(read):
     assert set(shown[1::2].tolist()) == {read.wall("2026-11-24T17:30")}
 
 
+@pytest.mark.parametrize("odd", [NEVER, HELD, NONE])
+def test_one_that_is_no_instant_stays_beside_others_too(read, odd):
+    zone, day = read.zone("Europe/Stockholm", 2), Duration.parse("1d")
+    for found in (to_local([odd, 0], zone), to_utc([0, odd], zone)[::-1], add([odd, 0], day, zone)):
+        assert found[0] == odd != found[1]
+    assert to_local([odd], zone[:1]).tolist() == [odd]
+
+
+def test_what_is_added_up_to_the_last_instant_is_never(read):
+    zone, day = read.zone("Europe/Stockholm"), Duration.parse("1d")
+    ends = [one(add([HELD - DAY + beside], day, zone)) for beside in (-1, 0, 1)]
+    assert ends == [HELD - 1, NEVER, NEVER]
+    begins = [one(subtract([NONE + DAY + beside], day, zone)) for beside in (-1, 0, 1)]
+    assert begins == [NONE, NONE, NONE + 1]
+
+
+@pytest.mark.parametrize("year", [2499, 2500, 2633, 2899, 2900, 4242, 9998])
+@pytest.mark.parametrize("name", ["Europe/Stockholm", "Australia/Lord_Howe", "America/St_Johns", "Asia/Kathmandu"])
+def test_years_far_ahead_have_the_clocks_of_those_that_repeat(slow, name, year):
+    code = [zone_index(name)]
+    for month in (1, 4, 7, 10):
+        at = int((np.datetime64(f"{year}-{month:02}-08T12:34") - np.datetime64(0, "s")) / np.timedelta64(1, "us"))
+        local = slow.local(at, name)
+        assert one(to_local([at], code)) == local
+        assert [one(to_utc([local], code)), one(to_utc([local], code, second=True))] == [at, at]
+        change = one(next_change([at], code))
+        if name == "Asia/Kathmandu":
+            assert change == NEVER
+        else:
+            assert at < change < at + YEAR
+            before, after = (slow.local(change + beside, name) - (change + beside) for beside in (-1, 0))
+            assert before != after
+
+
 def test_never_held_and_none_stay_what_they_are(read):
     odd, zone = np.array([NEVER, HELD, NONE]), read.zone("Europe/Stockholm", 3)
     for found in (

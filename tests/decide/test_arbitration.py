@@ -10,16 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cadence
-from cadence.decide.arbitration import ranks
+from cadence.decide.arbitration import lookahead, ranks
 from cadence.decide.round import decide as decide_round
 from cadence.decide.round import decide_columns
 from cadence.decide.telling import tell
 from cadence.decide.told import ToldContact, ToldMessage
-from cadence.facts import HOUR, NONE, Push, Verdict
+from cadence.facts import HOUR, NEVER, NONE, Ints, Push, Verdict
 from cadence.policy.moments import moment_of
 from tests.decide.reference import World, refusing
 from tests.decide.test_welcome import relaxed
 from tests.decide.worlds import CATEGORIES, some, worlds
+from tests.rules.columns import view
 
 POLICY: dict[str, Any] = {
     "version": 1,
@@ -117,6 +118,42 @@ def test_each_circle_has_its_own_turns_whatever_its_number() -> None:
     for number in (0, 1, 2):
         circle = np.array([number, number + 2, number, number + 2, number + 2], np.int64)
         assert ranks(told.candidates, circle, policy.arbitration).tolist() == [1, 1, 0, 2, 0]
+
+
+def test_nobody_waits_for_a_greater_message_that_it_does_not_make_wait() -> None:
+    rails = {"caps": {"max": 1, "per": "24h", "categories": ["newsletter"]}, "quiet_hours": LATER}
+    found = decide([{"id": "p", "category": "promotion"}, {"id": "n", "category": "newsletter"}], guard_rails=rails)
+    assert (found["p"].verdict, found["n"].verdict) == ("send", "defer")
+
+
+def test_who_lets_whom_pass_in_many_circles_at_once() -> None:
+    """Contacts 0 to 3; the greater the number of a message, the greater its priority; sending makes others wait a day."""
+    contact = np.array([2, 0, 1, 2, 0, 2, 1, 3, 0])
+    seen = view(circle=[({}, [])] * 3, messages=[{"category": "newsletter", "contact": int(c)} for c in contact])
+    candidates = replace(seen.candidates, priority=np.arange(9.0), released=np.arange(9) == 2)
+    sending, waiting, now = np.array([0, 1, 2, 7]), np.array([3, 4, 5, 6, 8]), seen.now
+    alone = now + np.array([0, 0, 0, 5, 3, 2, 1, 0, 3]) * HOUR
+
+    def welcome_of(rows: Ints, sent: Ints) -> Ints:
+        late = np.isin(candidates.contact[rows], candidates.contact[sent])
+        return alone[rows] + 24 * HOUR * late
+
+    def asked(reach: int, **changed: Any) -> list[tuple[int, int, int]]:
+        marketing = changed.pop("marketing", np.ones(9, bool))
+        some = replace(candidates, **changed)
+        found = lookahead(some, sending, waiting, marketing, now, reach, welcome_of)
+        hours = (found.until - now) // HOUR
+        return list(zip(found.rows.tolist(), hours.tolist(), found.favoured.tolist(), strict=True))
+
+    assert asked(24 * HOUR) == [(0, 2, 5), (1, 3, 4)]  # 2 is released, nobody waits beside 7; of equals the first row
+    assert asked(2 * HOUR) == [(0, 2, 5)]
+    assert asked(2 * HOUR - 1) == asked(0) == []
+    expires = np.full(9, NEVER)
+    expires[[5, 1]] = now + 2 * HOUR, now + 3 * HOUR
+    assert asked(24 * HOUR, expires_at=expires) == [(0, 5, 3)]  # 5 and 1 expire before they could go
+    assert asked(24 * HOUR, priority=np.zeros(9)) == []
+    assert asked(24 * HOUR, marketing=np.arange(9) != 5) == [(0, 5, 3), (1, 3, 4)]
+    assert asked(24 * HOUR, marketing=np.arange(9) > 0) == [(1, 3, 4)]
 
 
 def test_without_lookahead_nobody_lets_anybody_pass() -> None:

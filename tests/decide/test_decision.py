@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -55,6 +55,18 @@ def test_what_waits_says_by_which_rule_and_touches_until_when() -> None:
     assert (cap["rule"], cap["welcome_at"]) == ("1 per 7d", "2026-03-17T10:30:00.250000Z")
     assert (decision.segment, decision.policy) == ("everyone", POLICY.hash)
     assert decision.reason.startswith("Den siste meldingen kom tir 10. mars 2026 11:30.")
+
+
+@pytest.mark.parametrize(("hours", "verdict"), [(22.5, "suppress"), (22.5001, "defer")])
+def test_what_would_be_welcome_as_it_expires_is_not_welcome_before_that(hours: float, verdict: str) -> None:
+    touch, expires = {**TOUCH, "at": "2026-03-10T10:30+01:00"}, datetime.fromisoformat(NOW) + timedelta(hours=hours)
+    decision = decided("letter", touch, expires=expires)
+    assert (decision.verdict, decision.rule, decision.until is None) == (verdict, "1 per 1d", verdict == "suppress")
+
+
+def test_without_segments_all_are_in_the_one_there_is() -> None:
+    policy = cadence.policy_of({"categories": {"letter": {"consent": "none"}}})
+    assert policy.decide(contact={}, message={"category": "letter"}, now=NOW).segment == "everyone"
 
 
 def test_what_is_never_welcome_has_no_instant() -> None:

@@ -117,6 +117,14 @@ def test_what_is_always_quiet_by_itself_says_so_itself() -> None:
     assert "quiet at all times" in decision.reason
 
 
+def test_a_search_that_comes_to_no_end_is_never(monkeypatch: pytest.MonkeyPatch) -> None:
+    touch = {"at": MARCH - timedelta(hours=1), "touch": "letter"}
+    for turns, verdict in ((1, "suppress"), (2, "defer")):
+        monkeypatch.setattr(welcome, "MOST_TURNS", turns)
+        decision = decide(STOCKHOLM, {"gap": {"wait": "4h"}}, [touch])
+        assert (decision.verdict, decision.rule) == (verdict, "1 per 4h")
+
+
 @pytest.mark.parametrize(("beyond", "verdict"), [(-1, "defer"), (0, "defer"), (1, "suppress")])
 def test_what_is_welcome_in_exactly_five_years_is_and_later_never(beyond: int, verdict: str) -> None:
     until = MARCH + timedelta(microseconds=FIVE_YEARS + beyond)

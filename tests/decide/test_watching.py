@@ -55,6 +55,25 @@ def test_it_watches_only_whom_it_governs() -> None:
     assert watching(CAP).decide(**question, now="2026-03-04T12:00+01:00").watched == ()
 
 
+def test_it_is_asked_from_now_of_what_is_held_until_something_ends() -> None:
+    history = [*QUESTION["history"], {"at": "2026-03-02T20:00+01:00", "hold": "manual"}]
+    decision = watching(NIGHT).decide(**{**QUESTION, "history": history}, now="2026-03-03T03:00+01:00")
+    assert (decision.verdict, decision.rule, decision.until) == ("defer", "holds", None)
+    assert [(e.rule, e.welcome_at) for e in decision.watched] == [("night", datetime(2026, 3, 3, 7, tzinfo=UTC))]
+
+
+def test_of_two_that_watch_each_message_has_its_own() -> None:
+    policy = cadence.policy_of({
+        "categories": {"news": {"consent": "none"}, "care": {"consent": "none"}, "note": {"consent": "none"}},
+        "guard_rails": {"caps": [{**CAP["caps"], "categories": [c], "max": n} for c, n in (("news", 1), ("care", 1))]},
+    })  # fmt: skip
+    messages = [{"category": c, "id": c} for c in ("note", "care", "news")]
+    history = [{"at": "2026-03-02T21:00+01:00", "touch": c} for c in ("news", "care")]
+    found = policy.decide_several(contact={}, messages=messages, history=history, now="2026-03-04T12:00+01:00")
+    told = {name: [(e.rule, [t["category"] for t in e.touches]) for e in d.watched] for name, d in found.items()}
+    assert told == {"note": [], "care": [("1 per 7d", ["care"])], "news": [("1 per 7d", ["news"])]}
+
+
 FILES = [*sorted((HERE.parent / "rules").glob("*.yaml")), HERE.parent / "language" / "arbitration.yaml"]
 
 

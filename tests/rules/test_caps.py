@@ -123,6 +123,22 @@ def test_a_rename_frees_no_slot() -> None:
     assert asked(some, seen) == NOW + 23 * HOUR
 
 
+def test_a_renamed_campaign_is_the_same_campaign() -> None:
+    some = rule("caps", {"max": 1, "per": "24h"}, filters=Filters(campaigns=frozenset({key("spring")})))
+    for renamed, answer in ({"vår": "spring"}, NOW + 23 * HOUR), ({}, NOW), ({"spring": "vår"}, NOW + 23 * HOUR):
+        assert asked(some, view(touches(1, campaign="vår"), {"campaign": "spring"}, renamed=renamed)) == answer
+    apart = rule("caps", {"max": 1, "per": "24h"}, each=Each.CAMPAIGN)
+    seen = view(touches(1, campaign="vår"), {"campaign": "spring"}, renamed={"vår": "spring"})
+    assert asked(apart, seen) == NOW + 23 * HOUR
+
+
+def test_each_message_of_a_batch_has_its_own_tags() -> None:
+    some = rule("caps", {"max": 1, "per": "24h"}, each=Each.TAG, tag=1)
+    messages = [{"tags": t} for t in (["x", "b"], ["b"], [], ["b", "x"], ["x", "b", "c"])]
+    seen = view([*touches(1, tags=["a", "b"]), *touches(3, tags=["x"]), *touches(2)], messages=messages)
+    assert [(asked(some, seen, row=r) - NOW) // HOUR for r in range(5)] == [23, 0, 0, 21, 23]
+
+
 def test_a_kept_slot_is_left_for_its_category() -> None:
     some = rule("caps", {"max": 2, "per": "7d", "reserve": {"follow_up": 1}})
     messages = [{"category": c} for c in ("newsletter", "follow_up")]

@@ -129,6 +129,25 @@ def test_an_address_that_bounced_hard_stops_everything_to_it(category: str) -> N
     assert [asked(rule("consent"), seen, row=r) for r in (0, 1)] == [NEVER, NOW]
 
 
+def test_of_several_dead_addresses_each_stops_its_own_channel() -> None:
+    contact = {"addresses": {"email": "a@example.com", "sms": "+4670", "phone": "+4670"}}
+    history = [{"at": NOW - 2 * DAY, "bounce": "email"}, {"at": NOW - DAY, "bounce": "sms"}]
+    seen = view(
+        history, contact=contact, messages=[{"category": "service", "channel": c} for c in ("email", "sms", "phone")]
+    )
+    assert [asked(rule("consent"), seen, row=r) for r in (0, 1, 2)] == [NEVER, NEVER, NOW]
+    dead = [evidence(rule("consent"), seen, row=r).detail["bounced_at"] for r in (0, 1)]
+    assert dead == [NOW - 2 * DAY, NOW - DAY]
+
+
+def test_no_address_is_not_one_that_bounced() -> None:
+    nowhere = {"addresses": {"email": ""}}
+    assert (
+        asked(rule("consent"), view([{"at": NOW - DAY, "bounce": "email"}], {"category": "service"}, contact=nowhere))
+        == NOW
+    )
+
+
 def test_it_stops_the_same_address_under_another_contact() -> None:
     contact = {"addresses": {"email": "a@example.com"}}
     other = (contact, [{"at": NOW - DAY, "bounce": "email"}])
@@ -149,3 +168,25 @@ def test_the_evidence_says_why(history: list[dict[str, Any]], why: str) -> None:
     contact = {"addresses": {"email": "a@example.com"}}
     push = evidence(rule("consent"), view(facts, contact=contact, categories=needing(ConsentNeed(lasts=YEAR))))
     assert (push.detail["why"], push.detail["category"], push.detail["channel"]) == (why, "newsletter", "email")
+
+
+def test_a_ground_may_carry_for_ever() -> None:
+    categories = needing(ConsentNeed("relationship", grounds=(ConsentGround("purchase", None),)))
+    assert answer(categories, {"at": "1990-01-01", "event": "purchase"}) == NOW
+    assert answer(categories) == NEVER
+
+
+def test_the_evidence_about_an_unknown_category_and_channel_has_no_names_for_them() -> None:
+    push = evidence(rule("consent"), view(message={"category": "unheard", "channel": "pigeon"}))
+    assert push.detail == {"category": "", "channel": "", "why": "missing"}
+
+
+def test_the_evidence_says_since_when_and_until_when() -> None:
+    categories, given = needing(ConsentNeed(lasts=YEAR)), {"at": "2024-05-01", "opt_in": "all"}
+    push = evidence(rule("consent"), view([given], categories=categories, contact={"timezone": "Asia/Tokyo"}))
+    assert push.detail["given_at"] == at("2024-05-01")
+    assert push.detail["lapsed_at"] == at("2025-05-01")
+    push = evidence(rule("consent"), view([{"at": NOW - DAY, "opt_out": "all"}], categories=categories))
+    assert push.detail["stopped_at"] == NOW - DAY
+    push = evidence(rule("consent"), view(categories=GROUNDED))
+    assert (push.detail["why"], push.detail["events"]) == ("no_ground", "purchase, inquiry")

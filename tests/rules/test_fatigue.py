@@ -99,6 +99,16 @@ def test_what_is_excepted_altogether_may_weigh_more_than_the_limit(excepted: dic
     assert (keys.problems(CATEGORIES, some) == []) is fine
 
 
+def test_what_it_does_not_govern_may_weigh_more_than_the_limit() -> None:
+    keys = fatigue.Keys.model_validate({**KEYS, "limit": 1.5, "weights": {"phone": 2, "service": 9}})
+    by_mail = Filters(channels=frozenset({key("email"), key("sms")}))
+    assert keys.problems(CATEGORIES, rule("fatigue", dict(keys), filters=by_mail)) == []
+    not_by_phone = (Filters(channels=frozenset({key("phone")})),)
+    assert keys.problems(CATEGORIES, rule("fatigue", dict(keys), excluded=not_by_phone)) == []
+    of_letters = Filters(categories=frozenset({key("newsletter")}))
+    assert keys.problems(CATEGORIES, rule("fatigue", dict(keys), filters=of_letters)) != []
+
+
 def test_the_problem_names_what_could_never_be_sent() -> None:
     keys = fatigue.Keys.model_validate({**KEYS, "limit": 1.5, "weights": {"promotion": 1.5, "sms": 2.25, "x": 1}})
     assert keys.problems(CATEGORIES) == [

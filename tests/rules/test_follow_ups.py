@@ -72,6 +72,16 @@ def test_each_message_of_a_batch_has_its_own_thread() -> None:
     assert answers.tolist() == [NEVER, NOW, NOW, NEVER]
 
 
+def test_every_thread_is_found_whatever_its_name() -> None:
+    threads = [f"thread {i}" for i in range(300)]
+    assert {key(t) & 63 for t in threads} == set(range(64))
+    messages = [{**MESSAGE, "thread": t} for t in [*threads, "another"]]
+    seen = view([f for t in threads for f in followed(1, 2, thread=t)], messages=messages)
+    rows = np.arange(len(messages))
+    answers = RULES["follow_ups"].welcome_at(TWO, seen, rows, np.full(len(rows), NOW, np.int64))
+    assert answers.tolist() == [NEVER] * 300 + [NOW]
+
+
 def test_the_evidence_names_the_follow_ups_without_an_answer() -> None:
     push = evidence(TWO, view([*followed(1, 2, 5), {"at": NOW - 60 * HOUR, "event": "reply"}], MESSAGE))
     assert (push.touches, push.detail["count"], push.detail["max"]) == ((2, 3), 2, 2)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from cadence.facts import DAY, HOUR, NEVER, Wish, instant
+from cadence.rules.registry import RULES
 from tests.rules.columns import asked, at, evidence, rule, view
 
 NOW = at("2026-03-10T12:00")
@@ -99,3 +101,25 @@ def test_wishes_of_several_contacts_do_not_mix() -> None:
 def test_the_evidence_says_which_wish(contact: dict[str, object], why: str) -> None:
     history = [{"at": NOW - HOUR, "touch": "newsletter"}]
     assert evidence(WISHES, view(history, contact=contact)).detail["why"] == why
+
+
+def test_the_evidence_of_their_cap_has_its_numbers_and_touches() -> None:
+    history = [{"at": NOW - h * HOUR, "touch": "newsletter"} for h in (200, 20, 3)]
+    push = evidence(WISHES, view(history, contact={"wish": Wish(less_often=(2, "7d")), "snooze": NOW + HOUR}))
+    assert push.detail == {"why": "less_often", "max": 2, "window": "7d", "count": 2}
+    assert (push.touches, push.welcome_at) == ((2, 3), NOW - 20 * HOUR + 7 * DAY)
+    push = evidence(WISHES, view(history, contact={"wish": Wish(less_often=(2, "ever"))}))
+    assert (push.detail["why"], push.touches, push.welcome_at) == ("ever", (1, 2, 3), NEVER)
+    push = evidence(WISHES, view(history, contact={"wish": Wish(less_often=(2, "7d")), "snooze": NOW + 30 * DAY}))
+    assert push.detail == {"why": "snooze", "snooze_until_at": NOW + 30 * DAY}
+
+
+def test_many_contacts_with_the_same_and_other_wishes_each_have_their_own() -> None:
+    wishes = [MORNING, Wish(), Wish(hours=((600, 660),)), MORNING, Wish(days=frozenset({6})), Wish(hours=((600, 660),))]
+    circle = [({"wish": w}, []) for w in wishes[1:]]
+    messages = [{"category": "newsletter", "contact": i} for i in (5, 0, 1, 2, 3, 4, 0)]
+    seen = view(contact={"wish": wishes[0]}, circle=circle, messages=messages)
+    morning, ten, sunday = (at(t) for t in ("2026-03-11T09:00", "2026-03-11T10:00", "2026-03-15T00:00"))
+    rows = np.arange(len(messages))
+    answers = RULES["own_wishes"].welcome_at(WISHES, seen, rows, np.full(len(rows), NOW, np.int64)).tolist()
+    assert answers == [ten, morning, NOW, ten, morning, sunday, morning]

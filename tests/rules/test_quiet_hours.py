@@ -72,6 +72,24 @@ def test_the_evidence_names_the_zone_where_it_is_quiet() -> None:
     assert (push.detail["where"], push.detail["from"]) == ("America/Los_Angeles", "20:00")
 
 
+def test_the_evidence_of_a_whole_day_names_no_times() -> None:
+    push = evidence(rule("quiet_hours", {"days": ["sun"]}), view(), "2026-01-11T09:00")
+    assert (push.detail["from"], push.detail["to"], push.detail["where"]) == ("", "", "UTC")
+
+
+def test_the_evidence_of_what_is_quiet_for_ever_names_all_zones() -> None:
+    seen = view(contact={"timezones": ["America/New_York", "Asia/Tokyo"]})
+    push = evidence(
+        rule("quiet_hours", {"from": "08:00", "to": "07:59", "days": ["mon"], "all_day": None}),
+        seen,
+        "2026-01-12T15:00",
+    )
+    assert push.detail["why"] != "never"
+    push = evidence(rule("quiet_hours", {"all_day": True}), seen)
+    assert (push.detail["why"], push.welcome_at) == ("never", NEVER)
+    assert push.detail["where"] == "America/New_York, Asia/Tokyo"
+
+
 @pytest.mark.parametrize("keys", [{"from": "8", "to": "09:00"}, {"to": "24:01"}, {"days": ["sa"]}, {"days": []}])
 def test_what_makes_no_sense_is_an_error(keys: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"from|to|day"):

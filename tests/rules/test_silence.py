@@ -56,6 +56,17 @@ def test_the_evidence_names_the_touches_without_an_answer() -> None:
     assert (push.touches, push.detail["count"], push.detail["touch_at"]) == ((2, 3), 2, NOW - DAY)
 
 
+def test_a_touch_answered_at_its_own_instant_is_no_evidence() -> None:
+    push = evidence(rule("silence", BACK_OFF), view([*touches(1, 2), {"at": NOW - 2 * DAY, "event": "reply"}]))
+    assert (push.touches, push.detail["count"]) == ((2,), 1)
+
+
+def test_an_answer_of_this_instant_answers_what_a_wrong_clock_dated_later() -> None:
+    seen = view([*touches(1, -1), {"at": NOW, "event": "reply"}])
+    assert asked(rule("silence", BACK_OFF), seen) == NOW
+    assert asked(rule("silence", BACK_OFF), view([*touches(1, -1), {"at": NOW - HOUR, "event": "reply"}])) > NOW
+
+
 @pytest.mark.parametrize("keys", [{}, {"base": "1mo"}, {"base": "2d", "factor": 0.5}, {"stop_after": 0}])
 def test_what_makes_no_sense_is_an_error(keys: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"silence|base|factor|stop_after"):
