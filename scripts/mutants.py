@@ -130,14 +130,16 @@ def main() -> None:
     options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     options.add_argument("--seconds", type=float, default=5, help="how long a mutant's tests may take in all")
     options.add_argument("--processes", type=int, default=2)
-    options.add_argument("--again", action="store_true", help="try what survived once more, for there are new tests")
+    options.add_argument(
+        "--again", action="store_true", help="try once more just what survived, for there are new tests"
+    )
     options.add_argument("--page", action="store_true", help="only write the page about what is known")
     options.add_argument("patterns", nargs="*", help="names of functions, with * and ?; else all")
     given = options.parse_args()
     os.chdir(PROJECT)
     mutants = made()
     recall(mutants)
-    wanted = {UNTRIED, PASSED} | ({UNTESTED, SURVIVED} if given.again else set())
+    wanted = {UNTESTED, PASSED, SURVIVED} if given.again else {UNTRIED, PASSED}
     left = [] if given.page else [m for m in mutants if m.result in wanted]
     if given.patterns:
         left = [m for m in left if any(fnmatch.fnmatch(m.where, p) for p in given.patterns)]

@@ -115,7 +115,7 @@ def _evidence(push: Push, touches: Mapping[int, Mapping[str, Any]], locale: str,
         kind=push.kind,
         welcome_at=None if push.welcome_at in (HELD, NEVER) else instant(push.welcome_at),
         because=sentence(push, push.kind, locale, zone),
-        touches=tuple(touches.get(t, {"id": t, "at": None}) for t in push.touches),
+        touches=tuple(touches[t] for t in push.touches),
     )
 
 

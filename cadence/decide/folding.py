@@ -203,7 +203,7 @@ def touches_of(folded: Sequence[Folded], mailboxes: Mapping[tuple[int, str], int
         thread=column("thread"),
         topic=column("topic"),
         content=column("content"),
-        mailbox=np.array([mailboxes.get((c, t["sent_by"]), 0) for c, t in rows], np.int64),
+        mailbox=np.array([mailboxes[c, t["sent_by"]] for c, t in rows], np.int64),
         triggered=np.array([t["triggered"] for _, t in rows], bool),
         tags=Ragged.of([t["tags"] for _, t in rows]),
     )

@@ -48,7 +48,7 @@ def _duration_or_moment(value: Any) -> Duration | Moment:
 def _less_often(value: Any) -> tuple[int, str] | None:
     if value == "none":
         return None
-    number, per, window = value.partition(" per ") if isinstance(value, str) else ("", "", "")
+    number, per, window = str(value).partition(" per ")
     if not per or not number.isascii() or not number.isdecimal() or int(number) < 1 or len(number) > 6:
         raise ValueError(
             f"{value!r} is no wish for less; write a number per a window, for example 1 per 30d, or none to end it"

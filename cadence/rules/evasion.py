@@ -164,7 +164,7 @@ def _sharing(rule: Rule, view: View, rows: Ints) -> Iterator[tuple[_Shared, Pair
         if scope == "addresses":
             mailbox, shared = view.remember("evasion.mailboxes", lambda: _mailboxes(view))
             yield shared, _through_mailboxes(int(rule.keys.shared_by), view, rows, mailbox, shared)
-        elif scope != "brands":
+        else:
             shared = view.remember(("evasion", scope), partial(_members, view, scope))
             yield shared, shared.groups_of(view.candidates.contact[rows])
 
@@ -220,7 +220,7 @@ def push(rule: Rule, view: View, row: int, t: int, welcome_at: int) -> Push:
     stop = _stops(view, statement)
     stop[view.candidates.contact[row]] = False
     said_at, latest, by, through = view.history.consents.at, -1, -1, ""
-    for scope, (shared, (_, group)) in zip(_asked(rule), _sharing(rule, view, candidate), strict=True):
+    for scope, (shared, (_, group)) in zip(rule.keys.scope, _sharing(rule, view, candidate), strict=True):
         index, _ = expand(shared.start[group], shared.start[group + 1])
         who = shared.contact[index]
         who = who[stop[who]]
@@ -234,10 +234,6 @@ def push(rule: Rule, view: View, row: int, t: int, welcome_at: int) -> Push:
 
 
 pushes = one_by_one(push)
-
-
-def _asked(rule: Rule) -> list[str]:
-    return [scope for scope in rule.keys.scope if scope != "brands"]
 
 
 SENTENCES: Mapping[str, Mapping[str, str]] = {

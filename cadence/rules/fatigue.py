@@ -138,8 +138,7 @@ def _rate(keys: Any) -> float:
 def _weights(keys: Any, view: View, category: Ints, channel: Ints) -> Floats:
     """What each touch or message adds: the larger of its category's and its channel's weight, 1 where neither is
     given."""
-    given = {view.now_called(key(name)): float(weight) for name, weight in keys.weights.items()}
-    if not given:
+    if not keys.weights:
         return np.ones(len(category), np.float64)
     of_channel = {key(name): float(keys.weights[name]) for name in CHANNELS if name in keys.weights}
     of_category = {view.now_called(key(n)): float(w) for n, w in keys.weights.items() if n not in CHANNELS}

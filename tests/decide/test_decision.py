@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import cadence
 from cadence.decide.decision import Decision
+from cadence.decide.telling import tell
+from cadence.decide.told import ToldContact, ToldEvent, ToldMessage
+from cadence.facts import HOUR, NEVER, Verdict
+from cadence.policy.moments import moment_of
 
 NOW = "2026-03-10T12:00+01:00"
 POLICY = cadence.policy_of(
@@ -79,6 +84,31 @@ def test_what_is_held_until_something_ends_has_none_either() -> None:
     decision = decided("letter", {"at": NOW, "hold": "manual"})
     assert (decision.verdict, decision.until, decision.rule) == ("defer", None, "holds")
     assert decision.evidence[0].welcome_at is None
+
+
+def test_many_are_decided_as_columns_with_the_same_answers() -> None:
+    moment = moment_of(NOW)
+    assert moment is not None
+    contact, history = ToldContact.model_validate({}), [ToldEvent.model_validate(TOUCH)]
+    messages = [ToldMessage.model_validate({"category": c}) for c in ("letter", "wanted")]
+    told = tell(POLICY.policy, contact, history, messages, moment)
+    for now in (datetime.fromisoformat(NOW), told.now):
+        answers = POLICY.decide_batch(told.history, told.candidates, now)
+        assert answers.rows.tolist() == [0, 1]
+        assert answers.verdict.tolist() == [Verdict.DEFER, Verdict.SUPPRESS]
+        assert answers.welcome_at.tolist() == [told.now + 23 * HOUR + HOUR // 2 + 250_000, NEVER]
+        assert [answers.rule.text(i) for i in (0, 1)] == ["1 per 1d", "consent"]
+
+
+def test_what_a_policy_given_as_a_mapping_includes_lies_beside_or_where_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "more.yaml").write_text("version: 1\ncategories: {letter: {consent: none}}\n", "utf-8")
+    mapping = {"include": ["more.yaml"]}
+    there = cadence.policy_of(mapping, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert there.hash == cadence.policy_of(mapping).hash
+    assert there.decide(contact={}, message={"category": "letter"}, now=NOW).verdict == "send"
 
 
 def test_evidence_is_read_by_the_names_of_its_fields() -> None:

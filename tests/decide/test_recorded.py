@@ -204,7 +204,7 @@ WRONG: dict[str, dict[str, Any]] = {
         {"hours": "09:00-12:00"}, {"hours": ["24:00-24:00"]}, {"hours": ["09:60-12:00"]}, {"hours": ["09:00-24:01"]},
         {"days": ["monday"]}, {"days": "mon"}, {"days": ["xyzzy"]}, {"day": ["mon"]}, {"region": ""},
         {"country": None, "colour": "red"}, {"attributes": {1: 2}}, {"attributes": {"size": {2: "x"}}}, {7: "x"},
-        {"attributes": {None: 1}}, {"addresses": {"email": {"a"}}}, {"attributes": {"born": {"a"}}},
+        {"attributes": {None: 1}}, {"attributes": {"sizes": [0, {1: 2}]}}, {"addresses": {"email": {"a"}}}, {"attributes": {"born": {"a"}}},
     )
 } | {
     f"event {event}": {"history": [AT | event]}
@@ -215,7 +215,8 @@ WRONG: dict[str, dict[str, Any]] = {
         {"hold": "manual", "due": "2026-03-05"}, {"ticket": "opened"}, {"promise": "kept"}, {"promise": "made", "id": 1},
         {"incident": ""}, {"incident": "a", "id": "b"}, {"snooze": "soon"}, {"snooze": 3}, {"less_often": "seldom"},
         {"less_often": "0 per 7d"}, {"less_often": "1 per 7x"}, {"less_often": "1234567 per 7d"}, {"less_often": "1 per "},
-        {"less_often": "-1 per 7d"}, {"less_often": "1.5 per 7d"}, {"less_often": 7}, {"less_often": "NONE"}, {"less_often": "3 weekly"},
+        {"less_often": "-1 per 7d"}, {"less_often": "1.5 per 7d"}, {"less_often": 7}, {"less_often": "NONE"}, {"less_often": "3 weekly"}, {"less_often": "3"},
+        {"less_often": "123456 per 7d"}, {"open": True, "amount": 3, "due": "2026-03-05"},
         {"less_often": "\u0663 per 7d"}, {"less_often": "\u00b3 per 7d"}, {"less_often": " per 7d"}, {"ticket": "solved"},
         {"screened": {"register": "nix"}}, {"screened": {"register": "", "listed": True}}, {"touch": "news", "at": "then"},
         {"touch": "news", "at": 3}, {"touch": "news", "tags": [""]}, {"touch": "news", "outcome": "lost"}, {"touched": "x"},

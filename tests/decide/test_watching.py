@@ -13,8 +13,10 @@ import cadence
 from cadence.decide.api import DecidingPolicy
 from cadence.decide.round import decide, decide_columns
 from cadence.decide.telling import tell
-from cadence.facts import Verdict
+from cadence.facts import HOUR, Verdict
 from cadence.workbench.case import Case, read_cases
+from tests.decide.test_throwing import NOW as THEN
+from tests.decide.test_throwing import batch
 
 HERE = Path(__file__).parent
 CAP = {"caps": {"max": 1, "per": "7d", "only_watch": True, "categories": ["news"]}}
@@ -72,6 +74,24 @@ def test_of_two_that_watch_each_message_has_its_own() -> None:
     found = policy.decide_several(contact={}, messages=messages, history=history, now="2026-03-04T12:00+01:00")
     told = {name: [(e.rule, [t["category"] for t in e.touches]) for e in d.watched] for name, d in found.items()}
     assert told == {"note": [], "care": [("1 per 7d", ["care"])], "news": [("1 per 7d", ["news"])]}
+
+
+def test_of_many_circles_at_once_each_message_is_watched_for_itself() -> None:
+    letter, note = {"category": "letter"}, {"category": "wanted"}
+    history, candidates = batch([letter, note, letter, letter, note, letter], [0, 0, 1, 2, 1, 0])
+    rails = {"gap": [{"wait": "1d", "only_watch": True}, {"name": "long", "wait": "6d", "only_watch": True}],
+             "caps": {"max": 2, "per": "7d", "categories": ["letter"]}}  # fmt: skip
+    categories = {"letter": {"consent": "none"}, "wanted": {"consent": "opt_in"}}
+    policy = cadence.policy_of({"categories": categories, "guard_rails": rails}).policy
+    outcomes = decide(policy, history, candidates, THEN).outcomes
+    told = {o.message: [(p.rule, (p.welcome_at - THEN) // HOUR, len(p.touches)) for p in o.watched] for o in outcomes}
+    assert told == {
+        1: [],
+        2: [("1 per 1d", 23, 1), ("long", 143, 1)],
+        3: [("long", 143, 1)],  # asked from the instant at which the cap lets it go, two days on
+        4: [("1 per 1d", 23, 1), ("long", 143, 1)],  # no consent: asked from now
+        5: [],
+    }
 
 
 FILES = [*sorted((HERE.parent / "rules").glob("*.yaml")), HERE.parent / "language" / "arbitration.yaml"]

@@ -50,6 +50,13 @@ def test_an_old_answer_that_leaves_too_late_to_help_helps_nothing() -> None:
     assert asked(rule("escalation", TEN_DAYS), view(history)) == NOW + DAY
 
 
+@pytest.mark.parametrize(("old", "days"), [((12, 15, 19), 5), ((12, 15, 16, 19), 5), ((11, 12, 16, 16, 18), 8)])
+def test_it_ends_when_so_many_old_answers_have_left_that_no_more_are_in_the_stretch_before(
+    old: tuple[int, ...], days: int
+) -> None:
+    assert asked(rule("escalation", TEN_DAYS), view([*touches(1, 2, 3), *answers(1, *old)])) == NOW + days * DAY
+
+
 def test_asked_from_a_later_instant_it_may_be_refused_where_it_was_welcome() -> None:
     seen = view([*touches(1, 2), *answers(6)])
     some = rule("escalation", TEN_DAYS)
@@ -69,6 +76,16 @@ def test_the_evidence_names_the_touches_of_the_later_stretch_and_counts_both() -
     assert {k: push.detail[k] for k in ("why", "count", "before", "most", "answers", "answers_before")} == {
         "why": "fewer", "count": 4, "before": 1, "most": 2, "answers": 1, "answers_before": 2,
     }  # fmt: skip
+
+
+def test_a_touch_exactly_a_stretch_old_is_in_the_one_before() -> None:
+    push = evidence(rule("escalation", {**TEN_DAYS, "allow": 1}), view(touches(20, 10, 9, 3, 2)))
+    assert (push.touches, push.detail["count"], push.detail["before"], push.detail["most"]) == ((3, 4, 5), 4, 1, 2)
+
+
+def test_what_is_allowed_more_is_said() -> None:
+    push = evidence(rule("escalation", {**TEN_DAYS, "allow": 2}), view(touches(15, 14, 5, 4, 3, 2)))
+    assert (push.detail["before"], push.detail["most"]) == (2, 4)
 
 
 def test_without_any_answer_the_sentence_says_so() -> None:

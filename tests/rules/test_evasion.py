@@ -10,7 +10,7 @@ import pytest
 
 from cadence.facts import DAY, NEVER
 from cadence.rules import evasion
-from cadence.rules.rule import Rule
+from cadence.rules.rule import Filters, Rule
 from tests.rules.columns import asked, at, evidence, rule, view
 
 NOW = at("2026-03-10T12:00")
@@ -113,6 +113,47 @@ def test_who_is_in_which_group_is_found_whatever_the_numbers() -> None:
     assert list(zip(places.tolist(), found.tolist(), strict=True)) == [(0, 0), (0, 1), (2, 1)]
 
 
+def test_what_a_rail_is_asked_over() -> None:
+    def scope(keys: dict[str, Any], in_segment: bool) -> tuple[str, ...] | None:
+        asked = evasion.Keys.model_validate(keys).asked(in_segment)
+        return None if asked is None else asked.scope
+
+    assert scope({"scope": ["brands"]}, False) is None
+    assert scope({"scope": ["household", "brands", "household"]}, False) == ("household",)
+    assert scope({"scope": ["household"]}, True) == ("household",)
+    assert scope({"scope": ["account"], "shared_by": 2}, False) == ("account",)
+    assert scope({"scope": ["account"], "shared_by": 2}, True) == ("addresses", "account")
+    assert scope({"shared_by": 2}, True) == ("addresses",)
+    assert scope({"shared_by": 2}, False) is None
+
+
+def test_how_many_may_share_is_said_for_everyone() -> None:
+    keys = evasion.Keys.model_validate({"scope": ["household"], "shared_by": 2})
+    silent = evasion.Keys.model_validate({"scope": ["household"]})
+    plain = replace(rule("evasion"), keys=keys)
+    narrow = [
+        replace(plain, filters=Filters(channels=frozenset({1}))),
+        replace(plain, excluded=(Filters(channels=frozenset({1})),)),
+        replace(plain, in_force=(0, 1)),
+        replace(plain, only_watch=True),
+    ]
+    assert keys.problems({}) == keys.problems({}, plain) == []
+    for some in narrow:
+        assert [path for path, _ in keys.problems({}, some)] == [("shared_by",)]
+        assert keys.problems({}, replace(some, segment="some")) == []
+        assert silent.problems({}, some) == []
+
+
+def test_brands_are_said_to_add_nothing() -> None:
+    assert evasion.Keys.model_validate({"scope": ["household"]}).remarks() == []
+    ((path, said),) = evasion.Keys.model_validate({"scope": ["brands"]}).remarks()
+    assert path == ("scope",)
+    assert said == (
+        "the scope brands adds nothing: no stop is kept by brand, so each reaches the messages of all brands already, "
+        "as far as it names them"
+    )
+
+
 WIDER = {"household": {"household": "h"}, "account": {"account": "a"}}
 
 
@@ -134,6 +175,28 @@ def test_it_reaches_members_only(scope: str) -> None:
     other = dict.fromkeys(WIDER[scope], "another")
     seen = view(contact=WIDER[scope], circle=[(other, [stop()]), ({}, [stop()])])
     assert asked(over(scope), seen) == NOW
+
+
+@pytest.mark.parametrize("scope", WIDER)
+def test_of_many_groups_a_stop_reaches_its_own(scope: str) -> None:
+    groups = ["b", "a", "b", "", "c", "a", "b", "d", "d"]
+    said = {2: [stop()], 4: [stop()], 7: [stop()]}
+    members: list[Any] = [({scope: g} if g else {}, said.get(i, [])) for i, g in enumerate(groups)]
+    messages = [{"contact": i} for i in range(len(groups))]
+    seen = view(contact=members[0][0], circle=members[1:], messages=[{"category": "newsletter", **m} for m in messages])
+    stopped = [i for i in range(len(groups)) if asked(over(scope), seen, row=i) == NEVER]
+    assert stopped == [0, 6, 8]  # the others of b and d; whoever said it is the rule consent's
+    assert [evidence(over(scope), seen, row=i).detail["stopped_by"] for i in stopped] == [3, 3, 8]
+
+
+def test_of_many_mailboxes_a_stop_reaches_those_who_share_it() -> None:
+    boxes = [("b", "x"), ("a", "y"), ("b", "z"), ("c", "u"), ("a", "u"), ("e", "v"), ("", "w")]
+    said = {2: [stop()], 3: [stop()], 6: [stop()]}
+    people: list[Any] = [({"addresses": {"email": e, "sms": s}}, said.get(i, [])) for i, (e, s) in enumerate(boxes)]
+    messages = [{"category": "newsletter", "contact": i, "channel": c} for i in range(7) for c in ("email", "sms")]
+    seen = view(contact=people[0][0], circle=people[1:], messages=messages)
+    stopped = [divmod(r, 2) for r in range(14) if asked(EVASION, seen, row=r) == NEVER]
+    assert stopped == [(0, 0), (0, 1), (4, 0), (4, 1)]
 
 
 @pytest.mark.parametrize("scope", WIDER)

@@ -45,6 +45,33 @@ def test_what_has_no_weight_weighs_one() -> None:
     assert asked(rule("fatigue", {**KEYS, "limit": 2}), view(touches(0))) == NOW
 
 
+def test_a_weight_may_be_less_than_one_or_nothing() -> None:
+    some = rule("fatigue", {**KEYS, "limit": 2, "weights": {"newsletter": 0.5, "sms": 0.25, "promotion": 0}})
+    for many, category, channel, fits in (
+        (3, "newsletter", "email", True),
+        (4, "newsletter", "sms", False),
+        (9, "promotion", "email", True),
+        (6, "promotion", "sms", True),
+        (7, "promotion", "sms", False),
+    ):
+        history = touches(*[0] * many, category=category, channel=channel)
+        assert (asked(some, view(history)) == NOW) is fits, (many, category, channel)
+
+
+def test_of_several_contacts_each_has_its_own_answers_and_late_touches() -> None:
+    history = {0: [*touches(-1, -1), {"at": NOW - HOUR, "event": "reply"}], 1: touches(-1, -1, 0),
+               2: [*touches(-1, 2, 1), {"at": NOW - DAY, "event": "reply"}, {"at": NOW - HOUR, "event": "click"}]}  # fmt: skip
+    messages = [{"category": "newsletter", "contact": i} for i in (2, 0, 1)]
+    together = view(history[0], circle=[({}, history[1]), ({}, history[2])], messages=messages)
+    some = rule("fatigue", KEYS)
+    for row, contact in enumerate((2, 0, 1)):
+        alone = view(history[contact])
+        assert asked(some, together, row=row) == asked(some, alone)
+        if asked(some, alone) > NOW:
+            found, own = evidence(some, together, row=row), evidence(some, alone)
+            assert found.detail == own.detail
+
+
 def test_an_answer_takes_its_relief_off_at_once_and_never_below_nothing() -> None:
     history = [*touches(3), {"at": NOW - 2 * DAY, "event": "reply"}, *touches(0, 0)]
     assert asked(rule("fatigue", {**KEYS, "limit": 3}), view(history)) == NOW
