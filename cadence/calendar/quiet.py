@@ -133,13 +133,29 @@ class QuietInterval:
         whole = self.all_day or (self.starts, self.ends) == (0, _DAY_MINUTES)
         return whole and len(self.days) in (0, 7) and not self.holidays
 
+    @property
+    def minutes(self) -> tuple[int, int]:
+        """From when to when, counted from midnight of the date on which it begins."""
+        starts, ends = self.starts or 0, _DAY_MINUTES if self.ends is None else self.ends
+        return starts, ends + _DAY_MINUTES * (ends < starts)
+
+    def covers(self, other: QuietInterval) -> bool:
+        """Whether each stretch of the other lies within one of this one's, of the same date or of the day before."""
+        if self.holidays and not (other.holidays and set(other.holidays) <= set(self.holidays)):
+            return False
+        (starts, ends), (begins, stops) = self.minutes, other.minutes
+        befores = [
+            before
+            for before in ((0,) if self.holidays else (0, 1))
+            if starts - before * _DAY_MINUTES <= begins and stops <= ends - before * _DAY_MINUTES
+        ]
+        days = self.days or range(7)
+        return all(any((day - before) % 7 in days for before in befores) for day in other.days or range(7))
+
 
 def _bounds(interval: QuietInterval, day: Ints, zone: Codes) -> tuple[Ints, Ints]:
     """Begin and end (us UTC) of the interval of each local date; end is begin where the weekday isn't asked for."""
-    starts = 0 if interval.starts is None else interval.starts
-    ends = _DAY_MINUTES if interval.ends is None else interval.ends
-    if ends < starts:
-        ends += _DAY_MINUTES
+    starts, ends = interval.minutes
     begin = to_utc(day * DAY + starts * MINUTE, zone)
     end = to_utc(day * DAY + ends * MINUTE, zone, second=True)
     if interval.days:

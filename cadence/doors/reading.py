@@ -167,7 +167,7 @@ def check_columns(path: Path, header: Sequence[str], shape: Shape) -> None:
 
 def _unknown(column: str, shape: Shape) -> str:
     near = nearest(column, [*shape.columns, *(f"{p}." for p in shape.prefixes)])
-    hint = f"; did you mean {near}?" if near else ""
+    hint = f" (did you mean {near}?)" if near else ""
     if not hint and "attributes" in shape.prefixes:
         hint = f"; an attribute of the contact is called attributes.{column}"
     return f"column {column} is unknown{hint}"

@@ -55,8 +55,6 @@ def _closed(reading: Reading, rails: Sequence[Built], own: Sequence[Built]) -> b
 def _quiet(interval: QuietInterval) -> Bools:
     """bool[minutes of a week]: when it is quiet by the wall clock."""
     quiet = np.zeros(_WEEK, bool)
-    starts, ends = interval.starts or 0, _DAY if interval.ends is None else interval.ends
-    length = ends - starts + (_DAY if ends < starts else 0)
     for day in sorted(interval.days) or range(7):
-        quiet[(day * _DAY + starts + np.arange(length)) % _WEEK] = True
+        quiet[(day * _DAY + np.arange(*interval.minutes)) % _WEEK] = True
     return quiet

@@ -2,7 +2,8 @@
 for less consent.
 
 A kind says by metadata on its keys which way each one is stricter (`rule.Stricter`); keys that say nothing must be
-equal. It is a comparison for warnings, on the safe side: what can't be compared is not as strict. Decisions never ask.
+equal. Where only all of them together tell, the kind says it itself (`Keys.covers`). It is a comparison for warnings, on
+the safe side: what can't be compared is not as strict. Decisions never ask.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ def as_strict(one: Rule, other: Rule) -> bool:
     """`one` lets nothing pass that `other` stops, as far as their keys tell; both of one kind and scope."""
     if one.kind != other.kind or not same_scope(one, other):
         return False
+    if (told := one.keys.covers(other.keys)) is not None:
+        return bool(told)
     fields = type(one.keys).model_fields
     return all(
         _as_strict(

@@ -63,6 +63,10 @@ class Keys(Base):
             ]
         return []
 
+    def covers(self, other: Any) -> bool:
+        """Whether its stretches hold all those of the other: 22:00 to 07:00 lies within 20:00 to 08:00."""
+        return interval_of(self).covers(interval_of(other))
+
 
 _READ: Mapping[str, Callable[[Any], object]] = {
     "from_": minute_of,

@@ -43,6 +43,10 @@ class Keys(BaseModel):
         """What is no mistake but worth a warning."""
         return []
 
+    def covers(self, other: Any) -> bool | None:
+        """Whether it stops all that the other, of its kind, would stop; None: that is told by comparing key by key."""
+        return None
+
     def touch_reach(self) -> int | None:
         """How far back touches matter, in microseconds; 0: not at all; None: for ever."""
         return 0

@@ -118,6 +118,54 @@ def test_holidays_of_rows_far_apart_in_time_are_those_where_each_lives(read):
 
 
 @pytest.mark.parametrize(
+    ("one", "other", "covers"),
+    [
+        ({"from_": "20:00", "to": "08:00"}, {"from_": "22:00", "to": "07:00"}, True),
+        ({"from_": "20:00", "to": "08:00"}, {"from_": "20:00", "to": "08:00", "days": ["mon"]}, True),
+        ({"from_": "20:00", "to": "08:00"}, {"from_": "00:00", "to": "08:00"}, True),  # of the night before
+        ({"from_": "20:00", "to": "08:00"}, {"from_": "20:00", "to": "24:00"}, True),
+        ({"from_": "20:00", "to": "08:00"}, {"from_": "19:59", "to": "08:00"}, False),
+        ({"from_": "20:00", "to": "08:00"}, {"from_": "20:00", "to": "08:01"}, False),
+        ({"from_": "20:00", "to": "08:00"}, {"from_": "07:00", "to": "08:30"}, False),
+        ({"from_": "20:00", "to": "08:00", "days": ["fri"]}, {"from_": "01:00", "to": "02:00", "days": ["sat"]}, True),
+        ({"from_": "20:00", "to": "08:00", "days": ["fri"]}, {"from_": "01:00", "to": "02:00", "days": ["fri"]}, False),
+        ({"from_": "20:00", "to": "08:00", "days": ["sun"]}, {"from_": "01:00", "to": "02:00", "days": ["mon"]}, True),
+        ({"days": ["sat", "sun"]}, {"from_": "09:00", "to": "17:00", "days": ["sun"]}, True),
+        ({"days": ["sat", "sun"]}, {"from_": "09:00", "to": "17:00"}, False),
+        (
+            {"days": ["sat", "sun"]},
+            {"from_": "22:00", "to": "02:00", "days": ["sat"]},
+            False,
+        ),  # in no single one of them
+        ({"from_": "09:00", "to": "17:00"}, {}, False),
+        ({}, {"holidays": True, "from_": "09:00", "to": "17:00"}, True),
+        ({"holidays": True}, {"from_": "09:00", "to": "17:00"}, False),
+        ({"holidays": True}, {"holidays": True, "from_": "09:00", "to": "17:00", "days": ["mon"]}, True),
+        ({"holidays": ["public", "bank"]}, {"holidays": True}, True),
+        ({"holidays": True}, {"holidays": ["public", "bank"]}, False),
+        (
+            {"holidays": True, "from_": "20:00", "to": "08:00"},
+            {"holidays": True, "from_": "01:00", "to": "02:00"},
+            False,
+        ),
+    ],
+)
+def test_one_interval_covers_another_that_never_lasts_longer(one, other, covers):
+    assert QuietInterval.parse(**one).covers(QuietInterval.parse(**other)) is covers
+
+
+@given(st.tuples(minutes, minutes), st.tuples(minutes, minutes), weekdays, weekdays, edges())
+def test_what_covers_is_quiet_for_as_long_at_least(one, other, days, other_days, edge):
+    zone, at = edge
+    if one[0] == one[1] or other[0] == other[1]:
+        return
+    wide, narrow = QuietInterval(*one, False, days, ()), QuietInterval(*other, False, other_days, ())
+    if wide.covers(narrow):
+        t = at + np.arange(-30, 30) * HOUR
+        assert (quiet_until(wide, t, zone_index(zone)) >= quiet_until(narrow, t, zone_index(zone))).all()
+
+
+@pytest.mark.parametrize(
     ("country", "now", "until"),
     [
         ("SE", "2026-06-05T22:00Z", "2026-06-06T22:00Z"),  # the National Day, from midnight to midnight in Stockholm

@@ -66,7 +66,7 @@ def test_a_utf_16_file_is_refused_with_what_to_do(tmp_path: Path) -> None:
     ("header", "says"),
     [
         ("name", "column id is missing"),
-        ("id,nmae", "column nmae is unknown; did you mean name?"),
+        ("id,nmae", "column nmae is unknown (did you mean name?). Allowed are"),
         ("id,colour", "an attribute of the contact is called attributes.colour"),
         ("id,name,name", "column name is there twice"),
         ("id,,name", "column 2 has no name"),
@@ -99,7 +99,7 @@ def test_ndjson_takes_mappings_apart_and_names_what_is_no_json(tmp_path: Path) -
         (3, "is no JSON"),
         (4, "is no JSON object"),
         (5, "is no JSON that can be taken"),
-        (6, "column nmae is unknown"),
+        (6, "column nmae is unknown (did you mean name?)"),
     ]
 
 

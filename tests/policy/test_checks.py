@@ -134,6 +134,8 @@ def test_a_name_given_in_a_rail_and_in_a_segment_is_an_error() -> None:
         ("fatigue: {half_life: 7d, limit: 4}", "fatigue: {limit: 3}", False),
         ("quiet_hours: {from: '20:00', to: '08:00'}", "quiet_hours: {from: '20:00', to: '08:00'}", True),
         ("quiet_hours: {from: '20:00', to: '08:00'}", "quiet_hours: {from: '21:00', to: '09:00'}", False),
+        ("quiet_hours: {from: '20:00', to: '08:00'}", "quiet_hours: {from: '22:00', to: '07:00'}", True),
+        ("quiet_hours: {from: '20:00', to: '08:00'}", "quiet_hours: {days: [sun]}", False),
     ],
 )
 def test_a_segments_rule_that_can_never_bind_is_a_warning(rail: str, own: str, never_binds: bool) -> None:
