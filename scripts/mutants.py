@@ -140,7 +140,8 @@ def main() -> None:
     mutants = made()
     recall(mutants)
     wanted = {UNTESTED, PASSED, SURVIVED} if given.again else {UNTRIED, PASSED}
-    left = [] if given.page else [m for m in mutants if m.result in wanted]
+    hopeless = mutants_page.equal()
+    left = [m for m in mutants if m.result in wanted and not given.page and mutants_page.line(m) not in hopeless]
     if given.patterns:
         left = [m for m in left if any(fnmatch.fnmatch(m.where, p) for p in given.patterns)]
     random.Random().shuffle(left)  # so that a run that is stopped has tried a fair sample

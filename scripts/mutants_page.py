@@ -88,17 +88,17 @@ class Tried(Protocol):
 
 def write(mutants: Sequence[Tried]) -> None:
     """Write the page."""
-    equal = _equal()
+    listed = equal()
     known = [m for m in mutants if m.result != UNTRIED]
     left = [m for m in known if m.result not in DEAD]
-    same = [m for m in left if line(m) in equal]
-    others = [m for m in left if line(m) not in equal]
-    for needless in sorted(set(equal) - set(map(line, same))):
+    same = [m for m in left if line(m) in listed]
+    others = [m for m in left if line(m) not in listed]
+    for needless in sorted(set(listed) - set(map(line, same))):
         print(f"in {EQUAL.name}, but no mutant that survived: {needless}")
-    PAGE.write_text(HEAD + _figures(known, same, len(mutants)) + _same(same, equal) + _survivors(others), "utf-8")
+    PAGE.write_text(HEAD + _figures(known, same, len(mutants)) + _same(same, listed) + _survivors(others), "utf-8")
 
 
-def _equal() -> dict[str, str]:
+def equal() -> dict[str, str]:
     """By mutant, as the page writes it, why it can't be killed."""
     found, reason = {}, ""
     for text in EQUAL.read_text("utf-8").splitlines():
@@ -137,13 +137,13 @@ def _figures(known: Sequence[Tried], same: Sequence[Tried], made: int) -> str:
     return "\n".join(lines) + "\n\n"
 
 
-def _same(mutants: Sequence[Tried], equal: Mapping[str, str]) -> str:
+def _same(mutants: Sequence[Tried], listed: Mapping[str, str]) -> str:
     """Those that were read one by one and do what the function does."""
     if not mutants:
         return ""
     groups: Mapping[str, list[str]] = defaultdict(list)
     for mutant in mutants:
-        groups[equal[line(mutant)]].append(line(mutant))
+        groups[listed[line(mutant)]].append(line(mutant))
     lines = [
         f"## Changes that change nothing ({len(mutants)})\n",
         "Read one by one; no test can tell these from the code.\n",

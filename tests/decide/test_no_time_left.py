@@ -161,3 +161,19 @@ def test_trails_are_beginnings_of_the_way_that_single_moves_take(starts: list[in
 def test_what_rests_nowhere_is_followed_as_far_as_is_asked() -> None:
     start = np.array([0, HELD], np.int64)
     assert trails.settled(lambda row, t: t + DAY, start, 1000 * DAY).tolist() == [1001 * DAY, HELD]
+    assert trails.settled(lambda row, t: t + DAY, start, 10 * DAY).tolist() == [11 * DAY, HELD]
+
+
+def test_the_trails_of_many_rows_are_those_of_each() -> None:
+    start = np.arange(2000, dtype=np.int64) * HOUR
+
+    def step(row: Ints, t: Ints) -> Ints:
+        """Row n is led from day to day, for n % 40 days, each time to its own hour."""
+        to = (t // DAY + 1) * DAY + row % 24 * HOUR
+        return np.where(t - start[row] < row % 40 * DAY, to, t)
+
+    row, at = trails.trails(step, start, start + 60 * DAY)
+    ends = np.flatnonzero(np.diff(row, append=-1))
+    assert row[ends].tolist() == list(range(2000))
+    assert at[ends].tolist() == trails.settled(step, start, 60 * DAY).tolist()
+    assert (step(row[ends], at[ends]) == at[ends]).all()

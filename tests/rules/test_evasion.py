@@ -80,6 +80,19 @@ def test_the_evidence_names_who_stopped_and_when() -> None:
     assert (push.detail["stopped_by"], push.detail["stopped_at"]) == (3, NOW - DAY)
 
 
+def test_who_is_alone_is_stopped_by_nobody_else() -> None:
+    assert asked(EVASION, view([stop()], contact=ANNA)) == NOW
+    assert asked(EVASION, view([stop()])) == NOW
+
+
+def test_an_address_that_nobody_is_known_by_was_stopped_by_nobody() -> None:
+    for i in range(20):
+        seen = view(
+            message={"address": f"{i}@example.com"}, contact=ANNA, circle=[({"addresses": {"email": "b"}}, [stop()])]
+        )
+        assert asked(EVASION, seen) == NOW
+
+
 def test_who_has_no_address_shares_none() -> None:
     nowhere = {"addresses": {"email": ""}}
     assert asked(EVASION, view(contact=nowhere, circle=[(nowhere, [stop()])])) == NOW

@@ -103,6 +103,12 @@ def test_the_evidence_names_the_touches_still_felt() -> None:
     assert push.detail["pressure"] == pytest.approx(1.91, abs=0.01)
 
 
+def test_the_evidence_of_what_outweighs_the_limit_says_so() -> None:
+    push = evidence(rule("fatigue", {**KEYS, "limit": 1.2}), view(message={"category": "promotion"}))
+    assert push.detail == {"why": "never", "pressure": 0, "weight": 1.5, "limit": 1.2, "half_life": "7d"}
+    assert evidence(rule("fatigue", KEYS), view(touches(0, 0))).detail["why"] == "pressure"
+
+
 def test_a_limit_must_exceed_the_weight_of_all_it_governs() -> None:
     keys = fatigue.Keys.model_validate({**KEYS, "limit": 1.5, "weights": {"promotion": 1.5}})
     assert [path for path, _ in keys.problems(CATEGORIES)] == [("limit",)]
