@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -36,41 +35,6 @@ change that no test reaches counts as survived; one that makes a test hang count
 modules and policies are read, before any fork, are tried in a fresh pytest. The goal is nine in ten.
 
 """
-
-REASONS: Sequence[tuple[str, str, str]] = (
-    (
-        "How a number is stored",
-        r"np\.(int64|int32|int16|int8|bool_|uint64|float64|str_)|\bbool\b.*\)|dtype",
-        "A column's type left out or `None`: numpy then chooses it, in nearly all of these cases the same.",
-    ),
-    (
-        "`strict=True` of a zip",
-        r"strict=",
-        "The columns are of one length; `strict` only guards against a mistake of ours.",
-    ),
-    (
-        "Names under which a round remembers",
-        r"remember\(|self\._(selected|runs|columns)|known = ",
-        "Under another name it is remembered as well, or worked out again.",
-    ),
-    (
-        "How near a suggested word must be",
-        r"get_close_matches|hint|near|cutoff",
-        "It changes which word an error proposes, for words that no test misspells just so.",
-    ),
-    (
-        "Words of errors and warnings",
-        r"raise \w+\(|Error\(|sentence = |every = |return \[\(|\(\(\), |allowed|f?\"[^\"]{25,}",
-        "Only the wording of a message for whoever writes a policy changes.",
-    ),
-    (
-        "How many at once, and how patiently",
-        r"4096|_AT_ONCE|PATIENCE|_FIRST_LOOK|_MOST_ROUNDS|chunk|longest|64 \*|_SEARCH|turn|len\((there|rows|left|few|due)\)",
-        "It changes what is worked out together or how much is looked at in advance, not what comes of it.",
-    ),
-)
-"""By kind of change: a heading, what the changed line looks like, and why such a mutant survives."""
-OTHER = "Not noticed by any test that was run: some change nothing that can be seen, the others are tests yet to be written."
 
 
 class Tried(Protocol):
@@ -146,7 +110,7 @@ def _same(mutants: Sequence[Tried], listed: Mapping[str, str]) -> str:
         groups[listed[line(mutant)]].append(line(mutant))
     lines = [
         f"## Changes that change nothing ({len(mutants)})\n",
-        "Read one by one; no test can tell these from the code.\n",
+        "Read one by one (`scripts/mutants_equal.txt`); no test can tell these from the code.\n",
     ]
     for reason in sorted(groups):
         lines += [f"{reason}\n", "```text", *sorted(groups[reason]), "```\n"]
@@ -154,16 +118,14 @@ def _same(mutants: Sequence[Tried], listed: Mapping[str, str]) -> str:
 
 
 def _survivors(mutants: Sequence[Tried]) -> str:
-    groups: Mapping[str, list[Tried]] = defaultdict(list)
-    for mutant in mutants:
-        fits = (heading for heading, like, _ in REASONS if re.search(like, mutant.was) and _within(like, mutant))
-        groups[next(fits, "")].append(mutant)
-    lines = [f"## Survivors ({len(mutants)})\n"]
-    for heading, _, why in (*REASONS, ("", "", OTHER)):
-        if not groups[heading]:
-            continue
-        lines += [f"### {heading or 'The rest'} ({len(groups[heading])})\n", f"{why}\n", "```text"]
-        lines += [*sorted(map(line, groups[heading])), "```\n"]
+    """Those that a test should kill."""
+    lines = [
+        f"## Survivors ({len(mutants)})\n",
+        "Not noticed by any test that was run: each is a test yet to be written, or one to be read and listed above.\n",
+        "```text",
+        *sorted(map(line, mutants)),
+        "```\n",
+    ]
     return "\n".join(lines)
 
 
@@ -187,10 +149,3 @@ def change(mutant: Tried) -> str:
     was, now = (line[begin : len(line) - end] for line in (mutant.was, mutant.now))
     before, after = mutant.was[:begin], mutant.was[len(mutant.was) - end :]
     return f"{'…' if len(before) > 50 else ''}{before[-50:]}[-{was}-]{{+{now}+}}{after[:40]}{'…' if len(after) > 40 else ''}"
-
-
-def _within(like: str, mutant: Tried) -> bool:
-    """Whether the change itself lies in or beside what the pattern finds."""
-    begin, end = _edges(mutant)
-    last = len(mutant.was) - end
-    return any(m.start() <= last and begin <= m.end() for m in re.finditer(like, mutant.was))

@@ -173,6 +173,7 @@ def test_the_trails_of_many_rows_are_those_of_each() -> None:
         return np.where(t - start[row] < row % 40 * DAY, to, t)
 
     row, at = trails.trails(step, start, start + 60 * DAY)
+    assert (row.dtype, at.dtype) == (np.int64, np.int64)
     ends = np.flatnonzero(np.diff(row, append=-1))
     assert row[ends].tolist() == list(range(2000))
     assert at[ends].tolist() == trails.settled(step, start, 60 * DAY).tolist()

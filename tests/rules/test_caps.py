@@ -158,6 +158,35 @@ def test_of_a_reserved_category_only_so_many_touches_as_are_reserved_use_no_slot
         assert (asked(some, view(history)) > NOW) is waits, (slots, many)
 
 
+kinds = st.sampled_from(["newsletter", "follow_up", "promotion"])
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 30), kinds), max_size=12),
+    st.integers(2, 6),
+    st.fixed_dictionaries({}, optional={"follow_up": st.integers(1, 3), "promotion": st.integers(1, 2)}),
+)
+def test_with_kept_slots_the_answer_is_that_of_the_sentence_in_the_language(
+    history: list[tuple[int, str]], most: int, reserve: dict[str, int]
+) -> None:
+    """max over each category of its touches and what is kept for it, summed, is below max."""
+    if sum(reserve.values()) >= most:
+        return
+    some = rule("caps", {"max": most, "per": "30h", "reserve": reserve})
+    facts = [{"at": NOW - h * HOUR, "touch": c} for h, c in history]
+    mine = ["newsletter", "follow_up", "promotion", "newsletter"]
+    seen = view(facts, messages=[{"category": c} for c in mine])
+    for row, own in enumerate(mine):
+        hour = 0
+        while True:
+            there = [c for h, c in history if h + hour < 30]
+            needed = sum(max(there.count(c), 0 if c == own else reserve.get(c, 0)) for c in {*there, *reserve})
+            if needed < most:
+                break
+            hour += 1
+        assert asked(some, seen, row=row) == NOW + hour * HOUR
+
+
 def test_the_evidence_names_the_touches_in_the_window_and_the_one_that_frees() -> None:
     push = evidence(rule("caps", {"max": 2, "per": "7d"}), view(touches(1, 30, 50, 400)))
     assert (push.touches, push.detail["count"], push.detail["frees_from_at"]) == ((2, 3, 4), 3, NOW - 30 * HOUR)
