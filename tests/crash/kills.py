@@ -28,7 +28,7 @@ from rich.table import Table
 from cadence import daemon
 from cadence.queue.steps import STEPS
 from cadence.store import Store, tables
-from tests.conformance.conftest import Cluster
+from tests.conformance.conftest import OURS, Cluster
 from tests.crash.scenes import judge, scene
 from tests.crash.servers import Servers, database, one, spread
 from tests.crash.victim import Scene, fork, kill, wait
@@ -78,7 +78,8 @@ class Round:
         if kind == "a daemon at a step":
             self.at_a_step()
             return
-        time.sleep(self.dice.uniform(0.0, 0.12))
+        # Soon, while it starts and takes over, or later, further on in the weeks that it lives through.
+        time.sleep(self.dice.uniform(0.0, 0.12) if self.dice.random() < 0.6 else self.dice.uniform(0.12, 0.4))
         victims: list[Callable[[], None]] = []
         if kind != "a daemon" and self.servers:
             victims.append(lambda: self.servers.kill(self.dice) if self.servers else None)
@@ -98,7 +99,7 @@ class Round:
             self.kill(other)
             self.killed["a daemon"] += 1
         step = self.dice.choice(STEPS)
-        pid = fork(self.scene, f"{step}:{self.dice.randint(1, 4)}")
+        pid = fork(self.scene, f"{step}:{self.dice.randint(1, 12)}")
         self.pids.append(pid)
         code = self.wait(pid, 20.0)
         assert code in (None, 0, -9), self.log()
@@ -181,7 +182,7 @@ def home(kind: str, servers: Servers | None, folder: Path, number: int) -> Itera
         with database(servers, f"round_{number}") as url:
             yield url
     else:
-        store = Store.open(servers.url)
+        store = Store.open(f"{servers.url}?application_name={OURS}")  # it ends all other connections
         Cluster(servers.url, store).empty()
         store.close()
         yield servers.url

@@ -7,20 +7,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from cadence import daemon as running
 from cadence.audit.verify import verify
-from cadence.clock import VirtualClock
 from cadence.daemon import Daemon, Jobs, Options
-from cadence.facts import DAY, HOUR, SECOND, EventKind, instant
+from cadence.facts import DAY, HOUR, EventKind, instant
+from cadence.queue import leases
 from cadence.queue.accept import NewMessage
 from cadence.queue.outlets import Outlet
 from cadence.queue.reload import PolicyFiles
 from cadence.queue.states import FINAL
-from cadence.store import Store, tables
-from tests.faults.storm import Storm, StormyProvider, stormy
+from cadence.store import Store, ids, tables
+from tests.faults.storm import Storm, StormyProvider, UnsteadyClock, stormy
 from tests.queue.world import World, at
 
 POLICY = """
@@ -34,18 +35,28 @@ segments: [{name: everyone}]
 """
 START, CALM, END = at("2026-03-03T06:00"), at("2026-03-15T06:00"), at("2026-03-30T06:00")
 CONTACTS, EACH = 8, 5
-LEASE = SECOND // 5
-"""So short that the daemon looks again and again after what was left, as it does each ten seconds on the real clock."""
+FIRST_ID = 1 << 47
+"""Far ahead of what the clock would make it."""
 
 
 @pytest.fixture
 def world(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """Eight contacts, two of them in one circle, with a receipt and four letters each over a week."""
     monkeypatch.setattr(running, "LONGEST_PAUSE", 0.0)
-    (tmp_path / "policy.yaml").write_text(POLICY, "utf-8")
-    store = Store.open(database_url)
+    made = prepared(database_url, tmp_path, monkeypatch)
+    yield made
+    made.store.close()
+
+
+def prepared(url: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """The same, with the same ids each time: what is decided first is decided by them, and the dice fall in that order."""
+    maker = ids._Maker()
+    maker._tag, maker._next = 1, FIRST_ID
+    monkeypatch.setattr(ids, "_maker", maker)
+    (folder / "policy.yaml").write_text(POLICY, "utf-8")
+    store = Store.open(url)
     store.migrate()
-    made = World(store, tmp_path / "mail", PolicyFiles(tmp_path / "policy.yaml").read())
+    made = World(store, folder / "mail", PolicyFiles(folder / "policy.yaml").read())
     words = {"letter": {"subject": "Hello", "text": "Hello"}}
     messages = []
     for i in range(CONTACTS):
@@ -55,14 +66,15 @@ def world(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             kind = "receipt" if k == 0 else "news"
             messages.append(NewMessage(kind, "test", outside_id=f"c{i}", variables=words, due_at=due))
     assert not made.accept(instant(START).isoformat(), *messages).errors
-    yield made
-    store.close()
+    return made
 
 
 def live_through(world: World, seed: int, rate: float, can_look: bool) -> tuple[Storm, StormyProvider]:
     """One daemon, from start to end; the storm blows until it is CALM."""
-    clock = VirtualClock(START)
-    storm = Storm(seed, rate, lambda: START < clock.now() < CALM)
+    print(f"storm of seed {seed}, rate {rate}")
+    clock = UnsteadyClock(START)
+    storm = clock.storm = Storm(seed, rate, lambda: START < clock.true() < CALM)
+    storm.pass_time = lambda micros: clock.advance(clock.now() + micros)
     provider = StormyProvider(world.mail.parent / "ledger", storm, can_look)
     stops = [(START + 4 * DAY, "c2"), (START + 6 * DAY, "c3")]
 
@@ -72,8 +84,9 @@ def live_through(world: World, seed: int, rate: float, can_look: bool) -> tuple[
             del stops[0]
         return stops[0][0] if stops else None
 
-    with stormy(world.store, storm) as store:
-        options = Options(until=END, lease=LEASE)
+    # Signs of life by the virtual clock, so that the same storm strikes at the same turns.
+    with stormy(world.store, storm) as store, mock.patch.object(leases, "passed_micros", clock.true):
+        options = Options(until=END)
         files = PolicyFiles(world.mail.parent / "policy.yaml")
         Daemon(store, clock, files, {"email": Outlet(provider)}, Jobs(world.letters, plan), options).run(signals=False)
     return storm, provider
@@ -106,6 +119,22 @@ def test_a_daemon_lives_through_a_storm(world: World, seed: int) -> None:
 
     judge(world, provider, seed)
     assert storm.struck.total() > 20, f"seed {seed} was no storm: {storm.struck}"
+
+
+def test_the_seed_of_a_storm_replays_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "LONGEST_PAUSE", 0.0)
+    struck, taken = [], []
+    for name in ("first", "again"):
+        (tmp_path / name).mkdir()
+        world = prepared(f"sqlite:///{tmp_path / name / 'cadence.db'}", tmp_path / name, monkeypatch)
+        storm, provider = live_through(world, 11, rate=0.05, can_look=False)
+        struck.append(storm.struck)
+        taken.append(provider.taken())
+        world.store.close()
+
+    assert struck[0] == struck[1]
+    assert taken[0] == taken[1]
+    assert len(struck[0]) > 8, struck[0]
 
 
 @pytest.mark.soak
