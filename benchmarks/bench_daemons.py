@@ -18,7 +18,9 @@ PAIRS, TICKS = 3, 4
 def main() -> None:
     """Fill a PostgreSQL, and tick."""
     n = next((int(a) for a in sys.argv[1:] if a.isdigit()), 1_000_000)
-    batch = max(100, min(5_000, n // 2 // (PAIRS * 3 * (TICKS + 1))))
+    batch = min(
+        5_000, n // (4 * PAIRS * (TICKS + 1))
+    )  # what three daemons' worth of ticks, pair after pair, leaves some of
     with databases("postgresql") as places:
         store = make("postgresql", places["postgresql"], "shared")
         fill(store, n)

@@ -19,7 +19,7 @@ from world import NOW, POLICY, TOUCHES, ZONES, world
 
 import cadence
 from cadence.calendar import zone_index
-from cadence.facts import DAY, NEVER, NONE, Candidates, Consents, EventKind, History, Ints, People, Touches, key
+from cadence.facts import DAY, NEVER, NONE, Candidates, Consents, EventKind, Events, History, Ints, People, Touches, key
 from cadence.policy.contact_facts import ContactFacts
 from cadence.policy.segments import segment_of
 from cadence.store import Store, recent
@@ -87,6 +87,7 @@ def fill(store: Store, n: int, waiting: int | None = None, due: int | None = Non
     _circles(store, history.touches, ids, shard)
     _contacts(store, history, ids, shard)
     _consents(store, history.consents, ids, shard)
+    _events(store, history.events, ids, shard)
     _touches(store, history.touches, ids, shard, rng.permutation(len(history.touches.id)))
     _messages(store, asked, ids, shard, n if waiting is None else waiting, due)
     with store.write() as conn:
@@ -101,7 +102,7 @@ def fill(store: Store, n: int, waiting: int | None = None, due: int | None = Non
             plain.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-_FILLED = ("circle", "contact", "address", "consent", "touch", "message")
+_FILLED = ("circle", "contact", "address", "consent", "event", "touch", "message")
 
 
 def _write(store: Store, table: sa.Table, columns: Mapping[str, Values]) -> None:
@@ -179,6 +180,19 @@ def _consents(store: Store, consents: Consents, ids: Ints, shard: Ints) -> None:
             "recorded_at": np.full(n, NOW - 90 * DAY), "kind": np.full(n, int(EventKind.OPT_IN)),
             "category": [NAMES[k] for k in c.category.tolist()], "source": ["import"] * n,
             "source_id": [str(i) for i in range(n)],
+        },
+    )  # fmt: skip
+
+
+def _events(store: Store, events: Events, ids: Ints, shard: Ints) -> None:
+    who, n = events.contact, len(events)
+    _write(
+        store,
+        t.event,
+        {
+            "shard": shard[who], "id": _FIRST_ID + np.arange(n), "circle": ids[who], "contact": ids[who],
+            "number": np.full(n, 40), "at": events.at, "recorded_at": events.at, "kind": events.kind.astype(np.int64),
+            "source": ["import"] * n, "source_id": [str(i) for i in range(n)],
         },
     )  # fmt: skip
 

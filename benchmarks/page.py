@@ -31,6 +31,8 @@ later instant, so it does less.""",
 Wanted: at most 3 times the tick with 100 times the contacts (pages, not rules), at most 1.2 times with 100 times
 the messages waiting, and less than 500 MB. What limits it: with more contacts, those that are due share fewer pages.""",
     "bench_daemons.py": "Wanted: at least 1.3 times the throughput. What limits it: server and daemons share two cores.",
+    "bench_verify.py": """\
+Wanted: millions of rows in minutes, in less than 500 MB. What limits it: it is plain Python on purpose, a circle at a time.""",
     "bench_import.py": """\
 Wanted: 20,000 contacts a second on SQLite, 15,000 on PostgreSQL. What limits it: a Python object for each row and each consent;
 a third of the time is the database's own.""",

@@ -41,9 +41,9 @@ def work_of(store: Store, batch: int, me: str = "bench", live: Sequence[str] = (
     """A daemon that holds its share of the shards, as a tick is given it. No provider limits it: hand-over isn't measured
     here."""
     with store.write() as conn:
-        mine = leases.take(conn, me, live, time.time_ns() // 1000, 10**12)
+        mine = leases.take(conn, me, live, time.time_ns() // 1000, 10**12).shards
     active = Active.of(cadence.policy_of(POLICY).policy)
-    return Work(store, me, active, {}, tuple(mine), NOW, batch=batch)
+    return Work(store, me, active, {}, mine, NOW, batch=batch)
 
 
 def in_processes(url: str, daemons: int, batch: int, ticks: int) -> tuple[list[Ticked], float]:
@@ -78,10 +78,10 @@ def _ticks(url: str, me: str, names: Sequence[str], batch: int, ticks: int, read
         decided += tick(work)["claimed"]
         seconds.append(time.perf_counter() - began)
     store.close()
-    return Ticked(tuple(seconds), decided, _peak())
+    return Ticked(tuple(seconds), decided, peak())
 
 
-def _peak() -> int:
+def peak() -> int:
     """Megabytes: the most that this process had, not the one that it was started from."""
     line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) // 1024
