@@ -195,6 +195,13 @@ def expand(begin: Ints, end: Ints) -> tuple[Ints, Ints]:
     return index, start
 
 
+def starts(owner: Ints, n: int) -> Ints:
+    """Where the rows of each owner begin in a column that is sorted by owner (0 to n - 1): int64[n + 1]."""
+    start = np.zeros(n + 1, np.int64)
+    np.cumsum(np.bincount(owner, minlength=n), out=start[1:])
+    return start
+
+
 @dataclass(frozen=True, slots=True)
 class Coded:
     """A column of texts: codes int32[n] into names; -1 is missing."""

@@ -17,7 +17,8 @@ from cadence.rules.caps import freed
 from cadence.rules.evidence import one_by_one
 from cadence.rules.rule import ANY_ANSWER, AnsweredBy, Count, Rule, Stricter
 from cadence.rules.rule import Keys as Base
-from cadence.rules.view import Runs, View
+from cadence.rules.runs import Runs
+from cadence.rules.view import View
 
 KIND = "channel_hop"
 ALWAYS_ON = False

@@ -13,11 +13,12 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from cadence.facts import ENGAGEMENT, NEVER, Bools, EventKind, Ints, Push, expand
+from cadence.facts import ENGAGEMENT, NEVER, Bools, EventKind, Ints, Push, expand, starts
 from cadence.rules.evidence import one_by_one
 from cadence.rules.rule import Count, ExactDuration, Rule, Stricter
 from cadence.rules.rule import Keys as Base
-from cadence.rules.view import Runs, View
+from cadence.rules.runs import Runs
+from cadence.rules.view import View
 
 KIND = "escalation"
 ALWAYS_ON = False
@@ -114,9 +115,7 @@ def _stretches(rule: Rule, view: View) -> _Stretches:
 def _answers(view: View) -> Runs:
     """All engagement of each candidate's contact."""
     rows = np.flatnonzero(np.isin(view.events.kind, [int(k) for k in ENGAGEMENT]))
-    start = np.zeros(len(view.people) + 1, np.int64)
-    np.cumsum(np.bincount(view.events.contact[rows], minlength=len(view.people)), out=start[1:])
-    contact = view.candidates.contact
+    start, contact = starts(view.events.contact[rows], len(view.people)), view.candidates.contact
     return Runs(view.events.at[rows], rows, start[contact], start[contact + 1])
 
 

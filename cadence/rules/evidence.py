@@ -12,7 +12,8 @@ import numpy as np
 
 from cadence.facts import Bools, Ints, Push, expand
 from cadence.rules.rule import Rule
-from cadence.rules.view import Runs, View
+from cadence.rules.runs import Runs
+from cadence.rules.view import View
 
 Pushes = Callable[[Rule, View, Ints, Ints, Ints], list[Push]]
 """(rule, view, rows, t, welcome_at) -> the evidence of each: candidates rows[i], asked from t[i], with its answer."""

@@ -13,11 +13,12 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import AfterValidator, Field
 
-from cadence.facts import CHANNELS, ENGAGEMENT, NEVER, Bools, EventKind, Floats, Ints, Push, key
+from cadence.facts import CHANNELS, ENGAGEMENT, NEVER, Bools, EventKind, Floats, Ints, Push, key, starts
 from cadence.rules.evidence import Behind
 from cadence.rules.rule import Category, ExactDuration, Filters, Remarks, Rule, Stricter, event_words
 from cadence.rules.rule import Keys as Base
-from cadence.rules.view import Runs, View
+from cadence.rules.runs import Runs
+from cadence.rules.view import View
 
 KIND = "fatigue"
 ALWAYS_ON = False
@@ -138,15 +139,12 @@ def _rate(keys: Any) -> float:
 def _weights(keys: Any, view: View, category: Ints, channel: Ints) -> Floats:
     """What each touch or message adds: the larger of its category's and its channel's weight, 1 where neither is
     given."""
-    if not keys.weights:
-        return np.ones(len(category), np.float64)
     of_channel = {key(name): float(keys.weights[name]) for name in CHANNELS if name in keys.weights}
     of_category = {view.now_called(key(n)): float(w) for n, w in keys.weights.items() if n not in CHANNELS}
-    weight = view.lookup(category, of_category, -1.0)
-    if of_channel:
-        np.maximum(weight, view.lookup(channel, of_channel, -1.0), out=weight)
-    weight[weight < 0] = 1.0
-    return weight
+    if not of_channel:
+        return view.lookup(category, of_category, 1.0)
+    weight = np.maximum(view.lookup(category, of_category, -1.0), view.lookup(channel, of_channel, -1.0))
+    return np.where(weight < 0, 1.0, weight)
 
 
 def _pressure_now(rule: Rule, view: View) -> tuple[Floats, Bools]:
@@ -172,7 +170,7 @@ def _what_is_left(rule: Rule, view: View, runs: Runs) -> Floats:
         faded = np.minimum((runs.at[block] - view.now) * rate, 0.0)
         np.exp(faded, out=left[block])
         if rule.keys.weights:
-            which = runs.touch[block]
+            which = block if runs.at is touches.at else runs.touch[block]
             left[block] *= _weights(rule.keys, view, category[which], touches.channel[which])
     return left
 
@@ -195,8 +193,7 @@ def _relief(keys: Any, view: View) -> tuple[Ints, Ints, Floats] | None:
     rows = np.flatnonzero(np.isin(events.kind, list(taken)))
     if not len(rows):
         return None
-    start = np.zeros(len(view.people) + 1, np.int64)
-    np.cumsum(np.bincount(events.contact[rows], minlength=len(view.people)), out=start[1:])
+    start = starts(events.contact[rows], len(view.people))
     off = view.lookup(events.kind[rows].astype(np.int64), taken, 0.0)
     return start, events.at[rows], off * np.exp(np.minimum((events.at[rows] - view.now) * _rate(keys), 0.0))
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from cadence.facts import HELD, NONE, HoldKind, Ints, Push, expand, key
+from cadence.facts import HELD, NONE, HoldKind, Ints, Push, expand, key, starts
 from cadence.rules.evidence import one_by_one
 from cadence.rules.rule import Rule
 from cadence.rules.view import View
@@ -26,20 +26,13 @@ INHERITS = False
 _WORDS = {key(kind.value): kind.value for kind in HoldKind}
 
 
-def _starts(view: View) -> Ints:
-    """Where each contact's holds begin in the column, int64[contacts + 1]."""
-    start = np.zeros(len(view.people) + 1, np.int64)
-    np.cumsum(np.bincount(view.history.holds.contact, minlength=len(view.people)), out=start[1:])
-    return start
-
-
 def welcome_at(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:
     """When the last of the open holds ends by itself, HELD where that isn't known. A message isn't held by what it
     is about."""
     holds = view.history.holds
     if not len(holds.contact):
         return t
-    start = view.remember("holds.starts", lambda: _starts(view))
+    start = view.remember("holds.starts", lambda: starts(holds.contact, len(view.people)))
     contact = view.candidates.contact[rows]
     begin, end = start[:-1][contact], start[1:][contact]
     held = np.flatnonzero(end > begin)

@@ -78,8 +78,8 @@ class RuleModule(Protocol):
         """What other products do about the same, in English."""
 
     def welcome_at(self, rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:
-        """For candidates `rows`, from instants t on: the earliest welcome instant >= t, HELD or NEVER.
-        int64[len(rows)]."""
+        """For candidates `rows`, from instants t on, none before the view's now: the earliest welcome instant >= t, HELD
+        or NEVER. int64[len(rows)]."""
 
     def pushes(self, rule: Rule, view: View, rows: Ints, t: Ints, welcome_at: Ints) -> list[Push]:
         """The evidence for the answer `welcome_at` about each of these candidates, asked from t."""

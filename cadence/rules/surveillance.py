@@ -20,7 +20,7 @@ from cadence.rules.evidence import one_by_one
 from cadence.rules.rule import Count, Rule, Stricter, listed
 from cadence.rules.rule import Keys as Base
 from cadence.rules.statements import decisive
-from cadence.rules.view import Runs, View
+from cadence.rules.view import View
 
 KIND = "surveillance"
 ALWAYS_ON = False
@@ -91,17 +91,11 @@ def _waited(rule: Rule, view: View, rows: Ints) -> Ints:
     return add(view.candidates.trigger_at[rows], rule.keys.wait, view.zone[rows])
 
 
-def _triggered(rule: Rule, view: View) -> Runs:
-    """The triggered touches among those that it counts."""
-    runs = view.counted(rule)
-    return view.remember(("surveillance.triggered", id(runs)), lambda: runs.only(view.touches.triggered))
-
-
 def _freed(rule: Rule, view: View, rows: Ints) -> Ints:
     """When the touch that fills the last slot leaves the window; NONE where a slot is free."""
     if rule.keys.max is None:
         return np.full(len(rows), NONE, np.int64)
-    return freed(_triggered(rule, view).most_recent(rows, rule.keys.max), rule.keys.per, view, rows)
+    return freed(view.triggered(rule).most_recent(rows, rule.keys.max), rule.keys.per, view, rows)
 
 
 def _of_topic(rule: Rule, view: View, rows: Ints) -> Bools:
@@ -140,7 +134,7 @@ def push(rule: Rule, view: View, row: int, t: int, welcome_at: int) -> Push:
     elif int(_freed(rule, view, one)[0]) == welcome_at:
         mine = _in_window(rule, view, row, t)
         touches = tuple(view.touches.id[mine].tolist())
-        frees_from = int(_triggered(rule, view).most_recent(one, keys.max)[0])
+        frees_from = int(view.triggered(rule).most_recent(one, keys.max)[0])
         why = "ever" if welcome_at == NEVER else "full"
         detail = {"why": why, "max": keys.max, "count": len(mine), "window": keys.per.text, "frees_from_at": frees_from}
     else:
@@ -153,7 +147,7 @@ pushes = one_by_one(push)
 
 def _in_window(rule: Rule, view: View, row: int, t: int) -> Ints:
     """Rows in History.touches of one candidate's triggered touches that lie in the window at t, oldest first."""
-    mine = _triggered(rule, view).of(row)
+    mine = view.triggered(rule).of(row)
     rows = np.full(len(mine), row, np.int64)
     return mine[freed(np.minimum(view.touches.at[mine], t), rule.keys.per, view, rows) > t]
 

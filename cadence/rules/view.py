@@ -3,80 +3,22 @@ them.
 
 Choosing the touches is the same for every kind (language.md section 4: filters, `except`, `counts`, `each`,
 `across`), so it is
-done here, once a round and rule, and remembered. A run of touches is a range in an array, so that asking for "the
-N-th most
-recent" costs the same however long the history is. Nothing here decides.
+done here, once a round and rule, and remembered. Nothing here decides.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar, cast
 
 import numpy as np
+import numpy.typing as npt
 
-from cadence.facts import NONE, Bools, Candidates, Consents, EventKind, Floats, History, Ints, Touches, expand
+from cadence.facts import NONE, Bools, Candidates, Consents, EventKind, Floats, History, Ints, Touches, expand, starts
 from cadence.rules.rule import Across, Category, Each, Filters, Rule
+from cadence.rules.runs import Runs
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Runs:
-    """For each candidate a run of touches, oldest first: entries begin[i]..end[i]) of `at` and `touch`."""
-
-    at: Ints
-    """Instants of the touches, ascending within a run."""
-    touch: Ints
-    """Rows in History.touches."""
-    begin: Ints
-    end: Ints
-
-    def count(self, rows: Ints) -> Ints:
-        """How many touches the runs of these candidates hold."""
-        return self.end[rows] - self.begin[rows]
-
-    def most_recent(self, rows: Ints, nth: int | Ints = 1) -> Ints:
-        """The instant of the nth most recent touch (1: the latest) of each of these candidates; NONE where there are
-        fewer."""
-        place = self.end[rows] - nth
-        there = place >= self.begin[rows]
-        out = np.full(len(rows), NONE, np.int64)
-        out[there] = self.at[place[there]]
-        return out
-
-    def of(self, row: int) -> Ints:
-        """Rows in History.touches of one candidate's run, oldest first."""
-        return self.touch[self.begin[row] : self.end[row]]
-
-    def only(self, kept: Bools) -> Runs:
-        """The same runs with just the touches that are kept: bool[touches]."""
-        mask = kept[self.touch]
-        before = np.zeros(len(mask) + 1, np.int64)
-        np.cumsum(mask, out=before[1:])
-        return Runs(self.at[mask], self.touch[mask], before[self.begin], before[self.end])
-
-    def after(self, rows: Ints, instant: Ints) -> Ints:
-        """How many touches of each of these candidates' runs lie strictly after its instant: int64[len(rows)]."""
-        low, end = self.begin[rows].copy(), self.end[rows]
-        found = np.zeros(len(rows), np.int64)
-        open_ = np.flatnonzero(self.most_recent(rows) > instant)
-        low, high, wanted = low[open_], end[open_].copy(), instant[open_]
-        searching = np.arange(len(open_), dtype=np.int64)
-        while len(searching):
-            middle = (low[searching] + high[searching]) // 2
-            later = self.at[middle] > wanted[searching]
-            high[searching[later]] = middle[later]
-            low[searching[~later]] = middle[~later] + 1
-            searching = searching[low[searching] < high[searching]]
-        found[open_] = end[open_] - low
-        return found
-
-    def since(self, row: int, after: int) -> Ints:
-        """Those of one candidate's run that lie strictly after an instant."""
-        first = self.begin[row] + np.searchsorted(self.at[self.begin[row] : self.end[row]], after, side="right")
-        return self.touch[first : self.end[row]]
 
 
 class View:
@@ -127,7 +69,7 @@ class View:
         found = np.full(len(column), default, np.float64)
         for name, value in values.items():
             if value != default:
-                found[column == name] = value
+                np.copyto(found, value, where=column == name)
         return found
 
     def latest(self, kinds: Sequence[EventKind]) -> Ints:
@@ -161,7 +103,7 @@ class View:
             (self.current(of, "campaign"), filters.campaigns),
         ):
             if keys:
-                mask &= np.isin(column, self._now_called(keys))
+                mask &= _among(column, self._now_called(keys))
         if filters.tags:
             hit = np.isin(of.tags.values, list(filters.tags))
             mask &= np.bincount(of.tags.owner()[hit], minlength=len(of)) > 0
@@ -179,86 +121,88 @@ class View:
 
         Caps and gap with `across: contact` also count what was sent to the message's own mailbox under another
         contact."""
-        return self._remembered(rule, None)
+        return self._chosen(rule)
+
+    def triggered(self, rule: Rule) -> Runs:
+        """The triggered touches among those that this rule counts, as far back as it looks."""
+        return self._chosen(rule, triggered=True)
 
     def sharing(self, rule: Rule, same: Each) -> Runs:
-        """The touches this rule counts that have the message's own value of `same`, those of uncounted categories too.
+        """The touches that have the message's own value of `same`, as far back as this rule looks, among those it counts
+        and those of uncounted categories.
 
         A message without such a value shares it with none."""
-        return self._remembered(rule, same)
+        return self._chosen(rule, same)
 
-    def _remembered(self, rule: Rule, same: Each | None) -> Runs:
-        known = (
-            rule.filters,
-            rule.excluded,
-            rule.counts,
-            rule.each,
-            rule.tag,
-            rule.across,
-            _beyond_contact(rule),
-            same,
-        )
+    def _chosen(self, rule: Rule, same: Each | None = None, *, triggered: bool = False) -> Runs:
+        since = self._since(rule) if same is not None or triggered else NONE
+        kept = (rule.filters, rule.excluded, rule.counts, same, triggered, since)
+        known = (kept, rule.each, rule.tag, rule.across, _beyond_contact(rule))
         if known not in self._runs:
-            self._runs[known] = self._run(rule, same)
+            if kept not in self._selected:
+                self._selected[kept] = self._keep(rule, same, triggered, since)
+            self._runs[known] = self._run(rule, same, *self._selected[kept])
         return self._runs[known]
+
+    def _since(self, rule: Rule) -> int:
+        """A touch that doesn't lie after this instant doesn't matter to the rule."""
+        reach = rule.keys.touch_reach()
+        return NONE if reach is None else self.now - int(reach)
 
     def _every(self) -> tuple[Ints, Ints]:
         """All touches, and where each contact's begin: int64[contacts + 1]."""
-        if "all" not in self._selected:
-            offsets = np.searchsorted(self.touches.contact, np.arange(len(self.people) + 1)).astype(np.int64)
-            self._selected["all"] = (np.arange(len(self.touches), dtype=np.int64), offsets)
-        return self._selected["all"]
+        return self.remember(
+            "every",
+            lambda: (np.arange(len(self.touches), dtype=np.int64), starts(self.touches.contact, len(self.people))),
+        )
 
-    def _kept(self, rule: Rule, same: Each | None) -> tuple[Ints, Ints]:
+    def _keep(self, rule: Rule, same: Each | None, triggered: bool, since: int) -> tuple[Ints, Ints]:
         """The touches the rule counts whoever asks, and where each contact's begin."""
-        known = (rule.filters, rule.excluded, rule.counts, same)
-        if known not in self._selected:
-            every, offsets = self._every()
-            if rule.counts is not None:
-                mask = self.matching(rule.counts.filters, self.touches)
-            else:
-                mask = self.in_scope(rule, self.touches)
-            if rule.counts is None and same is None:
-                mask &= self._counted_categories()
-            if same is not None:
-                mask &= self._may_share(same)
-            if mask.all():
-                self._selected[known] = (every, offsets)
-            else:
-                before = np.zeros(len(mask) + 1, np.int64)
-                np.cumsum(mask, out=before[1:])
-                self._selected[known] = (np.flatnonzero(mask), before[offsets])
-        return self._selected[known]
+        if rule.counts is not None:
+            mask = self.matching(rule.counts.filters, self.touches)
+        else:
+            mask = self.in_scope(rule, self.touches)
+        if rule.counts is None and same is None:
+            mask &= self._counted_categories()
+        if triggered:
+            mask &= self.touches.triggered
+        if since != NONE:
+            mask &= self.touches.at > since
+        if same is None and mask.all():
+            return self._every()
+        kept = np.flatnonzero(mask)
+        if same is not None:
+            kept = kept[self._may_share(same, kept)]
+        return kept, starts(self.touches.contact[kept], len(self.people))
 
-    def _may_share(self, same: Each) -> Bools:
-        """Touches with a value that a message to their contact may have too: few enough to be laid beside each of them.
+    def _may_share(self, same: Each, touch: Ints) -> Bools:
+        """Which of these touches have a value that a message to their contact may have too: few enough to be laid beside
+        each of them.
 
         By the value's last six bits, as one of 64 flags a contact, so that it costs one look-up a touch."""
         one, values = np.uint64(1), self.current(self.candidates, same.value)
         wanted = np.zeros(len(self.people), np.uint64)
-        there = values != 0
-        np.bitwise_or.at(wanted, self.candidates.contact[there], one << (values[there] & 63).astype(np.uint64))
-        flag = (self.current(self.touches, same.value) & 63).astype(np.uint64)
-        return np.asarray((wanted[self.touches.contact] >> flag) & one, np.bool_)
+        there = np.flatnonzero(values)
+        np.bitwise_or.at(wanted, self.candidates.contact[there], one << _flag(values[there]))
+        flag = _flag(self.current(self.touches, same.value)[touch])
+        return np.asarray((wanted[self.touches.contact[touch]] >> flag) & one, np.bool_)
 
     def _counted_categories(self) -> Bools:
         """Touches whose category counts; one the policy doesn't know counts."""
-        uncounted = [k for k, c in self.categories.items() if not c.counted]
-        if not uncounted:
-            return np.ones(len(self.touches), bool)
-        return ~np.isin(self.touches.category, uncounted)
+        return ~_among(self.touches.category, [k for k, c in self.categories.items() if not c.counted])
 
-    def _run(self, rule: Rule, same: Each | None) -> Runs:
-        kept, offsets = self._kept(rule, same)
+    def _run(self, rule: Rule, same: Each | None, kept: Ints, offsets: Ints) -> Runs:
         contact = self.candidates.contact
+        wider = self._needs_pairs(rule, same)
+        rows = np.flatnonzero(wider)
+        if len(rows):
+            touch, start = self._pairs(rule, same, rows, kept, offsets)
+            if len(rows) == len(contact):
+                return Runs(self.touches.at[touch], touch, start[:-1], start[1:])
         at = self.touches.at[kept] if len(kept) != len(self.touches) else self.touches.at
         begin, end = offsets[contact], offsets[contact + 1]
-        wider = self._needs_pairs(rule, same)
-        if not wider.any():
+        if not len(rows):
             return Runs(at, kept, begin, end)
-        rows = np.flatnonzero(wider)
-        touch, start = self._pairs(rule, same, rows, kept, offsets)
-        begin, end = begin.copy(), end.copy()
         begin[rows], end[rows] = start[:-1] + len(at), start[1:] + len(at)
         return Runs(np.concatenate([at, self.touches.at[touch]]), np.concatenate([kept, touch]), begin, end)
 
@@ -291,10 +235,11 @@ class View:
             keep &= self._same(rule.each, rule.tag, rows[slot], touch)
         if same is not None:
             keep &= self._same(same, 0, rows[slot], touch)
-        slot, touch = slot[keep], touch[keep]
-        order = np.lexsort((touch, self.touches.at[touch], slot))
-        bounds = np.searchsorted(slot[order], np.arange(len(rows) + 1)).astype(np.int64)
-        return touch[order], bounds
+        kept_ = np.flatnonzero(keep)
+        slot, touch = slot[kept_], touch[kept_]
+        if _beyond_contact(rule):  # several contacts' touches, each one's in order
+            touch = touch[np.lexsort((touch, self.touches.at[touch], slot))]
+        return touch, starts(slot, len(rows))
 
     def _together(self, rule: Rule, row: Ints, contact: Ints, touch: Ints) -> Bools:
         """Which of the circle's touches are counted together with the candidate's own."""
@@ -374,3 +319,16 @@ class View:
 def _beyond_contact(rule: Rule) -> bool:
     """Whether the rule may count touches of others than the message's own contact."""
     return rule.across is not Across.CONTACT or rule.kind in ("caps", "gap")
+
+
+def _among(column: Ints, keys: Sequence[int]) -> Bools:
+    """Which values of a column are among a few keys."""
+    mask = np.zeros(len(column), bool)
+    for one in keys:
+        mask |= column == one
+    return mask
+
+
+def _flag(values: Ints) -> npt.NDArray[np.uint64]:
+    """One of 64 flags for each key."""
+    return values.view(np.uint64) & np.uint64(63)

@@ -29,7 +29,7 @@ def test_the_same_content_waits_until_the_latest_has_left_the_window() -> None:
 
 def test_exactly_a_window_old_it_has_left() -> None:
     assert asked(SIXTY, view(sent(60), HATS)) == NOW
-    assert asked(SIXTY, view(sent(60), HATS), NOW - 1) == NOW
+    assert asked(SIXTY, view([{**sent(60)[0], "at": NOW - 60 * DAY + 1}], HATS)) == NOW + 1
 
 
 def test_another_content_doesn_t_matter() -> None:
