@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from cadence.decide.arbitration import Yielding, lookahead, ranks
+from cadence.decide.blocks import blocks
 from cadence.decide.welcome import Welcome, welcome
 from cadence.facts import (
     DAY,
@@ -90,14 +92,15 @@ def decide_columns(policy: Policy, history: History, candidates: Candidates, now
     """The same decisions as `decide`, as columns and without evidence: for simulations, counts and benchmarks."""
     names = tuple(dict.fromkeys([*(r.name for r in policy.rules), LOOKAHEAD, ERROR, EXPIRY]))
     place = {name: i for i, name in enumerate(names)}
-    turns = list(_Round(policy, history, candidates, now).turns())
     empty = np.zeros(0, np.int64)
-    return Answers(
-        np.concatenate([empty, *(t.found.rows for t in turns)]),
-        np.concatenate([empty, *(t.verdict for t in turns)]).astype(np.int8),
-        np.concatenate([empty, *(t.at for t in turns)]),
-        Coded(np.concatenate([empty, *(t.rule_codes(place) for t in turns)]).astype(np.int32), names),
-    )
+    columns: list[tuple[Any, ...]] = [(empty,) * 4]
+    columns += [
+        (which[turn.found.rows], turn.verdict, turn.at, turn.rule_codes(place))
+        for some, mine, which in blocks(history, candidates)
+        for turn in _Round(policy, some, mine, now).turns()
+    ]
+    rows, verdict, at, codes = (np.concatenate(column) for column in zip(*columns, strict=True))
+    return Answers(rows, verdict.astype(np.int8), at, Coded(codes.astype(np.int32), names))
 
 
 @dataclass(frozen=True, slots=True)
