@@ -202,6 +202,14 @@ def starts(owner: Ints, n: int) -> Ints:
     return start
 
 
+def among(column: npt.NDArray[np.integer[Any]], values: Iterable[int]) -> Bools:
+    """Which rows of a column hold one of a few values: bool[n]."""
+    found = np.zeros(len(column), np.bool_)
+    for value in values:
+        found |= column == value
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Coded:
     """A column of texts: codes int32[n] into names; -1 is missing."""

@@ -14,17 +14,19 @@ from cadence.facts import HELD, Bools, Candidates, Ints
 from cadence.policy.policy import Arbitration
 
 
-def ranks(candidates: Candidates, circle: Ints, order: Arbitration) -> Ints:
-    """For each candidate its turn within its circle, 0 first: int64[n]. circle: the circle of each candidate.
+def ranks(candidates: Candidates, rows: Ints, circle: Ints, order: Arbitration) -> Ints:
+    """For each of these candidates its turn within its circle, 0 first: int64[len(rows)]. circle: that of each.
 
     By the policy's `order` (highest priority, greatest value, nearest expiry, oldest), then id."""
+    if np.bincount(circle, minlength=1).max() <= 1:
+        return np.zeros(len(rows), np.int64)
     by = {
         "priority": -candidates.priority,
         "value": -candidates.value,
         "expiry": candidates.expires_at,
         "age": candidates.created_at,
     }
-    keys = [candidates.id, *(by[word] for word in reversed(order.order)), circle]
+    keys = [candidates.id[rows], *(by[word][rows] for word in reversed(order.order)), circle]
     sequence = np.lexsort(keys)
     firsts = np.flatnonzero(np.diff(circle[sequence], prepend=-1))
     turn = np.arange(len(sequence)) - np.repeat(firsts, np.diff(np.append(firsts, len(sequence))))

@@ -177,7 +177,7 @@ class _Round:
         """Turn by turn, the most important message of each circle first."""
         due = np.flatnonzero(self.candidates.due)
         circle = self.history.people.circle[self.candidates.contact[due]].astype(np.int64)
-        turn = ranks(self.candidates.take(due), circle, self.policy.arbitration)
+        turn = ranks(self.candidates, due, circle, self.policy.arbitration)
         last = int(turn.max(initial=-1))
         for place in range(last + 1):
             made = self._turn(due[turn == place])
@@ -243,11 +243,12 @@ def _pushes(view: View, rules: Sequence[Governed], found: Welcome) -> list[list[
             if by == j:
                 pushed &= found.rows != row
         where = np.flatnonzero(pushed)
-        told = asked.module.pushes(rule, view, found.rows[where], found.asked[j, where], found.answers[j, where])
-        for i, push in zip(where.tolist(), told, strict=True):
-            out[i].append(push)
-            if i in together and j == found.binding[i]:
-                out[i][-1] = replace(push, detail={**push.detail, "why": TOGETHER, "rules": ", ".join(together[i])})
+        if len(where):
+            told = asked.module.pushes(rule, view, found.rows[where], found.asked[j, where], found.answers[j, where])
+            for i, push in zip(where.tolist(), told, strict=True):
+                out[i].append(push)
+                if i in together and j == found.binding[i]:
+                    out[i][-1] = replace(push, detail={**push.detail, "why": TOGETHER, "rules": ", ".join(together[i])})
         for (by, row), error in found.errors.items():
             if by == j:
                 for i in np.flatnonzero(found.rows == row).tolist():

@@ -111,16 +111,15 @@ class _Search:
         latest, by, pushes = t.copy(), np.full(len(t), -1, np.int32), []
         for j, governed in enumerate(self.rules):
             asked_about = governed.candidates[rows]
-            whole = bool(asked_about.all())
-            mine = np.zeros(0, np.int64) if whole else np.flatnonzero(asked_about)
-            if not (whole or len(mine)):
+            mine = None if asked_about.all() else asked_about.nonzero()[0]
+            if mine is not None and not len(mine):
                 continue
-            asked, since = (rows, t) if whole else (rows[mine], t[mine])
+            asked, since = (rows, t) if mine is None else (rows[mine], t[mine])
             answer = _ask(self.view, governed, asked, since, j, errors)
-            pushed = np.flatnonzero(answer > since)
+            pushed = (answer > since).nonzero()[0]
             if not len(pushed):
                 continue
-            where, answer = pushed if whole else mine[pushed], answer[pushed]
+            where, answer = pushed if mine is None else mine[pushed], answer[pushed]
             pushes.append((j, where, answer))
             later = answer > latest[where]
             latest[where[later]], by[where[later]] = answer[later], j

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cadence.facts import Bools, Codes
+from cadence.facts import Bools, Codes, among
 from cadence.policy.conditions import ContactFacts, holds
 from cadence.policy.policy import Policy
 from cadence.rules.registry import RULES, RuleModule
@@ -73,8 +73,7 @@ def _asked(policy: Policy, rule: Rule, module: RuleModule, view: View, marketing
 def _exempt(policy: Policy, rule: Rule, view: View) -> Bools:
     """Candidates whose category names this rule, or its kind, in `exempt`. `caps` covers `gap`."""
     words = {"all", rule.kind, rule.name} | ({"caps"} if rule.kind == "gap" else set())
-    exempting = [k for k, c in policy.by_key.items() if words & c.exempt]
-    return np.isin(view.candidates.category, exempting) if exempting else np.zeros(len(view.candidates), bool)
+    return among(view.candidates.category, (k for k, c in policy.by_key.items() if words & c.exempt))
 
 
 def _in_force(rule: Rule, now: int) -> bool:

@@ -13,7 +13,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from cadence.facts import ENGAGEMENT, NEVER, Bools, EventKind, Ints, Push, expand, starts
+from cadence.facts import ENGAGEMENT, NEVER, Bools, EventKind, Ints, Push, among, expand, starts
 from cadence.rules.evidence import one_by_one
 from cadence.rules.rule import Count, ExactDuration, Rule, Stricter
 from cadence.rules.rule import Keys as Base
@@ -114,7 +114,7 @@ def _stretches(rule: Rule, view: View) -> _Stretches:
 
 def _answers(view: View) -> Runs:
     """All engagement of each candidate's contact."""
-    rows = np.flatnonzero(np.isin(view.events.kind, [int(k) for k in ENGAGEMENT]))
+    rows = np.flatnonzero(among(view.events.kind, ENGAGEMENT))
     start, contact = starts(view.events.contact[rows], len(view.people)), view.candidates.contact
     return Runs(view.events.at[rows], rows, start[contact], start[contact + 1])
 
@@ -124,6 +124,8 @@ def welcome_at(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:
     stretches = _stretches(rule, view)
     at = t.copy()
     left = np.flatnonzero(stretches.touches.most_recent(rows, stretches.floor) > t - stretches.window)
+    if not len(left):
+        return at
     late = stretches.touches.after(rows[left], t[left] - stretches.window)
     more = ~stretches.no_more(rows[left], late, t[left])
     left, late = left[more], late[more]

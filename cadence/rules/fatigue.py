@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import AfterValidator, Field
 
-from cadence.facts import CHANNELS, ENGAGEMENT, NEVER, Bools, EventKind, Floats, Ints, Push, key, starts
+from cadence.facts import CHANNELS, ENGAGEMENT, NEVER, Bools, EventKind, Floats, Ints, Push, among, key, starts
 from cadence.rules.evidence import Behind
 from cadence.rules.rule import Category, ExactDuration, Filters, Remarks, Rule, Stricter, event_words
 from cadence.rules.rule import Keys as Base
@@ -190,7 +190,7 @@ def _relief(keys: Any, view: View) -> tuple[Ints, Ints, Floats] | None:
     now."""
     taken = {int(EventKind[word.upper()]): float(off) for word, off in keys.relief.items() if off > 0}
     events = view.events
-    rows = np.flatnonzero(np.isin(events.kind, list(taken)))
+    rows = np.flatnonzero(among(events.kind, taken))
     if not len(rows):
         return None
     start = starts(events.contact[rows], len(view.people))
@@ -234,6 +234,8 @@ def _fits_at(keys: Any, pressure: Floats, weight: Floats, now: int, t: Ints) -> 
 
     at = t.copy()
     over = np.flatnonzero(~fits(np.arange(len(t)), t))
+    if not len(over):
+        return at
     at[over] = NEVER
     over = over[weight[over] < most]
     solved = np.ceil(np.log(pressure[over] / (most - weight[over])) / rate)

@@ -44,9 +44,11 @@ class Runs:
         """How many touches of each of these candidates' runs lie strictly after its instant: int64[len(rows)]."""
         found = np.zeros(len(rows), np.int64)
         late = np.flatnonzero(self.most_recent(rows) > instant)
+        if not len(late):
+            return found
         begin, end, instant = self.begin[rows[late]], self.end[rows[late]], instant[late]
         first = end - 1  # the first that is known to lie after it; leaps of halving length go further back
-        leap = 1 << int((first - begin).max(initial=0)).bit_length()
+        leap = 1 << int((first - begin).max()).bit_length()
         while leap := leap >> 1:
             place = np.maximum(first - leap, begin)
             first = np.where(self.at.take(place) > instant, place, first)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import ROUND_CEILING, Context, Decimal
+from functools import lru_cache
 from typing import Annotated, Any, Self
 
 import numpy as np
@@ -68,6 +69,11 @@ class Keys(Base):
         return None
 
 
+@lru_cache(maxsize=1024)
+def _known_waits(keys: Any, most: int) -> Ints:
+    return _waits(keys, most)
+
+
 def _waits(keys: Any, most: int) -> Ints:
     """The waits after 0, 1, ... `most` touches without an answer, rounded up; NEVER once it is time to stop.
     int64[most + 1]."""
@@ -90,7 +96,7 @@ def welcome_at(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:
     """The latest touch without an answer plus the wait that their number demands; t where there is none; else never."""
     runs = view.counted(rule)
     unanswered = view.unanswered(runs, rule.keys.answered_by, rows, t)
-    wait = _waits(rule.keys, int(unanswered.max(initial=0)))[unanswered]
+    wait = _known_waits(rule.keys, int(unanswered.max(initial=0)))[unanswered]
     over = np.where((unanswered > 0) & (wait != NEVER), runs.most_recent(rows) + np.where(wait == NEVER, 0, wait), t)
     return np.where(wait == NEVER, NEVER, np.maximum(t, over))
 

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
 from cadence.calendar import DurationField, WindowField, add
-from cadence.facts import CHANNEL_KEYS, NEVER, NONE, Bools, Ints, Push, key
+from cadence.facts import CHANNEL_KEYS, NEVER, NONE, Bools, Ints, Push, among, key
 from cadence.rules.caps import freed
 from cadence.rules.evidence import one_by_one
 from cadence.rules.rule import Count, Rule, Stricter, listed
@@ -100,7 +100,7 @@ def _freed(rule: Rule, view: View, rows: Ints) -> Ints:
 
 def _of_topic(rule: Rule, view: View, rows: Ints) -> Bools:
     """Which of these have a topic that is never used."""
-    return np.isin(view.candidates.topic[rows], [key(topic) for topic in rule.keys.never_topics])
+    return among(view.candidates.topic[rows], map(key, rule.keys.never_topics))
 
 
 def _unasked(rule: Rule, view: View, rows: Ints) -> Bools:

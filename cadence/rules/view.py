@@ -14,7 +14,20 @@ from typing import TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from cadence.facts import NONE, Bools, Candidates, Consents, EventKind, Floats, History, Ints, Touches, expand, starts
+from cadence.facts import (
+    NONE,
+    Bools,
+    Candidates,
+    Consents,
+    EventKind,
+    Floats,
+    History,
+    Ints,
+    Touches,
+    among,
+    expand,
+    starts,
+)
 from cadence.rules.rule import Across, Category, Each, Filters, Rule
 from cadence.rules.runs import Runs
 
@@ -97,13 +110,13 @@ class View:
     def matching(self, filters: Filters, of: Touches | Candidates) -> Bools:
         """Which touches or messages match: any value of a filter, of all filters that are set."""
         mask = np.ones(len(of), bool)
-        for column, keys in (
-            (of.channel, filters.channels),
-            (self.current(of, "category"), filters.categories),
-            (self.current(of, "campaign"), filters.campaigns),
+        for name, keys in (
+            ("channel", filters.channels),
+            ("category", filters.categories),
+            ("campaign", filters.campaigns),
         ):
             if keys:
-                mask &= _among(column, self._now_called(keys))
+                mask &= among(self.current(of, name), map(self.now_called, keys))
         if filters.tags:
             hit = np.isin(of.tags.values, list(filters.tags))
             mask &= np.bincount(of.tags.owner()[hit], minlength=len(of)) > 0
@@ -189,7 +202,7 @@ class View:
 
     def _counted_categories(self) -> Bools:
         """Touches whose category counts; one the policy doesn't know counts."""
-        return ~_among(self.touches.category, [k for k, c in self.categories.items() if not c.counted])
+        return ~among(self.touches.category, [k for k, c in self.categories.items() if not c.counted])
 
     def _run(self, rule: Rule, same: Each | None, kept: Ints, offsets: Ints) -> Runs:
         contact = self.candidates.contact
@@ -306,9 +319,6 @@ class View:
         """The key of a category or campaign as it is called now."""
         return self._renamed.get(name, name)
 
-    def _now_called(self, keys: frozenset[int]) -> list[int]:
-        return [self.now_called(k) for k in keys]
-
     def remember(self, known: object, make: Callable[[], T]) -> T:
         """What `make` gives, worked out once a round for each `known` (which names its maker, so that no two clash)."""
         if known not in self._columns:
@@ -319,14 +329,6 @@ class View:
 def _beyond_contact(rule: Rule) -> bool:
     """Whether the rule may count touches of others than the message's own contact."""
     return rule.across is not Across.CONTACT or rule.kind in ("caps", "gap")
-
-
-def _among(column: Ints, keys: Sequence[int]) -> Bools:
-    """Which values of a column are among a few keys."""
-    mask = np.zeros(len(column), bool)
-    for one in keys:
-        mask |= column == one
-    return mask
 
 
 def _flag(values: Ints) -> npt.NDArray[np.uint64]:
