@@ -198,7 +198,10 @@ def expand(begin: Ints, end: Ints) -> tuple[Ints, Ints]:
 def starts(owner: Ints, n: int) -> Ints:
     """Where the rows of each owner begin in a column that is sorted by owner (0 to n - 1): int64[n + 1]."""
     start = np.zeros(n + 1, np.int64)
-    np.cumsum(np.bincount(owner, minlength=n), out=start[1:])
+    if len(owner):
+        last = np.append((owner[1:] != owner[:-1]).nonzero()[0], len(owner) - 1)
+        start[owner[last] + 1] = last + 1
+        np.maximum.accumulate(start, out=start)
     return start
 
 

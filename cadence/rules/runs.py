@@ -6,7 +6,7 @@ Which touches are in a run is chosen elsewhere (`View`); here they are counted a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -23,6 +23,8 @@ class Runs:
     """Rows in History.touches."""
     begin: Ints
     end: Ints
+    _recent: dict[int, Ints] = field(default_factory=dict, repr=False, compare=False)
+    """What `most_recent` has been asked for, for all candidates, by how manieth."""
 
     def count(self, rows: Ints) -> Ints:
         """How many touches the runs of these candidates hold."""
@@ -31,10 +33,17 @@ class Runs:
     def most_recent(self, rows: Ints, nth: int | Ints = 1) -> Ints:
         """The instant of the nth most recent touch (1: the latest) of each of these candidates; NONE where there are
         fewer."""
+        if not isinstance(nth, int):
+            return self._nth_last(self.begin[rows], self.end[rows], nth)
+        if nth not in self._recent:
+            self._recent[nth] = self._nth_last(self.begin, self.end, nth)
+        return self._recent[nth][rows]
+
+    def _nth_last(self, begin: Ints, end: Ints, nth: int | Ints) -> Ints:
         if not len(self.at):
-            return np.full(len(rows), NONE, np.int64)
-        place = self.end[rows] - nth
-        return np.where(place >= self.begin[rows], self.at.take(place, mode="clip"), NONE)
+            return np.full(len(begin), NONE, np.int64)
+        place = end - nth
+        return np.where(place >= begin, self.at.take(place, mode="clip"), NONE)
 
     def of(self, row: int) -> Ints:
         """Rows in History.touches of one candidate's run, oldest first."""

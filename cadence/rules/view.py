@@ -79,11 +79,13 @@ class View:
 
     def lookup(self, column: Ints, values: Mapping[int, float], default: float) -> Floats:
         """Each key of a column as the number a mapping has for it."""
-        found = np.full(len(column), default, np.float64)
-        for name, value in values.items():
-            if value != default:
-                np.copyto(found, value, where=column == name)
-        return found
+        others = {name: value for name, value in values.items() if value != default}
+        if not others:
+            return np.full(len(column), default, np.float64)
+        which = np.zeros(len(column), np.int16)
+        for place, name in enumerate(others, start=1):
+            which |= (column == name) * np.int16(place)
+        return np.array([default, *others.values()], np.float64)[which]
 
     def latest(self, kinds: Sequence[EventKind]) -> Ints:
         """For each contact the latest event of any of these kinds up to now; NONE where there is none. Not to be changed."""
