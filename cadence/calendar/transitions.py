@@ -212,12 +212,13 @@ def offsets_at(t: Ints, zone: Codes) -> Ints:
     """How far (us) each zone's clock is ahead of UTC at t (us UTC; real instants only)."""
     even, _, latest = _even(t)
     table = _CLOCKS.table(zone, latest)
-    if even.size > 4096 and int(even.min()) == latest:
-        # One instant for all rows: ask once per zone.
+    if even.size > 4096:
         there = np.flatnonzero(np.bincount(zone.ravel(), minlength=1)).astype(np.int32)
-        by_zone = np.zeros(len(table.known), np.int64)
-        by_zone[there] = offsets_at(np.full(there.shape, latest, np.int64), there)
-        return np.asarray(by_zone[zone], np.int64)
+        first, last = (_stretch(table.keys, np.full(there.shape, at), there) for at in (int(even.min()), latest))
+        if np.array_equal(first, last):  # no clock is changed between the earliest and the latest: ask once per zone
+            by_zone = np.zeros(len(table.known), np.int64)
+            by_zone[there] = table.offsets[first]
+            return np.asarray(by_zone[zone], np.int64)
     return np.asarray(table.offsets[_stretch(table.keys, even, zone)], np.int64)
 
 

@@ -199,7 +199,7 @@ class _Round:
         place = np.searchsorted(rows, yielding.rows)
         at[place], yields[place], sends[place] = yielding.until, np.arange(len(yielding.rows)), False
         defers = ~sends & ~expired & ((at < expires) | (at == HELD))
-        verdict = np.select([sends, defers], [Verdict.SEND, Verdict.DEFER], Verdict.SUPPRESS).astype(np.int8)
+        verdict = np.where(sends, Verdict.SEND, np.where(defers, Verdict.DEFER, Verdict.SUPPRESS)).astype(np.int8)
         self.waits[rows] = defers
         return _Turn(view, rules, watching, found, yielding, at, verdict, yields, expired)
 

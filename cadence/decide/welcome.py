@@ -75,7 +75,7 @@ class _Search:
 
     def step(self, active: Ints) -> Ints:
         """One pass. Those that it moved, and not past the horizon."""
-        return self._move(active, np.arange(len(active), dtype=np.int64), self.at[active], self.errors)
+        return self._move(active, self.at[active])
 
     def far(self, active: Ints) -> Ints:
         """Many passes at once, the same as would be made one by one: every rule is asked along the whole trail."""
@@ -88,19 +88,20 @@ class _Search:
         which, t = trails(latest, self.at[active], until)
         if errors:  # perhaps of an instant that the passes never come to
             return self.step(active)
-        return self._move(active, which, t, self.errors)
+        return self._move(active[which], t)
 
-    def _move(self, active: Ints, which: Ints, t: Ints, errors: dict[tuple[int, int], str]) -> Ints:
-        """Ask from t on for active[which], a trail (one instant or more, ascending) for each, and go on from its end."""
-        latest, by, pushes = self._ask_all(self.rows[active[which]], t, errors)
-        places = active[which]
+    def _move(self, places: Ints, t: Ints) -> Ints:
+        """Ask from t on for these places, in trails (one instant or more of one place, ascending), and go on from the end
+        of each."""
+        latest, by, pushes = self._ask_all(self.rows[places], t, self.errors)
         for j, where, answer in pushes:  # in order, so that the last of each trail stays
             self.answers[j, places[where]] = answer
             self.asked[j, places[where]] = t[where]
-        moved = latest > t
+        moved = np.flatnonzero(latest > t)
         self.at[places[moved]], self.binding[places[moved]] = latest[moved], by[moved]
-        ends = np.flatnonzero(np.diff(which, append=-1))
-        going = ends[moved[ends] & (latest[ends] <= self.horizon[places[ends]])]
+        ends = np.ones(len(places), np.bool_)
+        ends[:-1] = places[1:] != places[:-1]
+        going = moved[ends[moved] & (latest[moved] <= self.horizon[places[moved]])]
         return np.asarray(places[going], np.int64)
 
     def _ask_all(

@@ -34,16 +34,17 @@ def _decisive(view: View, category: int, channel: int) -> Ints:
 def groups(view: View, rows: Ints) -> Iterator[tuple[int, int, Ints]]:
     """Candidates `rows` by what they are: category and channel (keys), and which places of `rows` are that,
     int64[...]."""
-    category = view.current(view.candidates, "category")
-    if not len(rows):
-        return
-    pairs, which = _pairs(category[rows], view.candidates.channel[rows])
+    pairs, which = view.remember("statements.pairs", lambda: _pairs(view))
+    mine = which[rows]
     for i, (name, channel) in enumerate(pairs):
-        yield name, channel, np.flatnonzero(which == i)
+        places = np.flatnonzero(mine == i)
+        if len(places):
+            yield name, channel, places
 
 
-def _pairs(category: Ints, channel: Ints) -> tuple[list[tuple[int, int]], Codes]:
-    """The distinct pairs, and for each row which of them it is: int32[n]. Found by peeling, for there are few."""
+def _pairs(view: View) -> tuple[list[tuple[int, int]], Codes]:
+    """The distinct pairs, and for each candidate which of them it is: int32[n]. Found by peeling, for there are few."""
+    category, channel = view.current(view.candidates, "category"), view.candidates.channel
     which = np.full(len(category), -1, np.int32)
     left = np.arange(len(category), dtype=np.int64)
     pairs: list[tuple[int, int]] = []

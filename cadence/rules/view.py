@@ -107,7 +107,10 @@ class View:
 
         An answer at a touch's own instant answers it; a touch later than t lies at t."""
         answer = self.answered_at(words, rows)
-        return np.where(answer < t, runs.after(rows, answer), 0)
+        found = np.where(answer < t, runs.count(rows), 0)
+        some = np.flatnonzero((answer != NONE) & (answer < t))  # without an answer none is answered
+        found[some] = runs.after(rows[some], answer[some])
+        return found
 
     def matching(self, filters: Filters, of: Touches | Candidates) -> Bools:
         """Which touches or messages match: any value of a filter, of all filters that are set."""
