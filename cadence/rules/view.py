@@ -147,7 +147,7 @@ class View:
 
     def sharing(self, rule: Rule, same: Each) -> Runs:
         """The touches that have the message's own value of `same`, as far back as this rule looks, among those it counts
-        and those of uncounted categories.
+        and those of uncounted categories, for candidates that it governs.
 
         A message without such a value shares it with none."""
         return self._chosen(rule, same)
@@ -188,22 +188,22 @@ class View:
             mask &= self.touches.at > since
         if same is None and mask.all():
             return self._every()
-        kept = np.flatnonzero(mask)
-        if same is not None:
-            kept = kept[self._may_share(same, kept)]
+        kept = np.flatnonzero(mask) if same is None else self._may_share(rule, same, mask)
         return kept, starts(self.touches.contact[kept], len(self.people))
 
-    def _may_share(self, same: Each, touch: Ints) -> Bools:
-        """Which of these touches have a value that a message to their contact may have too: few enough to be laid beside
-        each of them.
+    def _may_share(self, rule: Rule, same: Each, mask: Bools) -> Ints:
+        """Which of these touches have a value that a message which the rule governs may have too: few enough to be laid
+        beside each of them.
 
         By the value's last six bits, as one of 64 flags a contact, so that it costs one look-up a touch."""
         one, values = np.uint64(1), self.current(self.candidates, same.value)
+        asked = np.flatnonzero(self.in_scope(rule, self.candidates) & (values != 0))
         wanted = np.zeros(len(self.people), np.uint64)
-        there = np.flatnonzero(values)
-        np.bitwise_or.at(wanted, self.candidates.contact[there], one << _flag(values[there]))
+        np.bitwise_or.at(wanted, self.candidates.contact[asked], one << _flag(values[asked]))
+        touch = np.flatnonzero(mask & np.repeat(wanted != 0, np.diff(self._every()[1])))
         flag = _flag(self.current(self.touches, same.value)[touch])
-        return np.asarray((wanted[self.touches.contact[touch]] >> flag) & one, np.bool_)
+        shared = (wanted[self.touches.contact[touch]] >> flag) & one
+        return touch[np.flatnonzero(shared)]
 
     def _counted_categories(self) -> Bools:
         """Touches whose category counts; one the policy doesn't know counts."""
