@@ -83,10 +83,11 @@ class _Stretches:
         At the latest when all touches but those of the floor have left it, for that is welcome whatever came before.
         Of several at one instant only the last leaves as many as it says, and none leaves fewer."""
         at = self.touches.most_recent(rows, self.floor) + self.window
-        leaving, start = expand(self.touches.end[rows] - late, self.touches.end[rows] - self.floor + 1)
+        end = self.touches.end[rows]
+        leaving, start = expand(end - late, end - self.floor + 1)
         which = np.repeat(np.arange(len(rows), dtype=np.int64), np.diff(start))
         tried = self.touches.at[leaving] + self.window
-        welcome = self.no_more(rows[which], self.touches.end[rows[which]] - 1 - leaving, tried)
+        welcome = np.flatnonzero(self.no_more(rows[which], end[which] - 1 - leaving, tried))
         np.minimum.at(at, which[welcome], tried[welcome])
         some = np.flatnonzero(self.answers.most_recent(rows) > t - self.window)
         at[some] = np.minimum(at[some], self._outweighed_at(rows[some], t[some]))
@@ -126,11 +127,10 @@ def welcome_at(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:
     left = np.flatnonzero(stretches.touches.most_recent(rows, stretches.floor) > t - stretches.window)
     if not len(left):
         return at
+    left = left[~stretches.answered(rows[left], t[left])]
     late = stretches.touches.after(rows[left], t[left] - stretches.window)
     more = ~stretches.no_more(rows[left], late, t[left])
     left, late = left[more], late[more]
-    fewer = ~stretches.answered(rows[left], t[left])
-    left, late = left[fewer], late[fewer]
     at[left] = stretches.earliest(rows[left], late, t[left])
     return at
 
