@@ -77,18 +77,21 @@ def _waited(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:
     for key, used_at in _by_channel(rule, view).items():
         own = np.where(channel == key, used_at[rows], own)
     seen = np.minimum(latest, t)
-    fine = (latest == NONE) | (own >= seen) | (view.answered_at(rule.keys.answered_by, rows) >= seen)
-    return np.where(fine, t, np.maximum(t, add(latest, rule.keys.wait, view.zone[rows])))
+    hopping = np.flatnonzero((latest != NONE) & (own < seen))
+    hopping = hopping[view.answered_at(rule.keys.answered_by, rows[hopping]) < seen[hopping]]
+    at = t.copy()
+    at[hopping] = np.maximum(t[hopping], add(latest[hopping], rule.keys.wait, view.zone[rows[hopping]]))
+    return at
 
 
 def _with_room(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:
     """When fewer than `max_channels` other channels lie in the window, at the earliest t."""
     if rule.keys.max_channels is None:
         return t
-    channel = view.candidates.channel[rows]
-    used = [np.where(channel == key, NONE, used_at[rows]) for key, used_at in _by_channel(rule, view).items()]
-    if len(used) < rule.keys.max_channels:
+    by_channel, channel = _by_channel(rule, view), view.candidates.channel[rows]
+    if len(by_channel) < rule.keys.max_channels:
         return t
+    used = [np.where(channel == key, NONE, used_at[rows]) for key, used_at in by_channel.items()]
     filling = np.sort(np.stack(used), axis=0)[-rule.keys.max_channels]
     return np.maximum(t, freed(filling, rule.keys.per, view, rows))
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from cadence.facts import (
     NONE,
@@ -32,6 +31,8 @@ from cadence.rules.rule import Across, Category, Each, Filters, Rule
 from cadence.rules.runs import Runs
 
 T = TypeVar("T")
+_NO_KEY = -1
+"""Equal to the key of no name, and to "has none" neither."""
 
 
 class View:
@@ -186,24 +187,28 @@ class View:
             mask &= self.touches.triggered
         if since != NONE:
             mask &= self.touches.at > since
-        if same is None and mask.all():
+        if same is not None:
+            mask &= self._may_share(rule, same)
+        if mask.all():
             return self._every()
-        kept = np.flatnonzero(mask) if same is None else self._may_share(rule, same, mask)
+        kept = np.flatnonzero(mask)
         return kept, starts(self.touches.contact[kept], len(self.people))
 
-    def _may_share(self, rule: Rule, same: Each, mask: Bools) -> Ints:
-        """Which of these touches have a value that a message which the rule governs may have too: few enough to be laid
-        beside each of them.
+    def _may_share(self, rule: Rule, same: Each) -> Bools:
+        """Which touches may have the value of a message that the rule governs: few enough to be laid beside each of them.
 
-        By the value's last six bits, as one of 64 flags a contact, so that it costs one look-up a touch."""
-        one, values = np.uint64(1), self.current(self.candidates, same.value)
+        For a contact with one such message, or several alike, just those that have it; for the others, all of theirs."""
+        values, n = self.current(self.candidates, same.value), len(self.people)
         asked = np.flatnonzero(self.in_scope(rule, self.candidates) & (values != 0))
-        wanted = np.zeros(len(self.people), np.uint64)
-        np.bitwise_or.at(wanted, self.candidates.contact[asked], one << _flag(values[asked]))
-        touch = np.flatnonzero(mask & np.repeat(wanted != 0, np.diff(self._every()[1])))
-        flag = _flag(self.current(self.touches, same.value)[touch])
-        shared = (wanted[self.touches.contact[touch]] >> flag) & one
-        return touch[np.flatnonzero(shared)]
+        contact = self.candidates.contact[asked]
+        wanted, several = np.full(n, _NO_KEY, np.int64), np.zeros(n, np.bool_)
+        wanted[contact] = values[asked]
+        several[contact[wanted[contact] != values[asked]]] = True
+        touches_of_each = np.diff(self._every()[1])
+        shared = self.current(self.touches, same.value) == np.repeat(wanted, touches_of_each)
+        if several.any():
+            shared |= np.repeat(several, touches_of_each)
+        return np.asarray(shared, np.bool_)
 
     def _counted_categories(self) -> Bools:
         """Touches whose category counts; one the policy doesn't know counts."""
@@ -334,8 +339,3 @@ class View:
 def _beyond_contact(rule: Rule) -> bool:
     """Whether the rule may count touches of others than the message's own contact."""
     return rule.across is not Across.CONTACT or rule.kind in ("caps", "gap")
-
-
-def _flag(values: Ints) -> npt.NDArray[np.uint64]:
-    """One of 64 flags for each key."""
-    return values.view(np.uint64) & np.uint64(63)
