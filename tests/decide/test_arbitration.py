@@ -117,7 +117,10 @@ def test_each_circle_has_its_own_turns_whatever_its_number() -> None:
     )
     for number in (0, 1, 2):
         circle = np.array([number, number + 2, number, number + 2, number + 2], np.int64)
-        assert ranks(told.candidates, circle, policy.arbitration).tolist() == [1, 1, 0, 2, 0]
+        rows = np.arange(5)
+        assert ranks(told.candidates, rows, circle, policy.arbitration).tolist() == [1, 1, 0, 2, 0]
+        assert ranks(told.candidates, rows[:2], circle[:2], policy.arbitration).tolist() == [0, 0]
+        assert ranks(told.candidates, rows[3:], circle[3:], policy.arbitration).tolist() == [1, 0]
 
 
 def test_nobody_waits_for_a_greater_message_that_it_does_not_make_wait() -> None:
