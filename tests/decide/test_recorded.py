@@ -73,6 +73,7 @@ HISTORY: list[dict[str, Any]] = [
     {"at": "2026-03-08T12:00", "hold": "manual", "id": "b"},
     {"at": "2026-03-08T12:00", "hold": "manual", "id": "c", "until": "2026-03-26"},
     {"at": "2026-03-08T12:00", "hold": "legal", "id": "d"},
+    {"at": "2026-03-08T12:00", "hold": "manual", "id": "e", "until": NOW},
     {"at": "2026-03-08T13:00", "release": "manual", "id": "b"},
     {"at": "2026-03-08T13:00", "release": "legal"},
     {"at": "2026-03-09T12:00", "incident": "I-1"},

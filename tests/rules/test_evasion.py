@@ -11,6 +11,7 @@ import pytest
 from cadence.facts import DAY, NEVER
 from cadence.rules import evasion
 from cadence.rules.rule import Filters, Rule
+from cadence.rules.view import View
 from tests.rules.columns import asked, at, evidence, rule, view
 
 NOW = at("2026-03-10T12:00")
@@ -188,6 +189,23 @@ def test_it_reaches_members_only(scope: str) -> None:
     other = dict.fromkeys(WIDER[scope], "another")
     seen = view(contact=WIDER[scope], circle=[(other, [stop()]), ({}, [stop()])])
     assert asked(over(scope), seen) == NOW
+
+
+def test_ones_own_stop_is_no_other_s_where_two_of_ones_addresses_are_one() -> None:
+    both = [{"addresses": {"sms": f"+467{i}", "phone": f"+467{i}"}} for i in range(4)]
+    messages = [{"category": "newsletter", "channel": "sms", "contact": i} for i in range(4)]
+    seen = view([stop()], contact=both[0], circle=[(c, [stop()]) for c in both[1:]], messages=messages)
+    assert [asked(EVASION, seen, row=i) for i in range(4)] == [NOW] * 4
+
+
+@pytest.mark.parametrize("scope", WIDER)
+def test_a_household_or_account_ends_with_its_circle(scope: str) -> None:
+    circle: list[Any] = [(WIDER[scope], [stop()] if i in (1, 4) else []) for i in range(1, 6)]
+    messages = [{"category": "newsletter", "contact": i} for i in range(6)]
+    seen = view(contact=WIDER[scope], circle=circle, messages=messages)
+    people = replace(seen.people, circle=np.array([0, 0, 1, 1, 2, 2], np.int32))
+    apart = View(NOW, replace(seen.history, people=people), seen.candidates, seen.categories)
+    assert [asked(over(scope), apart, row=i) for i in range(6)] == [NEVER, NOW, NOW, NOW, NOW, NEVER]
 
 
 @pytest.mark.parametrize("scope", WIDER)

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cadence.facts import DAY, HELD, HOUR, Wish
+from cadence.facts import DAY, HELD, HOUR, Wish, key
 from cadence.rules import words
 from cadence.rules.registry import RULES
+from cadence.rules.rule import Counts, Filters
 from cadence.rules.sentence import sentence
 from cadence.workbench.runner import Report, run, run_text
 from tests.rules.columns import asked, at, evidence, rule, view
@@ -108,6 +109,26 @@ def test_a_batch_is_answered_as_each_of_its_messages_alone(
             said = sentence(evidence(some, seen, row=row), kind, locale, "Europe/Stockholm")
             assert not {"{", "None"} & set(said.split())
             assert said.endswith(".")
+
+
+@pytest.mark.parametrize("kind", RULES)
+def test_two_rules_with_the_same_keys_and_other_touches_do_not_mix(kind: str) -> None:
+    both = [
+        rule(kind, RULES_TRIED[kind], counts=Counts(Filters(categories=frozenset({key(c)}))))
+        for c in ("newsletter", "service")
+    ]
+    common = {"thread": "t", "content": "hats", "triggered": True}
+    channels = ("sms", "phone", "sms", "phone", "sms")
+    days = (4, 3, 3, 2, 2)
+    history = [
+        {"at": NOW - d * DAY, "touch": "service", "channel": c, **common} for d, c in zip(days, channels, strict=True)
+    ]
+    history.append({"at": NOW - 9 * DAY, "opt_in": "profiling"})
+    message = {"category": "follow_up", "thread": "t", "content": "hats", "trigger": NOW - 3 * DAY}
+    together = view(history, message, now=NOW, contact={"wish": Wish(less_often=(1, "7d"))})
+    for one in both:
+        apart = view(history, message, now=NOW, contact={"wish": Wish(less_often=(1, "7d"))})
+        assert asked(one, together) == asked(one, apart)
 
 
 @pytest.mark.parametrize("kind", RULES)
