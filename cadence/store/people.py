@@ -115,14 +115,16 @@ def history_of(
     has locked the shards, what is loaded stays true until it ends."""
     pairs = list(dict.fromkeys(circles))
     sql, params = wanted(conn, "w", {"shard": [p[0] for p in pairs], "circle": [p[1] for p in pairs]})
+    names = None if every_attribute else needs.attributes
+    columns = _CONTACT if names is None or names else _CONTACT.replace("c.attributes", "NULL")  # it can be long
     rows = fetch_columns(
         conn,
-        f"SELECT {_CONTACT} FROM {sql} CROSS JOIN contact c "
+        f"SELECT {columns} FROM {sql} CROSS JOIN contact c "
         "WHERE c.shard = w.shard AND c.circle = w.circle ORDER BY w.row, c.id",
         _FIXED + len(LATEST),
         **params,
     )
-    people = people_of(rows, now, defaults, None if every_attribute else needs.attributes)
+    people = people_of(rows, now, defaults, names)
     place = Places(people.id)
     reach = reach_of(needs.touches, people.wishes)
     touches, copies, seen = touches_and_copies(
