@@ -34,6 +34,8 @@ from tests.crash.servers import Servers, database, one, spread
 from tests.crash.victim import Scene, fork, kill, wait
 
 CONTACTS, EACH, KILLS = 150, 14, 22
+HOURS = 197
+"""In which what is to be sent comes in: so that there is something to do at many instants."""
 DATABASES = ("sqlite", "postgresql", "distributed")
 PATIENCE = 600.0
 """Seconds after which a daemon that isn't through is taken to hang."""
@@ -99,7 +101,7 @@ class Round:
             self.kill(other)
             self.killed["a daemon"] += 1
         step = self.dice.choice(STEPS)
-        pid = fork(self.scene, f"{step}:{self.dice.randint(1, 12)}")
+        pid = fork(self.scene, f"{step}:{self.dice.randint(1, 6)}")
         self.pids.append(pid)
         code = self.wait(pid, 20.0)
         assert code in (None, 0, -9), self.log()
@@ -202,7 +204,7 @@ def play(
     folder.mkdir(parents=True)
     began, dice = time.monotonic(), Random(seed)
     with home(kind, servers, folder, number) as url:
-        played, world = scene(url, folder, can_look=dice.random() < 0.5, contacts=contacts, each=EACH)
+        played, world = scene(url, folder, can_look=dice.random() < 0.3, contacts=contacts, each=EACH, hours=HOURS)
         killed = Round(played, dice, servers).live(kills)
         judge(played, world, exactly_once=False, accepted=contacts * EACH)
         states = Counter(m["state"] for m in world.rows(tables.message))

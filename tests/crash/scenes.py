@@ -28,9 +28,11 @@ segments: [{name: everyone}]
 START, END = "2026-03-03T06:00", "2026-04-14T12:00"
 
 
-def scene(url: str, folder: Path, can_look: bool, contacts: int = 40, each: int = 7) -> tuple[Scene, World]:
+def scene(
+    url: str, folder: Path, can_look: bool, contacts: int = 40, each: int = 7, hours: int = 13
+) -> tuple[Scene, World]:
     """So many contacts, a fifth of them in a circle with another, with so many messages each (one a receipt), of which two a
-    week may go."""
+    week may go; they come in over so many hours."""
     (folder / "policy.yaml").write_text(POLICY, "utf-8")
     store = Store.open(url)
     store.migrate()
@@ -53,7 +55,7 @@ def scene(url: str, folder: Path, can_look: bool, contacts: int = 40, each: int 
             "test",
             outside_id=f"c{i}",
             variables=words,
-            due_at=at(START) + (i * each + k) % 13 * 3_600_000_000,
+            due_at=at(START) + (i * each + k) % hours * 3_600_000_000,
         )
         for i in range(contacts)
         for k in range(each)
