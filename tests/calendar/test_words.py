@@ -49,7 +49,7 @@ MANY: dict[str, tuple[Callable[[Any], Any], list[Any]]] = {
         lambda holidays: QuietInterval.parse(holidays=holidays),
         [["publik"], ["public", "xyzzy"], "public", [], 1, {"public": True}, ["defacto"]],
     ),
-    "zone": (zone_index, ["Europe/Stokholm", "america/new york", "xyzzy", "", None, "CET time", "Kathmandu"]),
+    "zone": (zone_index, ["Europe/Stokholm", "america/new york", "xyzzy", "", None, "CET time", "Kathmandu", "New York"]),
     "zone's code": (zone_name, [-1, len(zone_names())]),
     "column of zones": (lambda codes: to_local([0] * len(codes), codes), [[-1, 3], [0, len(zone_names())]]),
 }  # fmt: skip

@@ -207,6 +207,13 @@ def test_what_lies_beyond_the_last_instant_is_never(read, length):
     assert one(subtract([NONE + DAY], Duration.parse(length), read.zone("Europe/Oslo"))) == NONE
 
 
+@pytest.mark.parametrize("window", ["300d", "7 local days", "calendar month", "calendar year"])
+def test_what_leaves_its_window_beyond_the_last_instant_leaves_it_never(read, window):
+    zone = read.zone("Pacific/Kiritimati", 3)
+    at = [HELD - 1, HELD - DAY, HELD - 5 * DAY]
+    assert window_frees_at(at, Window.parse(window), zone).tolist() == [NEVER] * 3
+
+
 @pytest.mark.parametrize(
     ("start", "length", "end", "zone"),
     [
