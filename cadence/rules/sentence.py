@@ -74,7 +74,7 @@ def instant_text(at: int, locale: str, zone: str, *, past: bool = False) -> str:
     if at in (NEVER, HELD, NONE):
         return ""
     language = _language(locale)
-    whole = (at // MINUTE if past else -(-at // MINUTE)) * MINUTE
+    whole = at if past else -(-at // MINUTE) * MINUTE
     local = int(to_local(np.array([whole], np.int64), np.array([zone_index(zone)], np.int32))[0])
     wall = np.datetime64(local, "us").item()
     return words.DATES[language].format(

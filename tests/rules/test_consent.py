@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cadence.calendar import Duration
-from cadence.facts import DAY, NEVER, key
+from cadence.facts import DAY, NEVER, NONE, key
 from cadence.rules.rule import Category, ConsentGround, ConsentNeed
 from tests.rules.columns import asked, at, evidence, rule, view
 
@@ -168,6 +168,11 @@ def test_the_evidence_says_why(history: list[dict[str, Any]], why: str) -> None:
     contact = {"addresses": {"email": "a@example.com"}}
     push = evidence(rule("consent"), view(facts, contact=contact, categories=needing(ConsentNeed(lasts=YEAR))))
     assert (push.detail["why"], push.detail["category"], push.detail["channel"]) == (why, "newsletter", "email")
+
+
+def test_a_stop_without_a_date_is_told_without_one() -> None:
+    push = evidence(rule("consent"), view([{"at": NONE, "opt_out": "all"}]))
+    assert push.detail == {"category": "newsletter", "channel": "email", "why": "stopped_undated"}
 
 
 def test_a_ground_may_carry_for_ever() -> None:

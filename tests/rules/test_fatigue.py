@@ -93,6 +93,10 @@ def test_a_touch_later_than_t_weighs_whole_until_then() -> None:
     assert asked(some, view(touches(-1))) == NOW
 
 
+def test_what_fades_before_a_late_touch_comes_is_not_waited_for_until_then() -> None:
+    assert asked(rule("fatigue", KEYS), view(touches(0, -40))) == pytest.approx(NOW + 7 * DAY, abs=SECOND)
+
+
 def test_a_message_that_outweighs_the_limit_is_never_welcome() -> None:
     assert asked(rule("fatigue", {**KEYS, "limit": 1.2}), view(message={"category": "promotion"})) == NEVER
 

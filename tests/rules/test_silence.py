@@ -25,6 +25,12 @@ def test_the_wait_grows_to_its_most(count: int, days: int) -> None:
     assert asked(rule("silence", BACK_OFF), view(touches(*range(1, count + 1)))) == NOW - DAY + days * DAY
 
 
+def test_waits_are_rounded_up_to_the_microsecond() -> None:
+    keys = {"base": "1s", "factor": 1.5, "max": "10d"}
+    history = [{"at": NOW - k, "touch": "newsletter"} for k in range(9)]
+    assert asked(rule("silence", keys), view(history)) == NOW + 25_628_907  # 1.5 ** 8 seconds: ...906.25
+
+
 def test_after_so_many_without_an_answer_it_stops() -> None:
     assert asked(rule("silence", BACK_OFF), view(touches(100, 200, 300, 400, 500))) == NEVER
 
