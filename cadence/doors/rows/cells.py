@@ -80,15 +80,20 @@ class Row:
 
     def text(self, column: str, *, required: bool = False) -> str | None:
         """A text without the space around it. Numbers become texts; lists and mappings are none."""
-        if not self.has(column):
+        value = self.cells.get(column)
+        if isinstance(value, str):
+            out = value.strip()
+        elif value is None:
+            out = ""
+        elif isinstance(value, bool) or not isinstance(value, (int, float)):
+            self.wrong(column, "must be a text")
+            return None
+        else:
+            out = str(value)
+        if not out:
             if required:
                 self.problems.append(Problem(column, "", "is empty; every row needs it"))
             return None
-        value = self.cells[column]
-        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-            self.wrong(column, "must be a text")
-            return None
-        out = str(value).strip()
         if len(out) > LONGEST_TEXT:
             self.wrong(column, f"is {len(out)} characters long; {LONGEST_TEXT} are the most")
             return None
