@@ -79,6 +79,11 @@ def test_what_makes_no_sense_is_an_error(keys: dict[str, Any]) -> None:
         silence.Keys.model_validate(keys)
 
 
+def test_a_misspelt_answer_is_told_the_nearest() -> None:
+    with pytest.raises(ValueError, match=r"did you mean reply\?"):
+        silence.Keys.model_validate({**BACK_OFF, "answered_by": ["repyl"]})
+
+
 def test_a_factor_without_a_base_is_a_problem() -> None:
     keys = silence.Keys.model_validate({"stop_after": 3, "factor": 2})
     assert [path for path, _ in keys.problems({})] == [("base",)]
