@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from cadence.facts import DAY, HOUR, NEVER, SECOND, key
 from cadence.rules import caps
 from cadence.rules.rule import Across, Counts, Each, Filters
+from cadence.rules.view import View
 from tests.rules.columns import CATEGORIES, asked, at, evidence, rule, view
 
 NOW = at("2026-03-10T12:00")
@@ -74,6 +77,34 @@ def test_each_thread_is_counted_apart() -> None:
     some = rule("caps", {"max": 1, "per": "24h"}, each=Each.THREAD)
     seen = view(touches(1, thread="a"), messages=[{"category": "newsletter", "thread": t} for t in ("a", "b")])
     assert [asked(some, seen, row=r) > NOW for r in (0, 1)] == [True, False]
+
+
+def test_a_thread_with_fewer_touches_than_allowed_borrows_none_of_others() -> None:
+    some = rule("caps", {"max": 3, "per": "24h"}, each=Each.THREAD)
+    history = touches(1, 2, 3, 4, thread="u") + touches(5, thread="t") + touches(6, 7, thread="v") + touches(8)
+    threads = ("t", "u", "v", "w")
+    seen = view(history, messages=[{"category": "newsletter", "thread": t} for t in threads])
+    assert [(asked(some, seen, row=r) - NOW) // HOUR for r in range(4)] == [0, 21, 0, 0]
+    assert [r.tolist() for r in map(seen.counted(some).of, range(4))] == [[3], [4, 5, 6, 7], [1, 2], []]
+
+
+def test_some_alone_and_some_in_circles_each_have_the_touches_that_are_theirs() -> None:
+    box = {"addresses": {"email": "a@example.com"}}
+    sent = {
+        0: touches(9, 3),
+        1: touches(2, address="a@example.com"),
+        2: touches(5, 4, 1),
+        3: touches(8),
+        4: touches(7, 6),
+    }
+    circle = [(box if i == 1 else {}, sent[i]) for i in range(1, 5)]
+    messages = [{"category": "newsletter", "contact": i} for i in (2, 0, 4, 1, 3)]
+    seen = view(sent[0], contact=box, circle=circle, messages=messages)
+    people = replace(seen.people, circle=np.array([0, 0, 1, 2, 3], np.int32))
+    mixed = View(NOW, replace(seen.history, people=people), seen.candidates, seen.categories)
+    for most, answers in ((2, [20, 21, 17, 0, 0]), (1, [23, 22, 18, 22, 16])):
+        some = rule("caps", {"max": most, "per": "24h"})
+        assert [(asked(some, mixed, row=r) - NOW) // HOUR for r in range(5)] == answers
 
 
 def test_two_records_with_one_mailbox_are_not_written_to_twice() -> None:
