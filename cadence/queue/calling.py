@@ -36,7 +36,7 @@ def deliver(provider: Provider, letters: Sequence[Letter], awake: Callable[[], b
             last = replace(receipts[-1], provider_id=None, suspect=False)
             receipts += [replace(last, message_id=letter.message_id) for letter in chunk]
         elif not awake():
-            receipts += [Receipt(letter.message_id, Outcome.RETRY, detail=ASLEEP) for letter in chunk]
+            receipts += [Receipt(letter.message_id, Outcome.RETRY, detail=ASLEEP, retry_after=1.0) for letter in chunk]
         else:
             receipts += _called(provider, chunk)
     return receipts

@@ -17,7 +17,6 @@ import sqlalchemy as sa
 from cadence.audit.verify import verify
 from cadence.facts import SECOND, EventKind, instant
 from cadence.queue import leases as holding
-from cadence.queue import receipts
 from cadence.queue.reload import PolicyFiles
 from cadence.store import Store, engine, leases, status, tables
 from cadence.store.engine import now_of
@@ -76,7 +75,6 @@ class Company:
 @pytest.fixture
 def company(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Company]:
     """An empty database of each kind, a policy that never sleeps, and no daemon as yet; none stays afterwards."""
-    monkeypatch.setattr(receipts, "FIRST_WAIT", SECOND)
     monkeypatch.setattr(engine, "ASLEEP_SECONDS", 2)
     (tmp_path / "policy.yaml").write_text(AROUND_THE_CLOCK.replace("max: 2", "max: 99"), "utf-8")
     store = Store.open(database_url)

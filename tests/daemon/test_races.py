@@ -175,7 +175,7 @@ def race(url: str, folder: Path, seed: int, seconds: float) -> tuple[World, Scen
         failed = [name for pid, name in writers.items() if wait(pid) != 0]
         said = [(folder / f"{name}.log").read_text() for name in failed if (folder / f"{name}.log").exists()]
         assert failed == [], said
-        _drained(world, 40.0)
+        _drained(world, 80.0)
     finally:
         for pid in daemons:
             os.kill(pid, signal.SIGTERM)
