@@ -121,6 +121,17 @@ def test_a_daemon_lives_through_a_storm(world: World, seed: int) -> None:
     assert storm.struck.total() > 20, f"seed {seed} was no storm: {storm.struck}"
 
 
+@pytest.mark.parametrize("seed", [1_006])
+def test_a_storm_that_once_left_something_lying(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "LONGEST_PAUSE", 0.0)
+    world = prepared(f"sqlite:///{tmp_path / 'cadence.db'}", tmp_path, monkeypatch)
+
+    _, provider = live_through(world, seed, rate=0.02 * (1 + seed % 10), can_look=seed % 2 == 0)
+
+    judge(world, provider, seed)
+    world.store.close()
+
+
 def test_the_seed_of_a_storm_replays_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "LONGEST_PAUSE", 0.0)
     struck, taken = [], []
