@@ -21,6 +21,7 @@ from cadence.policy.moments import moment_of
 from cadence.policy.policy import Policy
 from tests.decide.test_welcome import relaxed
 from tests.decide.worlds import NOWS, SUBJECTS, facts, messages, persons, policies, some
+from tests.rules.columns import at, view
 
 NOW = NOWS[0]
 
@@ -140,3 +141,23 @@ def test_parts_are_whole_circles_and_each_row_is_in_one() -> None:
         patched.setattr(blocks, "SIZE", 40)
         parts = [len(part.people) for part, _, _ in blocks.blocks(history, one.candidates)]
     assert parts == [6, 4]
+
+
+def test_in_parts_conditions_see_the_attributes_of_their_own_contacts() -> None:
+    categories, cap = {"newsletter": {"consent": "none"}}, {"max": 1, "per": "7d", "where": {"shoe_size": 41}}
+    policy = cadence.policy_of({"categories": categories, "guard_rails": {"caps": cap}}).policy
+    now = NOW.isoformat()
+    sent = [{"at": now, "touch": "newsletter"}]
+    seen = view(
+        sent,
+        now=at(now),
+        circle=[({}, sent)] * 5,
+        messages=[{"category": "newsletter", "contact": i} for i in range(6)],
+    )
+    sizes = np.array([41, 40, None, 41, 40, 41], object)
+    people = replace(seen.people, circle=np.arange(6, dtype=np.int32), attributes={"shoe_size": sizes})
+    with pytest.MonkeyPatch.context() as patched:
+        for size in (1, 20, 1 << 20):
+            patched.setattr(blocks, "SIZE", size)
+            answers = of_each(decide_columns(policy, replace(seen.history, people=people), seen.candidates, at(now)))
+            assert [answers[row][2] for row in range(6)] == ["1 per 7d" if s == 41 else None for s in sizes]
