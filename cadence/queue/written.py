@@ -24,7 +24,7 @@ from cadence.queue.states import State
 from cadence.queue.work import Work
 from cadence.store import outbox
 from cadence.store import round as rows_of
-from cadence.store.bulk import Values, without_waiting
+from cadence.store.bulk import Values
 from cadence.store.ids import new_ids, spread_of
 from cadence.store.numbers import advance, rank_within
 from cadence.store.places import Places
@@ -82,17 +82,16 @@ def write(conn: Connection, work: Work, answers: Answers) -> Counter[str]:
     loaded = answers.loaded
     lines = _lines(loaded, answers.outcomes)
     done: Counter[str] = Counter()
-    with without_waiting(conn):
-        _write_decisions(conn, work, answers, lines.where(lines.new))
-        _write_touches(conn, work, answers, lines.where(lines.touches))
-        for verdict, move in ((Verdict.SEND, _sent), (Verdict.SUPPRESS, _suppressed), (Verdict.DEFER, _deferred)):
-            mine = lines.where(lines.verdict == verdict)
-            done[verdict.word] += len(mine)
-            if len(mine):
-                move(conn, work, loaded, mine)
-        no_longer = {row: Ending(State.STOPPED, "still_if no longer holds") for row in answers.no_longer}
-        done += end(conn, work, loaded, no_longer)
-        _remember_contacts(conn, work, answers, lines)
+    _write_decisions(conn, work, answers, lines.where(lines.new))
+    _write_touches(conn, work, answers, lines.where(lines.touches))
+    for verdict, move in ((Verdict.SEND, _sent), (Verdict.SUPPRESS, _suppressed), (Verdict.DEFER, _deferred)):
+        mine = lines.where(lines.verdict == verdict)
+        done[verdict.word] += len(mine)
+        if len(mine):
+            move(conn, work, loaded, mine)
+    no_longer = {row: Ending(State.STOPPED, "still_if no longer holds") for row in answers.no_longer}
+    done += end(conn, work, loaded, no_longer)
+    _remember_contacts(conn, work, answers, lines)
     if work.shadow:
         _withdraw(conn, work, loaded, lines.where(lines.touches))
     done["unchanged"] += int((~lines.new).sum())

@@ -9,8 +9,7 @@ float64 columns NaN is. Nothing here knows a question; those stand in files name
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -127,24 +126,6 @@ def _update_sqlite(
     where = " AND ".join(f"{_quoted(conn, c)} = {mark['k_' + c]}" for c in keys)
     rows = list(zip(*(plain(v) for v in page.values()), strict=True))
     return int(conn.exec_driver_sql(f"UPDATE {table.name} SET {sets} WHERE {where}", rows).rowcount)
-
-
-@contextmanager
-def without_waiting(conn: Connection) -> Iterator[None]:
-    """Statements whose answers nobody looks at go to PostgreSQL one after another, and it works on them while the next are
-    made ready; errors come up at the end. Nothing may be read meanwhile, and no count of rows is known. Elsewhere each is
-    waited for."""
-    if conn.dialect.name == "sqlite" or is_distributed(conn):
-        yield
-        return
-    from psycopg import Error
-
-    driver: Any = conn.connection.driver_connection
-    try:
-        with driver.pipeline():
-            yield
-    except Error as error:
-        raise sa.exc.DBAPIError.instance(None, None, error, Error, connection_invalidated=driver.closed) from error
 
 
 def wanted(conn: Connection, name: str, columns: Mapping[str, Values]) -> tuple[str, dict[str, Any]]:

@@ -144,7 +144,7 @@ contact = Table(
     _at("first_purchase"),
     *(_at(name) for name in LATEST.values()),
     _text("segment"),
-    _at("segment_at"),
+    _at("segment_at"),  # since when it is in its segment
     _at("next_change_at"),
     _at("created_at", null=False),
     _at("recorded_at", null=False),

@@ -12,8 +12,8 @@ from alembic.runtime.migration import MigrationContext
 
 from cadence.facts import NONE
 from cadence.store import Store, StoreError
-from cadence.store.bulk import fetch, insert_rows, ints, update_rows, wanted, without_waiting
-from cadence.store.engine import StoreUnavailable, lock_shards
+from cadence.store.bulk import fetch, insert_rows, ints, update_rows, wanted
+from cadence.store.engine import lock_shards
 from cadence.store.ids import SHARDS
 from cadence.store.tables import circle, contact, metadata
 
@@ -83,45 +83,6 @@ def test_rows_that_clash_are_an_error_else(store: Store) -> None:
     _circles(store, 3)
     with pytest.raises(sa.exc.IntegrityError), store.write() as conn:
         insert_rows(conn, circle, {"shard": [0], "id": [2]})
-
-
-def test_what_is_not_waited_for_is_all_written(store: Store) -> None:
-    with store.write() as conn:
-        with without_waiting(conn):
-            insert_rows(conn, circle, {"shard": [0, 0], "id": [1, 2]})
-            update_rows(conn, circle, {"shard": [0], "id": [2]}, {"size": [7]})
-        assert sorted(fetch(conn, "SELECT id, size FROM circle")) == [(1, 1), (2, 7)]
-
-
-def test_an_error_of_what_is_not_waited_for_comes_up_as_ever_and_nothing_is_written(store: Store) -> None:
-    _circles(store, 3)
-
-    def write() -> None:
-        with store.write() as conn, without_waiting(conn):
-            insert_rows(conn, circle, {"shard": [0], "id": [2]})
-            insert_rows(conn, circle, {"shard": [0], "id": [9]})
-
-    with pytest.raises(sa.exc.IntegrityError):
-        write()
-    with store.write() as conn:
-        assert sorted(fetch(conn, "SELECT id FROM circle")) == [(0,), (1,), (2,)]
-
-
-def test_a_server_that_goes_away_while_nobody_waits_is_named(store: Store) -> None:
-    if store.dialect != "postgresql":
-        pytest.skip("declared: only PostgreSQL has a server that goes away under one connection")
-
-    def write() -> None:
-        with store.write() as conn, without_waiting(conn):
-            pid = conn.connection.driver_connection.info.backend_pid  # type: ignore[union-attr]
-            with store.writer.connect() as other:
-                other.exec_driver_sql(f"SELECT pg_terminate_backend({pid})")
-            insert_rows(conn, circle, {"shard": [0], "id": [9]})
-
-    with pytest.raises(StoreUnavailable):
-        write()
-    with store.write() as conn:
-        assert fetch(conn, "SELECT id FROM circle") == []
 
 
 def test_what_is_wanted_keeps_its_order(store: Store) -> None:

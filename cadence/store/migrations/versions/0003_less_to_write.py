@@ -1,4 +1,7 @@
-"""Less to write at each decision: what no question goes by is let go, and the few large circles have an index of their own."""
+"""Less to write at each decision: what no question goes by is let go, and the few large circles have an index of their own.
+
+Takes a column away in the same step in which nothing reads it any more, against docs/many-daemons.md: no release wrote
+it."""
 
 from __future__ import annotations
 
