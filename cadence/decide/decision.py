@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from cadence.facts import HELD, NEVER, Outcome, Push, Verdict, instant
-from cadence.rules.sentence import sentence
+from cadence.rules.sentence import sentence, unbound
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def decision_of(
         verdict=outcome.verdict.word,
         until=instant(outcome.welcome_at) if known else None,
         rule=outcome.rule,
-        reason=_reason(outcome, evidence),
+        reason=_reason(outcome, evidence, locale),
         evidence=evidence,
         policy=policy,
         segment=segment,
@@ -119,11 +119,7 @@ def _evidence(push: Push, touches: Mapping[int, Mapping[str, Any]], locale: str,
     )
 
 
-def _reason(outcome: Outcome, evidence: Sequence[Evidence]) -> str:
-    """The sentence of the rule that bound."""
+def _reason(outcome: Outcome, evidence: Sequence[Evidence], locale: str) -> str:
+    """The sentence of the rule that bound; one of its own where none did."""
     by_rule = [e.because for e in evidence if e.rule == outcome.rule]
-    if by_rule:
-        return by_rule[-1]
-    if outcome.verdict is Verdict.SEND:
-        return "Nothing speaks against it now."
-    return "It had expired before it could be welcome."
+    return by_rule[-1] if by_rule else unbound(outcome.verdict, locale)

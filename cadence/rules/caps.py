@@ -194,7 +194,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
             "det från {frees_from_at} inte längre räknas."
         ),
         "reserved": (
-            "Meddelanden på {window}: {count} av {max}, och resten hålls fritt för något viktigare ({reserved}). "
+            "Meddelanden på {window}: {count} av {max}, och resten sparas till något viktigare ({reserved}). "
             "Nästa är välkommet från {welcome_at}."
         ),
         "ever": "Meddelanden hittills: {count}. Policyn tillåter aldrig fler än {max}.",
@@ -205,7 +205,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
             "den fra {frees_from_at} ikke lenger teller."
         ),
         "reserved": (
-            "Meldinger på {window}: {count} av {max}, og resten holdes ledig for noe viktigere ({reserved}). Den "
+            "Meldinger på {window}: {count} av {max}, og resten holdes av til noe viktigere ({reserved}). Den "
             "neste er velkommen fra {welcome_at}."
         ),
         "ever": "Meldinger så langt: {count}. Reglene tillater aldri flere enn {max}.",
@@ -213,7 +213,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     "uk": {
         "full": (
             "Повідомлень за {window}: {count}, а правила дозволяють {max}. Наступне доречне від {welcome_at}, коли "
-            "повідомлення від {frees_from_at} вже не враховується."
+            "повідомлення від {frees_from_at} перестане враховуватися."
         ),
         "reserved": (
             "Повідомлень за {window}: {count} з {max}, а решту залишено для важливішого ({reserved}). Наступне "

@@ -159,10 +159,10 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
             "{welcome_at}."
         ),
         "many": (
-            "Kanaler som används på {window}, med den här: {count}, och policyn tillåter {max}. Den här är välkommen "
-            "från {welcome_at}."
+            "Kanaler som använts på {window}, den här medräknad: {count}, och policyn tillåter {max}. Den här är "
+            "välkommen från {welcome_at}."
         ),
-        "ever": "Kanaler som använts hittills, med den här: {count}. Policyn tillåter aldrig fler än {max}.",
+        "ever": "Kanaler som använts hittills, den här medräknad: {count}. Policyn tillåter aldrig fler än {max}.",
     },
     "nb": {
         "hopped": (
@@ -170,19 +170,20 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
             "{welcome_at}."
         ),
         "many": (
-            "Kanaler som er brukt på {window}, med denne: {count}, og reglene tillater {max}. Denne er velkommen fra "
-            "{welcome_at}."
+            "Kanaler som er brukt på {window}, denne medregnet: {count}, og reglene tillater {max}. Denne er velkommen "
+            "fra {welcome_at}."
         ),
-        "ever": "Kanaler som er brukt så langt, med denne: {count}. Reglene tillater aldri flere enn {max}.",
+        "ever": "Kanaler som er brukt så langt, denne medregnet: {count}. Reglene tillater aldri flere enn {max}.",
     },
     "uk": {
         "hopped": (
-            "Останнє повідомлення ({channel}, {touch_at}) ще без відповіді. Інший канал доречний від {welcome_at}."
+            "Останнє повідомлення ({channel}; {touch_at}) ще без відповіді. Інший канал доречний від {welcome_at}."
         ),
         "many": (
-            "Каналів за {window} разом із цим: {count}, а правила дозволяють {max}. Цей канал доречний від {welcome_at}."
+            "Каналів за {window}, разом із цим: {count}, а правила дозволяють {max}. Цей канал доречний від "
+            "{welcome_at}."
         ),
-        "ever": "Каналів досі разом із цим: {count}. Правила ніколи не дозволяють більше ніж {max}.",
+        "ever": "Каналів досі, разом із цим: {count}. Правила ніколи не дозволяють більше ніж {max}.",
     },
 }
 

@@ -143,15 +143,15 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "no_ground": "There is no relationship at present that {category} by {channel} could rest on ({events}).",
     },
     "sv": {
-        "bounced": "Adressen rapporterades som död {bounced_at} (en hård studs). Inget mer skickas dit.",
+        "bounced": "Adressen rapporterades som ogiltig {bounced_at} (en hård studs). Inget mer skickas dit.",
         "stopped": "Personen sade stopp {stopped_at}, och det omfattar {category} via {channel}.",
         "stopped_undated": "Personen har sagt stopp, och det omfattar {category} via {channel}.",
         "missing": "Personen har inte samtyckt till {category} via {channel}.",
-        "lapsed": "Personen samtyckte till {category} via {channel} {given_at}; samtycket upphörde {lapsed_at}.",
+        "lapsed": "Personen samtyckte till {category} via {channel} {given_at}; samtycket löpte ut {lapsed_at}.",
         "no_ground": "Det finns för närvarande ingen relation som {category} via {channel} kan grundas på ({events}).",
     },
     "nb": {
-        "bounced": "Adressen ble meldt død {bounced_at} (en hard retur). Ingenting mer sendes dit.",
+        "bounced": "Adressen ble meldt ugyldig {bounced_at} (en hard retur). Det sendes ikke mer dit.",
         "stopped": "Personen sa stopp {stopped_at}, og det omfatter {category} via {channel}.",
         "stopped_undated": "Personen har sagt stopp, og det omfatter {category} via {channel}.",
         "missing": "Personen har ikke samtykket til {category} via {channel}.",
@@ -159,12 +159,12 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "no_ground": "Det finnes for tiden ingen relasjon som {category} via {channel} kan bygge på ({events}).",
     },
     "uk": {
-        "bounced": "Про цю адресу {bounced_at} повідомлено, що вона не існує. На неї більше нічого не надсилаємо.",
-        "stopped": "Людина сказала «стоп» {stopped_at}, і це охоплює {category}, канал: {channel}.",
-        "stopped_undated": "Людина сказала «стоп», і це охоплює {category}, канал: {channel}.",
-        "missing": "Людина не давала згоди на {category}, канал: {channel}.",
-        "lapsed": "Людина дала згоду на {category} (канал: {channel}) {given_at}; її дія скінчилася {lapsed_at}.",
-        "no_ground": "Наразі немає стосунків, на яких могло б ґрунтуватися {category}, канал: {channel} ({events}).",
+        "bounced": "Цієї адреси не існує: про це повідомили {bounced_at}. На неї більше нічого не надсилаємо.",
+        "stopped": "Людина сказала «стоп» {stopped_at}, і це стосується {category} (канал: {channel}).",
+        "stopped_undated": "Людина сказала «стоп», і це стосується {category} (канал: {channel}).",
+        "missing": "Людина не давала згоди на {category} (канал: {channel}).",
+        "lapsed": "Людина дала згоду на {category} (канал: {channel}) {given_at}; її термін сплив {lapsed_at}.",
+        "no_ground": "Наразі немає підстав для {category} (канал: {channel}); підставою було б таке: {events}.",
     },
 }
 

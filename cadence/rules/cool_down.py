@@ -93,13 +93,13 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     },
     "nb": {
         "recent": (
-            "Noe skjedde {event_at} ({event}), og etter det er det ro i {wait}. Meldinger er velkomne igjen fra "
+            "Noe skjedde {event_at} ({event}), og deretter er det ro i {wait}. Meldinger er velkomne igjen fra "
             "{welcome_at}."
         ),
     },
     "uk": {
         "recent": (
-            "Сталася подія {event_at} ({event}), і після неї витримується пауза на {wait}. Повідомлення знову доречні "
+            "Сталася подія {event_at} ({event}), і після неї робимо паузу на {wait}. Повідомлення знову доречні "
             "від {welcome_at}."
         ),
     },

@@ -167,44 +167,45 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     "en": {
         "unanswered": (
             "Messages in {window}, this one included: {count}; in as long a time before: {before}. While the person "
-            "doesn't answer, at most {most} are allowed, so the next one is welcome from {welcome_at}."
+            "doesn't answer, this policy allows at most {most}, so the next one is welcome from {welcome_at}."
         ),
         "fewer": (
             "Messages in {window}, this one included: {count}; in as long a time before: {before}. While answers become "
-            "fewer ({answers}, after {answers_before}), at most {most} are allowed, so the next one is welcome from "
-            "{welcome_at}."
+            "fewer ({answers}, after {answers_before}), this policy allows at most {most}, so the next one is welcome "
+            "from {welcome_at}."
         ),
     },
     "sv": {
         "unanswered": (
-            "Meddelanden på {window}, detta medräknat: {count}; under lika lång tid dessförinnan: {before}. Medan "
-            "personen inte svarar är högst {most} tillåtna, så nästa är välkommet från {welcome_at}."
+            "Meddelanden på {window}, detta medräknat: {count}; under lika lång tid dessförinnan: {before}. Så "
+            "länge personen inte svarar tillåter policyn högst {most}, så nästa är välkommet från {welcome_at}."
         ),
         "fewer": (
-            "Meddelanden på {window}, detta medräknat: {count}; under lika lång tid dessförinnan: {before}. Medan svaren "
-            "blir färre ({answers}, efter {answers_before}) är högst {most} tillåtna, så nästa är välkommet från "
-            "{welcome_at}."
+            "Meddelanden på {window}, detta medräknat: {count}; under lika lång tid dessförinnan: {before}. När svaren "
+            "blir färre ({answers}, tidigare {answers_before}) tillåter policyn högst {most}, så nästa är välkommet "
+            "från {welcome_at}."
         ),
     },
     "nb": {
         "unanswered": (
-            "Meldinger på {window}, denne medregnet: {count}; i like lang tid før det: {before}. Så lenge personen ikke "
-            "svarer, er høyst {most} tillatt, så den neste er velkommen fra {welcome_at}."
+            "Meldinger på {window}, denne medregnet: {count}; i like lang tid før dette: {before}. Så lenge personen ikke "
+            "svarer, tillater reglene høyst {most}, så den neste er velkommen fra {welcome_at}."
         ),
         "fewer": (
-            "Meldinger på {window}, denne medregnet: {count}; i like lang tid før det: {before}. Mens svarene blir færre "
-            "({answers}, etter {answers_before}), er høyst {most} tillatt, så den neste er velkommen fra {welcome_at}."
+            "Meldinger på {window}, denne medregnet: {count}; i like lang tid før dette: {before}. Når svarene blir færre "
+            "({answers}, tidligere {answers_before}), tillater reglene høyst {most}, så den neste er velkommen fra "
+            "{welcome_at}."
         ),
     },
     "uk": {
         "unanswered": (
             "Повідомлень за {window}, разом із цим: {count}; за такий самий час до того: {before}. Доки людина не "
-            "відповідає, дозволено щонайбільше {most}, тож наступне доречне від {welcome_at}."
+            "відповідає, правила дозволяють щонайбільше {most}, тож наступне доречне від {welcome_at}."
         ),
         "fewer": (
             "Повідомлень за {window}, разом із цим: {count}; за такий самий час до того: {before}. Доки відповідей "
-            "меншає ({answers}, а було {answers_before}), дозволено щонайбільше {most}, тож наступне доречне від "
-            "{welcome_at}."
+            "меншає ({answers}, а було {answers_before}), правила дозволяють щонайбільше {most}, тож наступне доречне "
+            "від {welcome_at}."
         ),
     },
 }

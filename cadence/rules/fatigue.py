@@ -348,24 +348,24 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     },
     "sv": {
         "pressure": (
-            "Trycket från tidigare meddelanden är {pressure}, och detta skulle lägga till {weight}; högst {limit} är "
-            "tillåtet. Det halveras på {half_life}, så meddelandet är välkommet från {welcome_at}."
+            "Belastningen från tidigare meddelanden är {pressure}, och detta skulle öka den med {weight}; högst {limit} "
+            "tillåts. Den halveras på {half_life}, så meddelandet är välkommet från {welcome_at}."
         ),
-        "never": "Meddelandet väger {weight}, mer än de {limit} som är tillåtna.",
+        "never": "Meddelandet väger {weight}, och högst {limit} tillåts.",
     },
     "nb": {
         "pressure": (
-            "Trykket fra tidligere meldinger er {pressure}, og denne ville legge til {weight}; høyst {limit} er "
-            "tillatt. Det halveres på {half_life}, så meldingen er velkommen fra {welcome_at}."
+            "Belastningen fra tidligere meldinger er {pressure}, og denne ville øke den med {weight}; høyst {limit} "
+            "tillates. Den halveres på {half_life}, så meldingen er velkommen fra {welcome_at}."
         ),
-        "never": "Meldingen veier {weight}, mer enn de {limit} som er tillatt.",
+        "never": "Meldingen veier {weight}, og høyst {limit} tillates.",
     },
     "uk": {
         "pressure": (
-            "Навантаження від попередніх повідомлень — {pressure}, а це додало б {weight}; дозволено щонайбільше "
+            "Навантаження від попередніх повідомлень — {pressure}, а це збільшило б його на {weight}; дозволено щонайбільше "
             "{limit}. Воно зменшується вдвічі за {half_life}, тож повідомлення доречне від {welcome_at}."
         ),
-        "never": "Вага цього повідомлення — {weight}, це більше за дозволені {limit}.",
+        "never": "Вага цього повідомлення — {weight}, а дозволено щонайбільше {limit}.",
     },
 }
 

@@ -66,7 +66,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     "en": {"recent": "The latest message was on {touch_at}. The next one is welcome {wait} later, from {welcome_at}."},
     "sv": {"recent": "Det senaste meddelandet kom {touch_at}. Nästa är välkommet {wait} senare, från {welcome_at}."},
     "nb": {"recent": "Den siste meldingen kom {touch_at}. Den neste er velkommen {wait} senere, fra {welcome_at}."},
-    "uk": {"recent": "Останнє повідомлення було {touch_at}. Наступне доречне через {wait}, від {welcome_at}."},
+    "uk": {"recent": "Останнє повідомлення — {touch_at}. Наступне доречне через {wait}, від {welcome_at}."},
 }
 
 ELSEWHERE = (

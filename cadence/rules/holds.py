@@ -66,12 +66,12 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "until": "Something is still open with this person ({hold}). Messages are welcome again from {welcome_at}.",
     },
     "sv": {
-        "open": "Något är fortfarande öppet med personen ({hold}). Ingen reklam skickas förrän det är löst.",
-        "until": "Något är fortfarande öppet med personen ({hold}). Meddelanden är välkomna igen från {welcome_at}.",
+        "open": "Något är ännu inte avklarat med personen ({hold}). Ingen reklam skickas förrän det är löst.",
+        "until": "Något är ännu inte avklarat med personen ({hold}). Meddelanden är välkomna igen från {welcome_at}.",
     },
     "nb": {
-        "open": "Noe er fortsatt åpent med personen ({hold}). Ingen reklame sendes før det er løst.",
-        "until": "Noe er fortsatt åpent med personen ({hold}). Meldinger er velkomne igjen fra {welcome_at}.",
+        "open": "Noe er ennå ikke avklart med personen ({hold}). Ingen reklame sendes før det er løst.",
+        "until": "Noe er ennå ikke avklart med personen ({hold}). Meldinger er velkomne igjen fra {welcome_at}.",
     },
     "uk": {
         "open": "З цією людиною ще не все владнано ({hold}). Рекламу не надсилаємо, доки питання не буде вирішено.",

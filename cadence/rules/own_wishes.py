@@ -142,7 +142,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "less_often": (
             "The person asked to hear less often ({max} in {window}). The next message is welcome from {welcome_at}."
         ),
-        "ever": "The person asked to hear no more than {max} times in all, and that many messages have been sent.",
+        "ever": "The person set a limit for all messages ever ({max}), and that many have been sent.",
         "hours": "The person chose hours or days that suit them. The next of these begins at {welcome_at}.",
         "never": (
             "The hours and days that the person chose never come at the same time in all of their possible time zones."
@@ -151,24 +151,24 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     "sv": {
         "snooze": "Personen bad om en paus till {snooze_until_at}.",
         "less_often": "Personen bad om färre meddelanden ({max} på {window}). Nästa är välkommet från {welcome_at}.",
-        "ever": "Personen bad om högst {max} meddelanden totalt, och så många har skickats.",
-        "hours": "Personen har valt tider eller dagar som passar. Nästa börjar {welcome_at}.",
+        "ever": "Personen har satt en gräns för antalet meddelanden totalt ({max}), och så många har skickats.",
+        "hours": "Personen har valt tider eller dagar som passar. Nästa sådan tid börjar {welcome_at}.",
         "never": "De tider och dagar som personen valt infaller aldrig samtidigt i alla möjliga tidszoner.",
     },
     "nb": {
         "snooze": "Personen ba om en pause til {snooze_until_at}.",
         "less_often": "Personen ba om færre meldinger ({max} på {window}). Den neste er velkommen fra {welcome_at}.",
-        "ever": "Personen ba om høyst {max} meldinger totalt, og så mange er sendt.",
-        "hours": "Personen har valgt tider eller dager som passer. Neste begynner {welcome_at}.",
+        "ever": "Personen har satt en grense for antall meldinger totalt ({max}), og så mange er sendt.",
+        "hours": "Personen har valgt tider eller dager som passer. Neste slike tid begynner {welcome_at}.",
         "never": "Tidene og dagene personen har valgt, faller aldri sammen i alle mulige tidssoner.",
     },
     "uk": {
-        "snooze": "Людина попросила про паузу до {snooze_until_at}.",
+        "snooze": "Людина попросила зробити паузу до {snooze_until_at}.",
         "less_often": (
             "Людина попросила писати рідше ({max} за {window}). Наступне повідомлення доречне від {welcome_at}."
         ),
-        "ever": "Людина попросила надіслати загалом не більше ніж {max}, і стільки вже надіслано.",
-        "hours": "Людина обрала зручні години або дні. Найближчі починаються {welcome_at}.",
+        "ever": "Людина обмежила загальну кількість повідомлень ({max}), і стільки вже надіслано.",
+        "hours": "Людина обрала зручні години або дні. Найближчий такий час — {welcome_at}.",
         "never": "Обрані людиною години та дні ніколи не збігаються в усіх її можливих часових поясах.",
     },
 }

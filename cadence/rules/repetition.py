@@ -74,21 +74,21 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
             "Samma innehåll skickades {touch_at} och upprepas inte inom {window}. Det är välkommet igen från "
             "{welcome_at}."
         ),
-        "ever": "Samma innehåll skickades {touch_at}. Policyn upprepar det aldrig.",
+        "ever": "Samma innehåll skickades {touch_at}. Det upprepas aldrig.",
     },
     "nb": {
         "again": (
-            "Samme innhold ble sendt {touch_at} og gjentas ikke innen {window}. Det er velkomment igjen fra "
+            "Det samme innholdet ble sendt {touch_at} og gjentas ikke i løpet av {window}. Det er velkomment igjen fra "
             "{welcome_at}."
         ),
-        "ever": "Samme innhold ble sendt {touch_at}. Reglene gjentar det aldri.",
+        "ever": "Det samme innholdet ble sendt {touch_at}. Det gjentas aldri.",
     },
     "uk": {
         "again": (
-            "Той самий зміст надіслано {touch_at}, а за {window} його надсилаємо лише раз. Знову доречно від "
+            "Той самий вміст надіслано {touch_at}, а за {window} його надсилаємо лише раз. Знову доречно від "
             "{welcome_at}."
         ),
-        "ever": "Той самий зміст надіслано {touch_at}. Правила ніколи його не повторюють.",
+        "ever": "Той самий вміст надіслано {touch_at}. Повторно його ніколи не надсилаємо.",
     },
 }
 

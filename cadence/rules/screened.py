@@ -101,8 +101,8 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     "sv": {
         "listed": "Personen finns i registret {register}, enligt kontrollen {looked_up_at}.",
         "missing": (
-            "Om personen finns i registret {register} har inte kontrollerats inom {window}. Inget skickas förrän det är "
-            "gjort."
+            "Det har inte kontrollerats på {window} om personen finns i registret {register}. Inget skickas förrän det "
+            "är gjort."
         ),
         "lapses": (
             "Personen kontrollerades mot registret {register} {looked_up_at}. Det gäller till {lapses_at}, och "
@@ -110,9 +110,9 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         ),
     },
     "nb": {
-        "listed": "Personen står i registeret {register}, etter kontrollen {looked_up_at}.",
+        "listed": "Personen står i registeret {register}, ifølge kontrollen {looked_up_at}.",
         "missing": (
-            "Om personen står i registeret {register} er ikke kontrollert innen {window}. Ingenting sendes før det er "
+            "Det er ikke kontrollert på {window} om personen står i registeret {register}. Ingenting sendes før det er "
             "gjort."
         ),
         "lapses": (
@@ -121,10 +121,9 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         ),
     },
     "uk": {
-        "listed": "Людина є в реєстрі {register}, за перевіркою {looked_up_at}.",
+        "listed": "Людина є в реєстрі {register}, так показала перевірка {looked_up_at}.",
         "missing": (
-            "Чи є людина в реєстрі {register}, за останні {window} не перевіряли. Доки цього не зроблять, нічого не "
-            "надсилаємо."
+            "Вже {window} не перевіряли, чи є людина в реєстрі {register}. Доки цього не зроблять, нічого не надсилаємо."
         ),
         "lapses": (
             "Людину перевірили за реєстром {register} {looked_up_at}. Перевірка дійсна до {lapses_at}, а повідомлення "

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from cadence.calendar import to_local, zone_index
-from cadence.facts import HELD, MINUTE, NEVER, NONE, Push
+from cadence.facts import HELD, MINUTE, NEVER, NONE, Push, Verdict
 from cadence.rules import words
 from cadence.rules.registry import RULES
 
@@ -42,6 +42,11 @@ def sentence(push: Push, rule_kind: str, locale: str, zone: str) -> str:
     return template.format_map(_said({**push.detail, "welcome_at": push.welcome_at}, language, zone))
 
 
+def unbound(verdict: Verdict, locale: str) -> str:
+    """What is said of a message that no rule bound: nothing speaks against it, or it had expired."""
+    return words.BESIDES[_language(locale)]["welcome" if verdict is Verdict.SEND else "expired"]
+
+
 def _language(locale: str) -> str:
     spoken = re.split("[-_]", locale.lower())[0]
     spoken = "nb" if spoken in ("no", "nn") else spoken
@@ -62,8 +67,13 @@ def _said(detail: Mapping[str, Any], language: str, zone: str) -> dict[str, str]
             table = words.EVENTS[language]
             said[name] = ", ".join(table.get(w, w.replace("_", " ")) for w in str(value).split(", "))
         else:
-            said[name] = f"{value:g}" if isinstance(value, float) else str(value)
+            said[name] = number_text(value, language) if isinstance(value, float) else str(value)
     return said
+
+
+def number_text(value: float, locale: str) -> str:
+    """`2.5`, or `2,5` where a comma parts whole from broken."""
+    return f"{value:g}".replace(".", words.DECIMAL_SIGN[_language(locale)])
 
 
 def instant_text(at: int, locale: str, zone: str, *, past: bool = False) -> str:

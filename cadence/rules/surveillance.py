@@ -176,54 +176,58 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     },
     "sv": {
         "topic": (
-            "Meddelandet följer på något som personen sågs göra, och ämnet är {topic}. Det ämnet används aldrig så."
+            "Meddelandet utlöses av något som personen sågs göra, och ämnet är {topic}. Det ämnet används aldrig på det "
+            "sättet."
         ),
         "unasked": (
-            "Meddelandet följer på något som personen sågs göra, och personen har inte samtyckt till profilering."
+            "Meddelandet utlöses av något som personen sågs göra, och personen har inte samtyckt till profilering."
         ),
         "seen": (
-            "Meddelandet följer på något som personen sågs göra {trigger_at}. Det är välkommet {wait} efter det, från "
+            "Meddelandet utlöses av något som personen sågs göra {trigger_at}. Det är välkommet {wait} senare, från "
             "{welcome_at}."
         ),
         "full": (
-            "Meddelanden på {window} som följer på vad personen sågs göra: {count}, och policyn tillåter {max}. Nästa "
+            "Meddelanden på {window} som utlösts av vad personen sågs göra: {count}, och policyn tillåter {max}. Nästa "
             "är välkommet från {welcome_at}, när det från {frees_from_at} inte längre räknas."
         ),
         "ever": (
-            "Meddelanden hittills som följer på vad personen sågs göra: {count}. Policyn tillåter aldrig fler än {max}."
+            "Meddelanden hittills som utlösts av vad personen sågs göra: {count}. Policyn tillåter aldrig fler än "
+            "{max}."
         ),
     },
     "nb": {
         "topic": (
-            "Meldingen følger på noe personen ble sett gjøre, og temaet er {topic}. Det temaet brukes aldri slik."
+            "Meldingen er utløst av noe personen ble sett gjøre, og temaet er {topic}. Det temaet brukes aldri på denne "
+            "måten."
         ),
-        "unasked": ("Meldingen følger på noe personen ble sett gjøre, og personen har ikke samtykket til profilering."),
+        "unasked": (
+            "Meldingen er utløst av noe personen ble sett gjøre, og personen har ikke samtykket til profilering."
+        ),
         "seen": (
-            "Meldingen følger på noe personen ble sett gjøre {trigger_at}. Den er velkommen {wait} etter det, fra "
+            "Meldingen er utløst av noe personen ble sett gjøre {trigger_at}. Den er velkommen {wait} senere, fra "
             "{welcome_at}."
         ),
         "full": (
-            "Meldinger på {window} som følger på hva personen ble sett gjøre: {count}, og reglene tillater {max}. Den "
+            "Meldinger på {window} utløst av det personen ble sett gjøre: {count}, og reglene tillater {max}. Den "
             "neste er velkommen fra {welcome_at}, når den fra {frees_from_at} ikke lenger teller."
         ),
         "ever": (
-            "Meldinger så langt som følger på hva personen ble sett gjøre: {count}. Reglene tillater aldri flere enn "
-            "{max}."
+            "Meldinger så langt utløst av det personen ble sett gjøre: {count}. Reglene tillater aldri flere enn {max}."
         ),
     },
     "uk": {
         "topic": (
-            "Це повідомлення пов’язане з тим, що людина щойно робила, а його тема — {topic}. Цю тему так ніколи не "
-            "використовують."
+            "Це повідомлення пов’язане з тим, що людина щойно робила, а його тема — {topic}. На цю тему таких "
+            "повідомлень ніколи не надсилаємо."
         ),
         "unasked": ("Це повідомлення пов’язане з тим, що людина щойно робила, а згоди на профілювання вона не давала."),
         "seen": (
-            "Це повідомлення пов’язане з тим, що людина робила {trigger_at}. Воно доречне через {wait} після того, від "
+            "Це повідомлення пов’язане з тим, що людина робила {trigger_at}. Воно доречне через {wait} після цього, від "
             "{welcome_at}."
         ),
         "full": (
             "Повідомлень за {window}, пов’язаних із діями людини: {count}, а правила дозволяють {max}. Наступне "
-            "доречне від {welcome_at}, коли повідомлення від {frees_from_at} вже не враховується."
+            "доречне від {welcome_at}, коли повідомлення від {frees_from_at} перестане враховуватися."
         ),
         "ever": (
             "Повідомлень досі, пов’язаних із діями людини: {count}. Правила ніколи не дозволяють більше ніж {max}."

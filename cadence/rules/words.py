@@ -12,7 +12,7 @@ LOCALES = ("en", "sv", "nb", "uk")
 WEEKDAYS: Mapping[str, tuple[str, ...]] = {
     "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
     "sv": ("mån", "tis", "ons", "tors", "fre", "lör", "sön"),
-    "nb": ("man", "tir", "ons", "tor", "fre", "lør", "søn"),
+    "nb": ("man.", "tir.", "ons.", "tor.", "fre.", "lør.", "søn."),
     "uk": ("пн", "вт", "ср", "чт", "пт", "сб", "нд"),
 }
 
@@ -29,10 +29,12 @@ MONTHS: Mapping[str, tuple[str, ...]] = {
 
 DATES: Mapping[str, str] = {
     "en": "{weekday} {day} {month} {year} {time}",
-    "sv": "{weekday} {day} {month} {year} {time}",
-    "nb": "{weekday} {day}. {month} {year} {time}",
-    "uk": "{weekday} {day} {month} {year} {time}",
+    "sv": "{weekday} {day} {month} {year} kl. {time}",
+    "nb": "{weekday} {day}. {month} {year} kl. {time}",
+    "uk": "{weekday}, {day} {month} {year} р., {time}",
 }
+
+DECIMAL_SIGN: Mapping[str, str] = {"en": ".", "sv": ",", "nb": ",", "uk": ","}
 
 
 def _one_or_other(n: int) -> int:
@@ -72,7 +74,7 @@ UNITS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "w": ("vecka", "veckor"),
         "mo": ("månad", "månader"),
         "y": ("år", "år"),
-        "local days": ("lokal dag", "lokala dagar"),
+        "local days": ("kalenderdag", "kalenderdagar"),
     },
     "nb": {
         "s": ("sekund", "sekunder"),
@@ -82,7 +84,7 @@ UNITS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "w": ("uke", "uker"),
         "mo": ("måned", "måneder"),
         "y": ("år", "år"),
-        "local days": ("lokal dag", "lokale dager"),
+        "local days": ("kalenderdag", "kalenderdager"),
     },
     "uk": {
         "s": ("секунду", "секунди", "секунд"),
@@ -92,7 +94,7 @@ UNITS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "w": ("тиждень", "тижні", "тижнів"),
         "mo": ("місяць", "місяці", "місяців"),
         "y": ("рік", "роки", "років"),
-        "local days": ("місцевий день", "місцеві дні", "місцевих днів"),
+        "local days": ("календарний день", "календарні дні", "календарних днів"),
     },
 }
 
@@ -146,7 +148,17 @@ CHANNELS: Mapping[str, Mapping[str, str]] = {
 }
 
 EVENTS: Mapping[str, Mapping[str, str]] = {
-    "en": {"call_answered": "answered call", "opt_in": "consent", "ticket_opened": "new ticket", "visit": "visit"},
+    "en": {
+        "call_answered": "answered call",
+        "open": "opened mail",
+        "opt_in": "consent",
+        "opt_out": "stop",
+        "do_not_contact": "wish not to be contacted",
+        "bounce_hard": "hard bounce",
+        "bounce_soft": "soft bounce",
+        "release": "end of a hold",
+        "ticket_opened": "new ticket",
+    },
     "sv": {
         "reply": "svar",
         "click": "klick",
@@ -156,12 +168,23 @@ EVENTS: Mapping[str, Mapping[str, str]] = {
         "conversation": "samtal",
         "inquiry": "förfrågan",
         "refusal": "nej tack",
+        "open": "öppnat mejl",
         "opt_in": "samtycke",
+        "opt_out": "stopp",
         "complaint": "klagomål",
+        "do_not_contact": "önskan att inte bli kontaktad",
+        "bounce_hard": "hård studs",
+        "bounce_soft": "mjuk studs",
+        "hold": "uppehåll",
+        "release": "slut på ett uppehåll",
+        "incident": "incident",
+        "incident_resolved": "avslutad incident",
         "ticket_opened": "nytt ärende",
+        "ticket_answered": "besvarat ärende",
         "ticket_solved": "löst ärende",
-        "incident": "händelse",
-        "incident_resolved": "händelse avslutad",
+        "promise_made": "nytt löfte",
+        "promise_kept": "hållet löfte",
+        "promise_broken": "brutet löfte",
     },
     "nb": {
         "reply": "svar",
@@ -172,12 +195,23 @@ EVENTS: Mapping[str, Mapping[str, str]] = {
         "conversation": "samtale",
         "inquiry": "forespørsel",
         "refusal": "nei takk",
+        "open": "åpnet e-post",
         "opt_in": "samtykke",
+        "opt_out": "stopp",
         "complaint": "klage",
-        "ticket_opened": "ny sak",
-        "ticket_solved": "løst sak",
+        "do_not_contact": "ønske om ikke å bli kontaktet",
+        "bounce_hard": "hard retur",
+        "bounce_soft": "myk retur",
+        "hold": "pause",
+        "release": "slutt på en pause",
         "incident": "hendelse",
-        "incident_resolved": "hendelse avsluttet",
+        "incident_resolved": "avsluttet hendelse",
+        "ticket_opened": "ny sak",
+        "ticket_answered": "besvart sak",
+        "ticket_solved": "løst sak",
+        "promise_made": "nytt løfte",
+        "promise_kept": "holdt løfte",
+        "promise_broken": "brutt løfte",
     },
     "uk": {
         "reply": "відповідь",
@@ -188,12 +222,23 @@ EVENTS: Mapping[str, Mapping[str, str]] = {
         "conversation": "розмова",
         "inquiry": "запит",
         "refusal": "відмова",
+        "open": "відкритий лист",
         "opt_in": "згода",
+        "opt_out": "«стоп»",
         "complaint": "скарга",
-        "ticket_opened": "нове звернення",
-        "ticket_solved": "вирішене звернення",
+        "do_not_contact": "прохання не звертатися",
+        "bounce_hard": "адреси не існує",
+        "bounce_soft": "тимчасовий збій доставлення",
+        "hold": "пауза",
+        "release": "кінець паузи",
         "incident": "інцидент",
-        "incident_resolved": "інцидент вирішено",
+        "incident_resolved": "вичерпаний інцидент",
+        "ticket_opened": "нове звернення",
+        "ticket_answered": "відповідь на звернення",
+        "ticket_solved": "закрите звернення",
+        "promise_made": "нова обіцянка",
+        "promise_kept": "виконана обіцянка",
+        "promise_broken": "порушена обіцянка",
     },
 }
 
@@ -208,16 +253,16 @@ HOLDS: Mapping[str, Mapping[str, str]] = {
     "sv": {
         "": "ett uppehåll",
         "ticket": "ett öppet ärende",
-        "incident": "en händelse",
-        "promise": "ett försenat löfte",
-        "manual": "ett manuellt uppehåll",
+        "incident": "en incident",
+        "promise": "ett löfte vars tid har gått ut",
+        "manual": "ett uppehåll som lagts in för hand",
     },
     "nb": {
-        "": "et opphold",
+        "": "en pause",
         "ticket": "en åpen sak",
         "incident": "en hendelse",
-        "promise": "et forsinket løfte",
-        "manual": "et manuelt opphold",
+        "promise": "et løfte som har gått over fristen",
+        "manual": "en pause lagt inn manuelt",
     },
     "uk": {
         "": "пауза",
@@ -230,44 +275,52 @@ HOLDS: Mapping[str, Mapping[str, str]] = {
 
 BESIDES: Mapping[str, Mapping[str, str]] = {
     "en": {
+        "welcome": "Nothing speaks against it now.",
+        "expired": "It had expired before it could be welcome.",
         "later": "Welcome from {welcome_at}.",
         "held": "Not yet welcome; when is not yet known.",
         "never": "This will not become welcome.",
         "lookahead": (
-            "A more important message to this person is welcome soon, and this one would make it wait. It is welcome "
-            "from {welcome_at}."
+            "A more important message to this person is welcome soon, and this one would make it wait. This one is "
+            "welcome from {welcome_at}."
         ),
         "together": "No time within five years suits all of these at once: {rules}.",
     },
     "sv": {
+        "welcome": "Inget talar emot det nu.",
+        "expired": "Giltighetstiden gick ut innan meddelandet kunde bli välkommet.",
         "later": "Välkommet från {welcome_at}.",
-        "held": "Inte välkommet ännu; när är inte känt.",
-        "never": "Det här blir inte välkommet.",
+        "held": "Inte välkommet ännu; det är inte känt när det blir det.",
+        "never": "Det här kommer inte att bli välkommet.",
         "lookahead": (
-            "Ett viktigare meddelande till personen är snart välkommet, och detta skulle få det att vänta. Det är "
-            "välkommet från {welcome_at}."
+            "Ett viktigare meddelande till personen är snart välkommet, och det här skulle få det att vänta. Det här "
+            "är välkommet från {welcome_at}."
         ),
-        "together": "Ingen tid inom fem år passar alla dessa samtidigt: {rules}.",
+        "together": "Det finns ingen tid inom fem år som passar alla dessa regler samtidigt: {rules}.",
     },
     "nb": {
+        "welcome": "Ingenting taler mot det nå.",
+        "expired": "Fristen gikk ut før meldingen kunne bli velkommen.",
         "later": "Velkommen fra {welcome_at}.",
-        "held": "Ikke velkommen ennå; når er ikke kjent.",
-        "never": "Dette blir ikke velkomment.",
+        "held": "Ikke velkommen ennå; det er ikke kjent når den blir det.",
+        "never": "Denne kommer ikke til å bli velkommen.",
         "lookahead": (
-            "En viktigere melding til personen er snart velkommen, og denne ville la den vente. Den er velkommen fra "
-            "{welcome_at}."
+            "En viktigere melding til personen er snart velkommen, og denne ville fått den til å vente. Denne er "
+            "velkommen fra {welcome_at}."
         ),
-        "together": "Ingen tid innen fem år passer for alle disse samtidig: {rules}.",
+        "together": "Det finnes ikke noe tidspunkt de neste fem årene som passer for alle disse reglene samtidig: {rules}.",
     },
     "uk": {
+        "welcome": "Зараз цьому ніщо не заважає.",
+        "expired": "Термін дії повідомлення минув раніше, ніж воно могло стати доречним.",
         "later": "Доречно від {welcome_at}.",
         "held": "Поки що недоречно; коли стане доречно, ще невідомо.",
         "never": "Це не стане доречним.",
         "lookahead": (
-            "Важливіше повідомлення цій людині незабаром буде доречним, а це змусило б його чекати. Воно доречне від "
-            "{welcome_at}."
+            "Важливіше повідомлення цій людині незабаром буде доречним, а це змусило б його чекати. Це повідомлення "
+            "доречне від {welcome_at}."
         ),
-        "together": "Протягом п’яти років немає часу, який задовольняв би всі ці правила разом: {rules}.",
+        "together": "Упродовж п’яти років немає часу, який підходив би всім цим правилам одночасно: {rules}.",
     },
 }
 """What is said of an answer whose kind has no sentence of its own, of rules that leave no time together, and of one

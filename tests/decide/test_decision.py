@@ -34,7 +34,7 @@ def decided(category: str = "letter", *history: dict[str, Any], **message: Any) 
 def test_what_had_expired_before_it_was_asked_says_so() -> None:
     decision = decided(expires="2026-03-10T12:00+01:00")
     assert (decision.verdict, decision.until, decision.rule) == ("suppress", None, "expires")
-    assert decision.reason == "It had expired before it could be welcome."
+    assert decision.reason == "Fristen gikk ut før meldingen kunne bli velkommen."
 
 
 def test_what_nothing_speaks_against_says_so() -> None:
@@ -42,7 +42,7 @@ def test_what_nothing_speaks_against_says_so() -> None:
         "verdict": "send",
         "until": None,
         "rule": None,
-        "reason": "Nothing speaks against it now.",
+        "reason": "Ingenting taler mot det nå.",
         "evidence": [],
         "policy": POLICY.hash,
     }
@@ -59,7 +59,7 @@ def test_what_waits_says_by_which_rule_and_touches_until_when() -> None:
     (cap,) = told["watched"]
     assert (cap["rule"], cap["welcome_at"]) == ("1 per 7d", "2026-03-17T10:30:00.250000Z")
     assert (decision.segment, decision.policy) == ("everyone", POLICY.hash)
-    assert decision.reason.startswith("Den siste meldingen kom tir 10. mars 2026 11:30.")
+    assert decision.reason.startswith("Den siste meldingen kom tir. 10. mars 2026 kl. 11:30.")
 
 
 @pytest.mark.parametrize(("hours", "verdict"), [(22.5, "suppress"), (22.5001, "defer")])

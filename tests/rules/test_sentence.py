@@ -28,7 +28,8 @@ def test_each_rule_says_the_same_things_in_all_languages(kind: str) -> None:
 
 @pytest.mark.parametrize("locale", words.LOCALES)
 @pytest.mark.parametrize(
-    "table", ["WEEKDAYS", "MONTHS", "DATES", "PLURAL", "UNITS", "PERIODS", "CHANNELS", "EVENTS", "HOLDS"]
+    "table",
+    ["WEEKDAYS", "MONTHS", "DATES", "DECIMAL_SIGN", "PLURAL", "UNITS", "PERIODS", "CHANNELS", "EVENTS", "HOLDS"],
 )
 def test_each_table_of_words_has_each_language(table: str, locale: str) -> None:
     assert locale in getattr(words, table)
@@ -38,9 +39,9 @@ def test_each_table_of_words_has_each_language(table: str, locale: str) -> None:
     ("locale", "text"),
     [
         ("en", "Mon 9 March 2026 12:00"),
-        ("sv-SE", "mån 9 mars 2026 12:00"),
-        ("no", "man 9. mars 2026 12:00"),
-        ("uk", "пн 9 березня 2026 12:00"),
+        ("sv-SE", "mån 9 mars 2026 kl. 12:00"),
+        ("no", "man. 9. mars 2026 kl. 12:00"),
+        ("uk", "пн, 9 березня 2026 р., 12:00"),
         ("fi", "Mon 9 March 2026 12:00"),
     ],
 )
@@ -69,7 +70,8 @@ def test_what_is_past_is_told_in_the_minute_in_which_it_was() -> None:
         ("24h", "uk", "24 години"),
         ("11d", "uk", "11 днів"),
         ("7 local days", "en", "7 local days"),
-        ("1 local day", "uk", "1 місцевий день"),
+        ("1 local day", "uk", "1 календарний день"),
+        ("7 local days", "sv", "7 kalenderdagar"),
         ("calendar month", "sv", "en kalendermånad"),
     ],
 )
@@ -103,6 +105,6 @@ def test_what_is_said_besides_the_rules_has_the_same_fields_in_all_languages(loc
 def test_letting_another_message_pass_is_said_in_words() -> None:
     push = Push("lookahead", "lookahead", AT, (), {"why": "lookahead", "message": 7})
     assert sentence(push, "lookahead", "en", "Europe/Stockholm") == (
-        "A more important message to this person is welcome soon, and this one would make it wait. It is welcome from "
-        "Mon 9 March 2026 12:00."
+        "A more important message to this person is welcome soon, and this one would make it wait. This one is "
+        "welcome from Mon 9 March 2026 12:00."
     )

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from cadence.facts import HELD, NEVER, Push
-from cadence.rules.sentence import instant_text, sentence, span_text
+from cadence.facts import CHANNELS, HELD, NEVER, HoldKind, Push, Verdict
+from cadence.rules import words
+from cadence.rules.cool_down import AFTER
+from cadence.rules.sentence import instant_text, number_text, sentence, span_text, unbound
 from cadence.rules.words import LOCALES, PERIODS, PLURAL, UNITS
+
+OTHERS = [locale for locale in LOCALES if locale != "en"]
 
 
 def spoken_in_ukrainian(n: int) -> int:
@@ -57,3 +61,24 @@ def test_an_answer_without_words_of_its_own_says_whether_it_is_never_held_or_lat
     assert len(set(said)) == 3
     assert [instant_text(at, locale, "UTC") in one for one in said] == [False, False, True]
     assert sentence(Push("x", "caps", at, (), {"why": "odd"}), "caps", locale, "UTC") == said[2]
+
+
+@pytest.mark.parametrize("locale", OTHERS)
+def test_no_english_word_stands_in_a_sentence_of_another_language(locale: str) -> None:
+    spoken_alike = {"sms"}
+    assert {k.word for k in AFTER} <= set(words.EVENTS[locale])
+    assert {k.value for k in HoldKind} <= set(words.HOLDS[locale])
+    assert set(CHANNELS) - spoken_alike <= set(words.CHANNELS[locale])
+
+
+@pytest.mark.parametrize(("locale", "said"), [("en", "2.5"), ("sv-SE", "2,5"), ("nb", "2,5"), ("uk", "2,5")])
+def test_a_broken_number_has_the_sign_of_its_language(locale: str, said: str) -> None:
+    assert number_text(2.5, locale) == said
+    pressure = {"why": "never", "weight": 2.5, "limit": 2.0}
+    assert said in sentence(Push("fatigue", "fatigue", NEVER, (), pressure), "fatigue", locale, "UTC")
+
+
+def test_what_nothing_holds_is_told_in_the_readers_language_too() -> None:
+    for verdict in (Verdict.SEND, Verdict.SUPPRESS):
+        assert len({unbound(verdict, locale) for locale in LOCALES}) == len(LOCALES)
+    assert unbound(Verdict.SEND, "nn-NO") == "Ingenting taler mot det nå."
