@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection
 from cadence.facts import MINUTE
 from cadence.store.bulk import Values, fetch, insert_rows, update_rows
 from cadence.store.numbers import take_numbers
-from cadence.store.tables import directory, message, provider, touch
+from cadence.store.tables import OUT, directory, message, provider, touch
 
 TRIED = "(doubt_at IS NOT NULL OR attempts > 0)"
 """A message that had trouble of its own in an earlier try."""
@@ -39,7 +39,7 @@ def decided_of(
     shut = ", ".join(f":closed{i}" for i in range(len(closed)))
     passing = f"AND (channel NOT IN ({shut}) OR decided_at < :begun_by) " if closed else ""
     sql = (
-        f"SELECT shard, circle, id FROM message WHERE shard IN ({_listed(shards)}) AND state = 'decided' "
+        f"SELECT shard, circle, id FROM message WHERE shard IN ({_listed(shards)}) AND state = 'decided' AND {OUT} "
         f"AND (hand_over_at IS NULL OR hand_over_at <= :now) {passing}"
         f"ORDER BY {TRIED} AND COALESCE(hand_over_at, decided_at) > :turn, decided_at, id LIMIT :most"
     )
@@ -55,7 +55,7 @@ def backlog(conn: Connection, shards: Sequence[int], now: int) -> dict[str, int]
         return {}
     mine = _listed(shards)
     sql = (
-        f"SELECT channel, count(*) FROM message WHERE shard IN ({mine}) AND state = 'decided' "
+        f"SELECT channel, count(*) FROM message WHERE shard IN ({mine}) AND state = 'decided' AND {OUT} "
         f"AND NOT {TRIED} AND (hand_over_at IS NULL OR hand_over_at <= :now) GROUP BY channel"
     )
     return {r[0]: int(r[1]) for r in fetch(conn, sql, now=now)}
@@ -67,7 +67,8 @@ def under_way(conn: Connection, shards: Sequence[int], state: str) -> list[tuple
         raise ValueError(f"under way are messages sending or in_doubt, not {state}")
     if not shards:
         return []
-    sql = f"SELECT shard, id, sender, provider FROM message WHERE shard IN ({_listed(shards)}) AND state = '{state}'"
+    mine = f"shard IN ({_listed(shards)}) AND state = '{state}' AND {OUT}"
+    sql = f"SELECT shard, id, sender, provider FROM message WHERE {mine}"
     return [(int(r[0]), int(r[1]), r[2], r[3]) for r in fetch(conn, sql)]
 
 

@@ -21,7 +21,7 @@ from cadence.facts import NONE, Ints
 from cadence.store.ask import LIVE
 from cadence.store.bulk import Values, fetch, insert_rows, ints, update_rows, wanted
 from cadence.store.distributed import is_distributed, listed
-from cadence.store.tables import LARGE_CIRCLE, campaign, circle, contact, decision, event, message, touch
+from cadence.store.tables import LARGE_CIRCLE, OUT, campaign, circle, contact, decision, event, message, touch
 
 MESSAGE_COLUMNS: tuple[str, ...] = (
     "shard", "id", "circle", "contact", "state", "created_at", "due_at", "until", "rule", "expires_at", "campaign",
@@ -215,7 +215,7 @@ _NEXT = (
     "WHERE shard = s.shard {named} AND next_change_at IS NOT NULL AND next_change_at > :now",
     "SELECT min(at) FROM event WHERE shard = s.shard {named} AND NOT applied AND at > :now",
     "SELECT min(coalesce(hand_over_at, decided_at)) FROM message WHERE shard = s.shard {named} AND state = 'decided' "
-    "AND coalesce(hand_over_at, decided_at) > :now",
+    f"AND {OUT} AND coalesce(hand_over_at, decided_at) > :now",
 )
 
 

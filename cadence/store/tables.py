@@ -53,6 +53,9 @@ FINAL_STATES: tuple[str, ...] = ("sent", "suppressed", "refused", "expired", "su
 LIVE_STATES: tuple[str, ...] = ("waiting", "decided", "sending", "in_doubt")
 """States that a message is still to leave."""
 
+OUT = "state IN ('decided', 'sending', 'in_doubt')"
+"""The condition of a partial index. SQLite uses it only for a statement that says the same, word for word, beside the one
+state that it asks for; else it reads all messages of a shard, ended ones too."""
 
 OURS: str = "cadence"
 """The source of touches that the engine itself made; what comes from elsewhere has another."""
@@ -326,7 +329,7 @@ message = Table(
         "circle",
         **_where("state IN ('waiting', 'decided', 'sending', 'in_doubt')"),
     ),
-    Index("ix_message_out", "shard", "state", **_where("state IN ('decided', 'sending', 'in_doubt')")),
+    Index("ix_message_out", "shard", "state", **_where(OUT)),
     Index("ix_message_shard_contact", "shard", "contact"),
 )
 """One life cycle, queue and outbox in one; `docs/states.md` draws its states. collapse: the key of which only the
