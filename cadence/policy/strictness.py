@@ -47,7 +47,8 @@ def _as_strict(one: Any, other: Any, way: Stricter | None) -> bool:
     if way is None:
         return False
     if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return one.keys() == other.keys() and all(_as_strict(one[k], other[k], way) for k in one)
+        # A weight that isn't given is 1, a slot that isn't kept free is less: what `one` alone says is at least that.
+        return other.keys() <= one.keys() and all(_as_strict(said, other.get(k, 1), way) for k, said in one.items())
     if isinstance(one, tuple | frozenset) and isinstance(other, tuple | frozenset):
         return set(other) <= set(one) if way is Stricter.MORE else set(one) <= set(other)
     if other is None:

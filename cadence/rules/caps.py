@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field
 
 from cadence.calendar import Window, WindowField, WindowKind, window_frees_at
 from cadence.facts import NEVER, NONE, Ints, Push, key
@@ -36,7 +35,7 @@ class Keys(Base):
     """So many touches may lie in the window, at least 1."""
     per: Annotated[WindowField, Stricter.MORE]
     """The window: `7d` (rolling), `7 local days`, `calendar month` or `ever`."""
-    reserve: Mapping[str, Annotated[int, Field(strict=True, ge=1)]] = {}
+    reserve: Annotated[Mapping[str, Count], Stricter.MORE] = {}
     """By category, how many of the slots are kept free for it."""
 
     @property

@@ -145,6 +145,44 @@ def test_a_segments_rule_that_can_never_bind_is_a_warning(rail: str, own: str, n
 
 
 @pytest.mark.parametrize(
+    ("rail", "own", "never_binds"),
+    [
+        ("{max: 3, reserve: {letter: 1}}", "{max: 3}", True),
+        ("{max: 3, reserve: {letter: 1, offer: 1}}", "{max: 4, reserve: {letter: 1}}", True),
+        ("{max: 3, reserve: {letter: 1}}", "{max: 3, reserve: {letter: 2}}", False),
+        ("{max: 3, reserve: {letter: 1}}", "{max: 3, reserve: {offer: 1}}", False),
+        ("{max: 3}", "{max: 3, reserve: {letter: 1}}", False),
+    ],
+)
+def test_a_cap_that_keeps_slots_free_is_as_strict_as_one_that_keeps_none(
+    rail: str, own: str, never_binds: bool
+) -> None:
+    rules = [f"caps: {keys[:-1]}, per: 7d}}" for keys in (rail, own)]
+    found = said(
+        "categories: {letter: {}, offer: {}}\n"
+        f"guard_rails: {{{rules[0]}}}\nsegments: [{{name: s, cadence: {{{rules[1]}}}}}]"
+    )
+    assert bool(found) is never_binds
+
+
+@pytest.mark.parametrize(
+    ("rail", "own", "never_binds"),
+    [
+        ("{letter: 2, offer: 1.5}", "{letter: 2}", True),
+        ("{letter: 2, offer: 0.5}", "{letter: 2}", False),
+        ("{letter: 2}", "{letter: 2, offer: 0.5}", False),
+    ],
+)
+def test_a_weight_that_only_one_gives_weighs_against_one(rail: str, own: str, never_binds: bool) -> None:
+    rules = [f"fatigue: {{half_life: 7d, limit: 4, weights: {weights}}}" for weights in (rail, own)]
+    found = said(
+        "categories: {letter: {}, offer: {}}\n"
+        f"guard_rails: {{{rules[0]}}}\nsegments: [{{name: s, cadence: {{{rules[1]}}}}}]"
+    )
+    assert bool(found) is never_binds
+
+
+@pytest.mark.parametrize(
     ("rules", "idle"),
     [
         ("caps: [{name: a, max: 2, per: 7d}, {name: b, max: 3, per: 7d}]", ["b"]),

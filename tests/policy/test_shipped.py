@@ -31,7 +31,7 @@ def test_the_shipped_quiet_hours_leave_no_short_holes(project: Path) -> None:
             assert quiet_week(policy, zone, date(2026, 3, 2), country=country, channel=channel).holes == ()
 
 
-def test_the_smallest_useful_policy_loads(project: Path) -> None:
+def test_the_smallest_useful_policy_loads_and_is_told_that_lagom_is_as_strict_with_key_accounts(project: Path) -> None:
     text = """
     version: 1
     include: [packs/lagom.yaml]
@@ -39,7 +39,12 @@ def test_the_smallest_useful_policy_loads(project: Path) -> None:
       - {name: key accounts, where: {spend_365d: {at_least: 10000}}, cadence: {caps: {max: 3, per: 7d}}}
       - {name: everyone else, cadence: {caps: {max: 2, per: 7d}}}
     """
-    assert from_mapping(text, project / "config").findings == ()
+    loaded = from_mapping(text, project / "config")
+    assert loaded.policy is not None
+    assert [f.message for f in loaded.findings] == [
+        "segments[0].cadence.caps ('3 per 7d') can never bind: the guard rail 'three a week' has the same filters and "
+        "is as strict"
+    ]
 
 
 def test_the_schema_in_config_is_fresh(project: Path) -> None:
