@@ -82,22 +82,24 @@ def _wishes(conn: Connection) -> list[Wish]:
 
 
 def _remove(conn: Connection, table: str, shard: int, before: int, batch: int) -> int:
-    """One batch of one shard. What the directory knew of messages goes with them."""
-    ids = fetch(
+    """One batch of one shard. What the directory knew of messages goes with them: found by their contacts, for whom it has
+    an index, lest each batch read all of it."""
+    rows = fetch(
         conn,
-        f"SELECT t.id FROM {table} t WHERE t.shard = :shard AND {_OLD[table]} LIMIT :batch",
+        f"SELECT t.id, t.contact FROM {table} t WHERE t.shard = :shard AND {_OLD[table]} LIMIT :batch",
         shard=shard,
         before=before,
         batch=batch,
     )
-    if not ids:
+    if not rows:
         return 0
     lock_shards(conn, [shard])
-    sql, params = wanted(conn, "w", {"id": np.array([i[0] for i in ids], np.int64)})
-    conn.execute(
-        sa.text(f"DELETE FROM {table} WHERE shard = :shard AND id IN (SELECT id FROM {sql})"),
-        {"shard": shard, **params},
-    )
+    ids, contacts = np.array(rows, np.int64).T
+    gone, params = wanted(conn, "w", {"id": ids})
+    params |= {"shard": shard}
+    conn.execute(sa.text(f"DELETE FROM {table} WHERE shard = :shard AND id IN (SELECT id FROM {gone})"), params)
     if table == "message":
-        conn.execute(sa.text(f"DELETE FROM directory WHERE message IN (SELECT id FROM {sql})"), params)
-    return len(ids)
+        gone, params = wanted(conn, "w", {"id": ids, "contact": contacts})
+        theirs = f"contact IN (SELECT contact FROM {gone}) AND message IN (SELECT id FROM {gone})"
+        conn.execute(sa.text(f"DELETE FROM directory WHERE {theirs}"), params)
+    return len(rows)

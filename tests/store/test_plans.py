@@ -13,10 +13,12 @@ from cadence.facts import DAY, EventKind
 from cadence.policy.policy import Defaults
 from cadence.queue.accept import NewMessage
 from cadence.store import Store
+from cadence.store.bulk import fetch
 from cadence.store.consents import record_consents
 from cadence.store.contacts import upsert_contacts
 from cadence.store.events import apply_due, record_events
 from cadence.store.people import history_of
+from cadence.store.prune import prune
 from cadence.store.round import next_after
 from cadence.store.rows import ConsentRow, ContactRow, EventRow, TouchRow
 from cadence.store.tables import metadata
@@ -88,3 +90,20 @@ def test_no_step_of_a_tick_or_a_hand_over_reads_a_table_from_end_to_end(scanned:
     world.rescue("2026-03-10T09:00")
 
     assert [f for f in found if not f.startswith(SMALL)] == []
+
+
+def test_letting_a_message_go_reads_no_more_of_the_directory_than_its_contact_has(scanned: Any, tmp_path: Path) -> None:
+    store, found = scanned
+    world = World(store, tmp_path / "mail")
+    world.contact("anna")
+    told = NewMessage("news", "test", outside_id="anna", due_at=at("2026-03-10T09:00"), caller_key="once")
+    world.accept("2026-03-10T09:00", told)
+    world.tick("2026-03-10T09:00")
+    world.send("2026-03-10T09:00")
+    found.clear()
+
+    assert prune(store, at("2028-03-10T09:00"), {"message": 35 * DAY})["message"] == 1
+    with store.read() as conn:
+        assert fetch(conn, "SELECT kind FROM directory WHERE message IS NOT NULL") == []
+
+    assert [f for f in found if "DELETE FROM" in f] == []

@@ -18,7 +18,7 @@ from cadence.store.find import find_contacts, find_message, members_of
 from cadence.store.past import history_at
 from cadence.store.prune import prune
 from cadence.store.rows import ConsentRow, ContactRow, EventRow, TouchRow
-from cadence.store.tables import message
+from cadence.store.tables import directory, message
 from cadence.store.timeline import contact_of, timeline
 
 NOW = 20_000 * DAY
@@ -225,6 +225,17 @@ def old(told: Any, someone: Someone) -> Any:
 
 def test_what_is_old_goes(old: Any) -> None:
     assert prune(old.store, NOW) == {"decision": 0, "message": 1, "touch": 1, "event": 2}
+
+
+def test_what_the_directory_knew_of_a_message_goes_with_it(old: Any) -> None:
+    contact, (shard, _) = old.place("a")[1], old.circle("a")
+    row = {"kind": ["caller_key"] * 2, "slot": [0, 0], "contact": [contact] * 2, "shard": [shard] * 2}
+    with old.store.write() as conn:
+        insert_rows(conn, directory, {**row, "value": ["of the sent", "of the waiting"], "message": [1, 2]})
+
+    prune(old.store, NOW)
+
+    assert old.rows("SELECT value FROM directory WHERE message IS NOT NULL") == [("of the waiting",)]
 
 
 def test_what_says_how_something_stands_never_goes(old: Any) -> None:
