@@ -59,12 +59,13 @@ def _zones_by_country() -> dict[str, tuple[str, ...]]:
 
 
 def _read_zones_by_country() -> dict[str, tuple[str, ...]]:
-    """zone.tab of the tz database: country to its zones, in the order listed."""
+    """zone.tab of the tz database: country to its zones, in the order listed, but that of most of the country first."""
     found: dict[str, list[str]] = {}
     for line in resources.files("tzdata").joinpath("zoneinfo", "zone.tab").read_text("utf-8").splitlines():
         if line and not line.startswith("#"):
-            country, _, zone = line.split("\t")[:3]
-            found.setdefault(country, []).append(zone)
+            country, _, zone, comment = (*line.split("\t"), "")[:4]
+            zones = found.setdefault(country, [])
+            zones.insert(0 if comment.startswith("most of ") else len(zones), zone)
     return {country: tuple(zones) for country, zones in found.items()}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cadence.calendar import to_local, zone_index
+from cadence.calendar import to_local, zone_index, zone_names
 from cadence.facts import HELD, MINUTE, NEVER, NONE, Push, Verdict
 from cadence.rules import words
 from cadence.rules.registry import RULES
@@ -39,7 +39,13 @@ def sentence(push: Push, rule_kind: str, locale: str, zone: str) -> str:
     else:
         besides = "never" if push.welcome_at == NEVER else "held" if push.welcome_at == HELD else "later"
         template = words.BESIDES[language][besides]
-    return template.format_map(_said({**push.detail, "welcome_at": push.welcome_at}, language, zone))
+    return template.format_map(_said({**push.detail, "welcome_at": push.welcome_at}, language, _clock(push, zone)))
+
+
+def _clock(push: Push, zone: str) -> str:
+    """The zone whose clock a sentence goes by: the one that it names, else the contact's own."""
+    where = str(push.detail.get("where", ""))
+    return where if where in zone_names() else zone
 
 
 def unbound(verdict: Verdict, locale: str) -> str:

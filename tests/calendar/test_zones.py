@@ -317,6 +317,12 @@ def test_countries_have_their_zones():
     assert zones_of_country("BV") == ()
 
 
+def test_the_zone_of_most_of_a_country_is_its_first():
+    assert zones_of_country("UA") == ("Europe/Kyiv", "Europe/Simferopol")
+    assert zones_of_country("NZ") == ("Pacific/Auckland", "Pacific/Chatham")
+    assert zones_of_country("US")[:2] == ("America/New_York", "America/Detroit")
+
+
 def test_every_zone_of_every_country_is_known():
     for country in ("AQ", "BR", "CA", "RU", "AU", "UA", "NO"):
         assert set(zones_of_country(country)) <= set(zone_names())

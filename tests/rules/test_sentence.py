@@ -102,6 +102,14 @@ def test_what_is_said_besides_the_rules_has_the_same_fields_in_all_languages(loc
     assert said == {why: fields(text) for why, text in words.BESIDES["en"].items()}
 
 
+def test_quiet_in_another_of_their_zones_is_told_on_the_clock_of_that_zone() -> None:
+    seen = view(now="2026-03-09T14:00", contact={"timezones": ["America/New_York", "Pacific/Honolulu"]})
+    push = evidence(rule("quiet_hours", {"from": "20:00", "to": "08:00"}), seen)
+    said = sentence(push, "quiet_hours", "en", "America/New_York")
+    assert "in Pacific/Honolulu" in said
+    assert said.endswith("welcome again from Mon 9 March 2026 08:00.")
+
+
 def test_letting_another_message_pass_is_said_in_words() -> None:
     push = Push("lookahead", "lookahead", AT, (), {"why": "lookahead", "message": 7})
     assert sentence(push, "lookahead", "en", "Europe/Stockholm") == (
