@@ -37,8 +37,9 @@ guard_rails: {caps: {max: 50, per: 24h}}
 
 
 def shop(project: Path, folder: Path, customers: int, url: str | None = None) -> tuple[Installation, int]:
-    """So many customers of the shipped sample under the shipped policy and campaigns; and when the run begins. url: of
-    the database, a new file in the folder unless told."""
+    """So many customers of the shipped sample under the shipped policy and campaigns; and when the run begins. Of more than
+    the sample has, the others are people like those, under names of their own. url: of the database, a new file in the
+    folder unless told."""
     settings = Settings(
         database_url=url or f"sqlite:///{folder / 'cadence.db'}",
         policy=project / "config/policy.yaml",
@@ -52,21 +53,31 @@ def shop(project: Path, folder: Path, customers: int, url: str | None = None) ->
     start = micros(datetime.combine(begins, clock_time(), UTC))
     moved = shifted(sample, folder / "sample", begins)
     with (moved.folder / "contacts.csv").open(encoding="utf-8", newline="") as file:
-        kept = {row["id"] for row in list(csv.DictReader(file))[:customers]}
+        ids = [row["id"] for row in csv.DictReader(file)]
     for name, kind in (("contacts.csv", "contacts"), ("consents.csv", "consents"), ("purchases.csv", "events")):
-        _keep(moved.folder / name, kept)
+        _keep(moved.folder / name, ids, customers)
         report = import_file(installation.store, kind, moved.folder / name, now=start, zone="Europe/Stockholm")
         assert report.bad == 0
     return installation, start
 
 
-def _keep(path: Path, ids: set[str]) -> None:
+def _keep(path: Path, ids: list[str], customers: int) -> None:
+    """The rows of the first customers, once more for each round that it takes to have so many."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
-        writer.writerows(r for r in rows if r.get("contact", r.get("id")) in ids)
+        for nth, first in enumerate(range(0, customers, len(ids))):
+            kept = set(ids[: customers - first])
+            writer.writerows(_another(r, nth) for r in rows if r.get("contact", r.get("id")) in kept)
+
+
+def _another(row: dict[str, str], nth: int) -> dict[str, str]:
+    """The same of somebody else, with addresses and a household of their own; the 0th is as it was."""
+    named = {name: f"{row[name]}-{nth}" for name in ("id", "contact", "household") if row.get(name)}
+    own = {"email": row["email"].replace("@", f"-{nth}@")} if row.get("email") else {}
+    return {**row, **named, **own} if nth else row
 
 
 @dataclass
