@@ -1,6 +1,6 @@
 """How fast a whole tick is, on disk: claim, load, decide, write down with evidence, commit. Prints the mix, and ratios from
-one run: with copies of the recent touches and without (as after an upgrade), and beside the usual way, a query for each
-message and rule, in alternated pairs.
+one run: with copies of the recent touches and without (as after an upgrade), beside the usual way, a query for each message and
+rule, in alternated pairs, and beside the same statements through the bare driver.
 
 python benchmarks/bench_tick.py [CONTACTS] [sqlite] [postgresql]
 """
@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+from bare_driver import times_the_bare_driver
 from filled import databases, fill, make
 from ticking import work_of
 from usual_way import usual_tick
@@ -47,6 +48,7 @@ def compare(store: Store, n: int) -> None:
     for _ in range(PAIRS):
         found["with copies"].append(speed(ours))
         found["the usual way"].append(speed(lambda: usual_tick(store, range(SHARDS), max(1, batch // (5 * SHARDS)))))
+    bare = statistics.median(times_the_bare_driver(store, work) for _ in range(PAIRS))
     with store.write() as conn:
         conn.exec_driver_sql("UPDATE circle SET recent = NULL")
     for _ in range(3):
@@ -61,6 +63,7 @@ def compare(store: Store, n: int) -> None:
     print(
         f"{store.dialect}, {n:,} contacts: {ours_ / usual:.1f} times the usual way; copies make it {ours_ / rows:.1f} times"
     )
+    print(f"{store.dialect}, {n:,} contacts: a tick takes {bare:.2f} times as long as its statements alone")
 
 
 def main() -> None:

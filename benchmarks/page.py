@@ -24,10 +24,10 @@ that is the pressure that `fatigue` adds up. For one message: some twenty steps 
     "bench_mail.py": "Wanted: 2,000 mails a second. What limits it: rendering two parts, and their encoding.",
     "bench_tick.py": """\
 Wanted: 12,000 decisions a second at a million contacts on each database, four times the usual way on PostgreSQL and not slower on
-SQLite. What limits it: seven tables are read and five written, so two thirds of the time is the database's own; on SQLite 4 KB
-of log for each row and index entry that changes. Of the rest, a third is deciding, and the other two thirds are Python objects on
-the way in (a message has 27 columns, a contact 38) and evidence on the way out. The usual way writes no evidence and looks for no
-later instant, so it does less.""",
+SQLite, and at most 1.5 times the time of its statements alone, through the bare driver. What limits it: seven tables are read and
+five written, so two thirds of the time is the database's own; on SQLite 4 KB of log for each row and index entry that changes. Of
+the rest, a third is deciding, and the other two thirds are Python objects on the way in (a message has 27 columns, a contact 38)
+and evidence on the way out. The usual way writes no evidence and looks for no later instant, so it does less.""",
     "bench_growth.py": """\
 Wanted: at most 3 times the tick with 100 times the contacts (pages, not rules), at most 1.2 times with 100 times
 the messages waiting, and less than 500 MB. What limits it: with more contacts, those that are due share fewer pages.""",

@@ -144,7 +144,7 @@ def _csv(path: Path, text: TextIO, shape: Shape) -> Iterator[Line]:
 
 def _header(path: Path, first: str, shape: Shape) -> tuple[list[str], str]:
     """The columns and what is between them: of , ; and tab the one that gives the most columns we know."""
-    readings = [([cell.strip() for cell in _cells(first, d) or []], d) for d in DELIMITERS]
+    readings = [([cell.strip() for cell in cells_of(first, d) or []], d) for d in DELIMITERS]
     header, delimiter = max(readings, key=lambda r: (sum(map(shape.knows, r[0])), len(r[0])))
     check_columns(path, header, shape)
     return header, delimiter
@@ -178,8 +178,13 @@ def allowed_columns(shape: Shape) -> str:
     return listed([*shape.columns, *(f"{p}.NAME" for p in shape.prefixes)], most=60)
 
 
-def _cells(line: str, delimiter: str) -> list[str] | None:
+def cells_of(line: str, delimiter: str) -> list[str] | None:
     """One CSV row, or None where a quote is still open or misplaced."""
+    bare = line.rstrip("\r\n")
+    if bare and '"' not in bare and "\r" not in bare:
+        return bare.split(
+            delimiter
+        )  # what the reader below makes of it (a test holds both equal), in a fifth of the time
     try:
         return next(csv.reader([line], delimiter=delimiter, strict=True), [])
     except csv.Error:
@@ -213,7 +218,7 @@ def _csv_rows(text: TextIO, header: Sequence[str], delimiter: str) -> Iterator[L
 
 def _row(line: str, text: TextIO, ahead: deque[str], delimiter: str, width: int) -> tuple[list[str] | None, int]:
     """A row that may reach over further lines, and how many it took. Where it can't be read, it takes none of them."""
-    cells = _cells(line, delimiter)
+    cells = cells_of(line, delimiter)
     if cells is not None or line.count('"') % 2 == 0:
         return cells, 0
     while len(ahead) < MOST_LINES_OF_A_ROW:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -24,6 +25,7 @@ from cadence.store.rows import ContactRow
 _PLAIN = ("country", "region", "locale", "household", "account")
 _LISTS = ("zones", "hours", "days")
 _ATTRIBUTES = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
+_plain, _lists = attrgetter(*_PLAIN), attrgetter(*_LISTS)
 COLUMNS = ("outside_id", *_LISTS, *_PLAIN, "attributes")
 
 
@@ -126,12 +128,10 @@ def lay_over(person: Person, current: Mapping[str, Any] | None) -> None:
     """Works out the contact's columns, which addresses to write, and what the directory is to know."""
     told, old = person.told, current or {}
     given = {**(json.loads(old["attributes"]) if old.get("attributes") else {}), **told.attributes}
-    person.columns = {
-        "outside_id": told.outside_id or old.get("outside_id"),
-        **{name: _list(getattr(told, name)) or old.get(name) for name in _LISTS},
-        **{name: getattr(told, name) or old.get(name) for name in _PLAIN},
-        "attributes": _ATTRIBUTES.encode(given) if given else None,
-    }
+    said = (told.outside_id, *map(_list, _lists(told)), *_plain(told))
+    if current is not None:
+        said = tuple(new or old[name] for new, name in zip(said, COLUMNS, strict=False))
+    person.columns = dict(zip(COLUMNS, (*said, _ATTRIBUTES.encode(given) if given else None), strict=True))
     known: Mapping[str, list[str]] = old.get("addresses", {})
     for channel, text in told.addresses.items():
         if known.get(channel, [None])[-1] != text:

@@ -81,9 +81,8 @@ def due_circles(
     each = max(64, -(-2 * limit // max(len(shards), 1)))  # of so many shards, none has to wait for another's pile
     params: dict[str, Any] = {"now": now, "most": each, **{f"closed{i}": c for i, c in enumerate(closed)}}
     if conn.dialect.name == "sqlite":
-        due = "EXISTS (SELECT 1 FROM message WHERE shard = s.shard AND state = 'waiting' AND due_at <= :now)"
-        asked = fetch(conn, f"SELECT s.shard FROM shard s WHERE s.shard IN ({listed(shards)}) AND {due}", now=now)
-        rows = [row for (s,) in asked for row in fetch(conn, one.format(shard=":shard"), shard=s, **params)]
+        # One statement for all: it would take longer to say 64 than to answer them.
+        rows = fetch(conn, " UNION ALL ".join(f"SELECT * FROM ({one.format(shard=int(s))})" for s in shards), **params)
     else:
         lateral = one.format(shard="s.shard")
         source = f"(SELECT shard FROM shard WHERE shard IN ({listed(shards)}))" if far else _UNNESTED

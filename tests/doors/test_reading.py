@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from cadence.doors.reading import FileRefused, Line, Shape, open_rows
+from cadence.doors.reading import DELIMITERS, FileRefused, Line, Shape, cells_of, open_rows
 
 SHAPE = Shape(("id", "name", "note"), ("id",), ("attributes",))
 
@@ -125,3 +128,16 @@ def test_parquet_without_duckdb_says_which_extra_to_install(tmp_path: Path, monk
     monkeypatch.setitem(sys.modules, "duckdb", None)
     with pytest.raises(FileRefused, match=r"needs the extra 'files'; run: pip install 'cadence\[files\]'"):
         rows(written(tmp_path, b"x", "file.parquet"))
+
+
+@given(
+    st.text("ab \t,;\"\r\x00\u00e4'|", max_size=30),
+    st.sampled_from(DELIMITERS),
+    st.sampled_from(["", "\n", "\r\n", "\r"]),
+)
+def test_a_line_without_quotes_is_read_as_pythons_csv_reads_it(text: str, delimiter: str, end: str) -> None:
+    try:
+        wanted = next(csv.reader([text + end], delimiter=delimiter, strict=True), [])
+    except csv.Error:
+        wanted = None
+    assert cells_of(text + end, delimiter) == wanted

@@ -97,7 +97,7 @@ class Row:
         if len(out) > LONGEST_TEXT:
             self.wrong(column, f"is {len(out)} characters long; {LONGEST_TEXT} are the most")
             return None
-        if "\0" in out or (not out.isprintable() and any(c < " " and c not in "\t\n\r" for c in out)):
+        if not out.isprintable() and any(c < " " and c not in "\t\n\r" for c in out):
             self.wrong(column, "has control characters in it")
             return None
         return out
@@ -146,11 +146,13 @@ class Row:
         if not self.has(column):
             return None
         value = self.cells[column]
-        parts = value.split(LIST_SEPARATOR) if isinstance(value, str) else value
+        if isinstance(value, str):
+            return split(value)
+        parts = value
         if not isinstance(parts, (list, tuple)) or not all(isinstance(p, (str, int, float)) for p in parts):
             self.wrong(column, f"must be a list of texts ({LIST_SEPARATOR} between them in CSV)")
             return None
-        return tuple(dict.fromkeys(str(p).strip() for p in parts if str(p).strip()))
+        return _distinct(parts)
 
     def parsed(self, column: str, parse: Callable[[str], Any]) -> Any:
         """A text that a parser takes; the parser's ValueError is the problem's message."""
@@ -223,6 +225,16 @@ class Row:
                 return None
             return begin_of_day(day + 1, self.context.zone_code)
         return self.at(column, future=True)
+
+
+@lru_cache(maxsize=8_192)
+def split(text: str) -> tuple[str, ...]:
+    """The items of a list in a CSV cell; remembered, since files say few different lists many times."""
+    return _distinct(text.split(LIST_SEPARATOR))
+
+
+def _distinct(parts: Sequence[Any]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(str(p).strip() for p in parts if str(p).strip()))
 
 
 @lru_cache(maxsize=8_192)

@@ -4,6 +4,7 @@ them."""
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
@@ -51,6 +52,8 @@ class _Columns:
     attributes: tuple[tuple[str, str], ...]
     no_channels: tuple[tuple[str, str], ...]
     """Addresses and consents of what is no channel, each with what is wrong with it."""
+    plain: tuple[tuple[str, Callable[[Row], Any]], ...]
+    """Fields of ContactRow that are a column of the file, or two of them, with what reads them."""
 
 
 @lru_cache(maxsize=256)
@@ -69,6 +72,7 @@ def _columns(names: tuple[str, ...]) -> _Columns:
         of["consents"],
         tuple(attributes),
         tuple((name, _no_channel(channel)) for name, channel in wrong),
+        tuple((field, reader) for field, (of, reader) in _FIELDS.items() if not of.isdisjoint(names)),
     )
 
 
@@ -79,21 +83,13 @@ def _no_channel(name: str) -> str:
 
 def read(row: Row) -> ContactRow | None:
     """The contact that a row tells of, or None where the row has problems (which are then noted in it)."""
-    outside_id = row.text("id", required=True)
     columns = _columns(tuple(row.cells))
     made = ContactRow(
-        outside_id=outside_id or "",
+        outside_id=row.text("id", required=True) or "",
         addresses=_addresses(row, columns),
-        zones=_zones(row),
-        country=row.parsed("country", _country),
-        region=row.text("region"),
-        locale=row.parsed("locale", _locale),
-        household=row.text("household"),
-        account=row.text("account"),
         attributes=_attributes(row, columns),
-        hours=_checked(row, "hours", parse_hours),
-        days=_checked(row, "days", parse_days),
         consents=_consents(row, columns),
+        **{name: reader(row) for name, reader in columns.plain},
     )
     return None if row.problems else made
 
@@ -144,6 +140,7 @@ def _checked(row: Row, column: str, parse: Any) -> tuple[str, ...]:
     return items
 
 
+@lru_cache(maxsize=4_096)
 def _country(value: str) -> str:
     value = value.upper()
     if not _COUNTRY.fullmatch(value) or not zones_of_country(value):
@@ -153,10 +150,24 @@ def _country(value: str) -> str:
     return value
 
 
+@lru_cache(maxsize=4_096)
 def _locale(value: str) -> str:
     if not _LOCALE.fullmatch(value):
         raise ValueError("is no locale; write one like sv, or pt-BR")
     return value.replace("_", "-")
+
+
+_FIELDS: dict[str, tuple[frozenset[str], Callable[[Row], Any]]] = {
+    "zones": (frozenset({"timezone", "timezones"}), _zones),
+    "country": (frozenset({"country"}), lambda row: row.parsed("country", _country)),
+    "region": (frozenset({"region"}), lambda row: row.text("region")),
+    "locale": (frozenset({"locale"}), lambda row: row.parsed("locale", _locale)),
+    "household": (frozenset({"household"}), lambda row: row.text("household")),
+    "account": (frozenset({"account"}), lambda row: row.text("account")),
+    "hours": (frozenset({"hours"}), lambda row: _checked(row, "hours", parse_hours)),
+    "days": (frozenset({"days"}), lambda row: _checked(row, "days", parse_days)),
+}
+"""By field of ContactRow: the columns that tell of it, and what reads them."""
 
 
 def _attributes(row: Row, columns: _Columns) -> dict[str, Any]:
