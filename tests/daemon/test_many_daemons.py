@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -111,6 +111,7 @@ def test_one_that_dies_is_taken_over_from_within_its_lease(company: Company) -> 
 
 
 def test_shards_are_shared_out_evenly_and_nobody_waits_while_daemons_come_and_go(company: Company) -> None:
+    company.scene = replace(company.scene, lease=2 * LEASE)  # far longer than a busy machine takes for anything here
     names = [f"c{i}" for i in range(80)]
     for name in names:
         company.world.contact(name)
@@ -129,15 +130,14 @@ def test_shards_are_shared_out_evenly_and_nobody_waits_while_daemons_come_and_go
         assert company.gone(pids.pop(0)) == 0
         until(lambda: company.shares() == [32, 32])
         assert company.gone(pids.pop(0)) == 0
-        until(lambda: company.shares() == [64])
+        until(lambda: company.shares() == [64] and len(sent) > 20)
     finally:
         flowing.set()
         stream.join()
     until(lambda: {company.world.state(id_) for id_ in sent} == {"sent"})
 
     rows = [company.world.row(id_) for id_ in sent]
-    assert len(rows) > 20
-    assert max(r["outcome_at"] - r["created_at"] for r in rows) < LEASE, "some waited for shards on their way"
+    assert max(r["outcome_at"] - r["created_at"] for r in rows) < 2 * LEASE, "some waited for shards on their way"
     company.judge()
 
 
