@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cadence.calendar import categories_known, holidays_of, tz_version
-from cadence.facts import CHANNEL_KEYS
+from cadence.facts import CHANNEL_KEYS, DAY, NEVER
 from cadence.policy import absurd, unbuilt
 from cadence.policy.absurd import governs_all
 from cadence.policy.build import category_of
@@ -217,9 +217,13 @@ def _keeps_in_touch(reading: Reading) -> None:
                 whose = "the guard rail" if built.rule.segment is None else "its own rule"
                 message = (
                     f"{written.path}.cadence.keep_in_touch wants a contact every {wanted.text}, and {whose} "
-                    f"'{built.rule.name}' lets those who don't answer be reached less often than that"
+                    f"'{built.rule.name}' lets those who don't answer be reached {_often(built.rule.keys.spacing)}"
                 )
                 reading.findings.append(warning(written.keep_in_touch.place, message))
+
+
+def _often(spacing: int) -> str:
+    return "in the end no more" if spacing == NEVER else f"only every {spacing / DAY:.3g} days"
 
 
 def _looser(reading: Reading) -> None:
