@@ -100,8 +100,8 @@ def tell(out: Console, report: Report) -> None:
         )
     if report.old_lookups:
         out.print(
-            f"[yellow]warning:[/] {report.old_lookups:,} rows tell of look-ups that are too old for this policy: they let nobody "
-            "through. Look these people up anew."
+            f"[yellow]warning:[/] {counted(report.old_lookups, 'row tells', 'rows tell')} of look-ups that are too old for this "
+            "policy: they let nobody through. Look these people up anew."
         )
     for row in report.bad_rows[:SHOWN]:
         out.print(f"  {escape(str(row))}", soft_wrap=True)

@@ -5,7 +5,7 @@ Whatever is wrong is a finding with its place; the other cases stand. Running th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -13,7 +13,8 @@ from typing import Literal
 from pydantic import Field
 
 from cadence.decide.told import Instant, Name, Told, ToldContact, ToldEvent, ToldMember, ToldMessage
-from cadence.facts import key
+from cadence.facts import CHANNELS, key
+from cadence.policy.condition_reader import RESERVED_CONSENTS
 from cadence.policy.load import Loaded, from_mapping, load
 from cadence.policy.places import (
     Entry,
@@ -33,6 +34,8 @@ from cadence.policy.policy import Policy
 ONLY = ""
 """Under this stands what is expected of a case's only message."""
 _ZONES = ("timezone", "timezones")
+_BESIDES_CATEGORIES = (*CHANNELS, "all", *RESERVED_CONSENTS)
+"""What a consent or a stop may name besides."""
 
 
 class Expected(Told):
@@ -224,22 +227,43 @@ def _unfit(case: Case, item: Node, index: int) -> tuple[Finding, ...]:
     )
 
 
+_NO_SUCH = {
+    "category": "the policy has no such category; the message is taken for marketing that needs an opt-in",
+    "touch": "the policy has no such category; the touch counts all the same",
+    "opt_in": "the policy has no such category; it allows nothing else",
+    "opt_out": "the policy has no such category; it stops nothing else",
+}
+_MAY_NAME_MORE = ("opt_in", "opt_out")
+
+
 def _unknown(case: Case, item: Node, policy: Policy) -> list[Finding]:
-    """Warnings of messages in categories that the policy doesn't know: they count as marketing that needs an opt-in."""
-    paths: list[tuple[str | int, ...]] = [("message", "category")]
-    if case.told.messages is not None:
-        paths = [("messages", i, "category") for i in range(len(case.messages))]
-    return [
-        warning(
-            item.place_of(path),
-            "the policy has no such category; the message is taken for marketing that needs an opt-in",
-            found=message.category,
-            allowed=listed(policy.categories),
-            suggestion=nearest(message.category, policy.categories),
-        )
-        for path, message in zip(paths, case.messages, strict=True)
-        if key(message.category) not in policy.by_key
-    ]
+    """Warnings of names that the policy doesn't know, and what becomes of what they stand in. What happened may name
+    what only others know: there, just what looks misspelt is told."""
+    found = []
+    for path, name in _named(case):
+        word, near = str(path[-1]), nearest(name, policy.categories)
+        known = key(name) in policy.by_key or (word in _MAY_NAME_MORE and name in _BESIDES_CATEGORIES)
+        if not known and (near or word == "category"):
+            allowed = listed(policy.categories)
+            found.append(warning(item.place_of(path), _NO_SUCH[word], found=name, allowed=allowed, suggestion=near))
+    return found
+
+
+def _named(case: Case) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Each name of a category in the case, and the path to it."""
+    several = case.told.messages is not None
+    for i, message in enumerate(case.messages):
+        yield ("messages", i, "category") if several else ("message", "category"), message.category
+    yield from _named_in(("history",), case.told.history)
+    for i, member in enumerate(case.told.circle):
+        yield from _named_in(("circle", i, "history"), member.history)
+
+
+def _named_in(path: tuple[str | int, ...], history: Sequence[ToldEvent]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    for i, fact in enumerate(history):
+        for word in ("touch", *_MAY_NAME_MORE):
+            if (name := getattr(fact, word)) is not None:
+                yield (*path, i, word), name
 
 
 def _keys(node: Node, allowed: tuple[str, ...], what: str) -> list[Finding]:

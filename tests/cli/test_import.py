@@ -71,7 +71,7 @@ def test_look_ups_in_a_register_that_are_too_old_to_let_anybody_through_are_told
     answer = files.run("import", "events", "register.csv")
 
     assert "2 taken" in answer.words
-    assert "1 rows tell of look-ups that are too old for this policy: they let nobody through" in answer.words
+    assert "1 row tells of look-ups that are too old for this policy: they let nobody through" in answer.words
 
 
 @pytest.mark.parametrize(

@@ -166,6 +166,20 @@ def test_a_message_in_an_unknown_category_is_a_warning_not_an_error() -> None:
     assert report.results[0].outcome == "failed"
 
 
+def test_unknown_names_in_what_happened_are_warnings_at_their_places() -> None:
+    odd = "{at: '2026-03-01T12:00Z', opt_out: promotoin}, {at: '2026-03-01T12:00Z', touch: promtion}"
+    fine = "{at: '2026-03-01T12:00Z', opt_in: profiling}, {at: '2026-03-01T12:00Z', opt_in: email}"
+    case = (
+        f"  - {{name: a, history: [{odd}, {fine}], circle: [{{contact: {{}}, history: [{odd}]}}], message: {{category: promotion}}, "
+        'now: "2026-03-06T12:00+05:45", expect: {verdict: send}}\n'
+    )
+    report = run_text(HEAD + case)
+    assert [(f.level, f.found, f.suggestion) for f in report.findings] == [
+        ("warning", "promotoin", "promotion"),
+        ("warning", "promtion", "promotion"),
+    ] * 2
+
+
 def test_files_folders_and_keywords(tmp_path: Path) -> None:
     (tmp_path / "policy.yaml").write_text("\n".join(line[2:] for line in HEAD.splitlines()[1:5]))
     inside = tmp_path / "tests"
