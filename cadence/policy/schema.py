@@ -14,6 +14,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from cadence.policy.comparisons import COMPARISONS
+from cadence.policy.condition_reader import SPECIAL_NAMES
+from cadence.policy.contact_facts import INSTANT_NAMES, PLACE_NAMES
 from cadence.policy.gather import ready_packs
 from cadence.policy.sections import (
     ArbitrationSection,
@@ -27,6 +29,14 @@ from cadence.policy.sections import (
 from cadence.rules.registry import RULES
 
 Schema = dict[str, Any]
+
+_OFFERED = (
+    *PLACE_NAMES,
+    *INSTANT_NAMES,
+    *("orders", "orders_365d", "spend", "spend_365d", "touches_30d", "engagements_30d"),
+    *SPECIAL_NAMES,
+)
+"""Names that conditions know without an attribute of that name, as editors offer them; other numbers of days go too."""
 
 
 def policy_schema() -> Schema:
@@ -58,12 +68,12 @@ def policy_schema() -> Schema:
         ("arbitration", ArbitrationSection),
     ):
         defs[name] = taken(model)
-    defs["condition"] = _condition()
+    defs["condition"], defs["asked"] = _condition(), _asked()
     for kind, rule in rules.items():
         defs[kind] = rule
         if RULES[kind].INHERITS:
             defs[f"{kind} of a segment"] = {k: v for k, v in rule.items() if k != "required"}
-    _fill(top, segment, list(rules))
+    _fill(top, segment, rules)
     out = _tidy({"$schema": "https://json-schema.org/draft/2020-12/schema", **top, "$defs": defs})
     _offer_packs(out["properties"]["include"])
     return dict(out)
@@ -91,7 +101,7 @@ def _offer_packs(include: Schema) -> None:
         include["items"] = {"anyOf": [{"enum": packs}, include["items"]]}
 
 
-def _fill(top: Schema, segment: Schema, kinds: list[str]) -> None:
+def _fill(top: Schema, segment: Schema, rules: Mapping[str, Schema]) -> None:
     """Put the parts where the document and the segment hold them."""
     properties = top["properties"]
     described = {name: properties[name].get("description", "") for name in properties}
@@ -100,7 +110,7 @@ def _fill(top: Schema, segment: Schema, kinds: list[str]) -> None:
         "categories": {"type": "object", "additionalProperties": {"$ref": "#/$defs/category"}},
         "guard_rails": {
             "type": "object",
-            "properties": {kind: _one_or_more(kind) for kind in kinds},
+            "properties": {kind: _one_or_more(kind, rule) for kind, rule in rules.items()},
             "additionalProperties": False,
         },
         "segments": {"type": "array", "items": segment},
@@ -113,40 +123,47 @@ def _fill(top: Schema, segment: Schema, kinds: list[str]) -> None:
         "type": "object",
         "description": cadence.get("description", ""),
         "properties": {
-            **{kind: _one_or_more(f"{kind} of a segment" if RULES[kind].INHERITS else kind) for kind in kinds},
+            **{k: _one_or_more(f"{k} of a segment" if RULES[k].INHERITS else k, rule) for k, rule in rules.items()},
             "keep_in_touch": {"$ref": "#/$defs/keep_in_touch"},
         },
         "additionalProperties": False,
     }
 
 
-def _one_or_more(name: str) -> Schema:
+def _one_or_more(name: str, rule: Schema) -> Schema:
     reference = {"$ref": f"#/$defs/{name}".replace(" ", "%20")}
-    return {"anyOf": [reference, {"type": "array", "minItems": 1, "items": reference}]}
+    return {"anyOf": [reference, {"type": "array", "minItems": 1, "items": reference}], **_description(rule)}
 
 
 def _condition() -> Schema:
     """A condition: groups, and attributes with a value, a list of values or comparisons."""
     itself = {"$ref": "#/$defs/condition"}
     group = {"type": "array", "minItems": 1, "items": itself}
-    scalar = {"type": ["string", "number", "boolean"]}
+    asked = {"$ref": "#/$defs/asked"}
     return {
         "type": "object",
         "description": "Which contacts: attributes with a value, a list of values or comparisons. All keys hold.",
         "minProperties": 1,
-        "properties": {"all": group, "any": group, "not": itself},
-        "additionalProperties": {
-            "anyOf": [
-                scalar,
-                {"type": "array", "minItems": 1, "items": scalar},
-                {
-                    "type": "object",
-                    "minProperties": 1,
-                    "properties": {word: {} for word in COMPARISONS},
-                    "additionalProperties": False,
-                },
-            ]
-        },
+        "properties": {"all": group, "any": group, "not": itself, **dict.fromkeys(_OFFERED, asked)},
+        "additionalProperties": asked,
+    }
+
+
+def _asked() -> Schema:
+    """What is asked of one name."""
+    scalar = {"type": ["string", "number", "boolean"]}
+    return {
+        "description": "A value, a list of values, or comparisons.",
+        "anyOf": [
+            scalar,
+            {"type": "array", "minItems": 1, "items": scalar},
+            {
+                "type": "object",
+                "minProperties": 1,
+                "properties": {word: {} for word in COMPARISONS},
+                "additionalProperties": False,
+            },
+        ],
     }
 
 

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from cadence.policy.comparisons import COMPARISONS
+from cadence.policy.condition_reader import SPECIAL_NAMES, parse
+from cadence.policy.contact_facts import PLACE_NAMES
 from cadence.policy.load import from_mapping, load
 from cadence.policy.nodes import read_file
 from cadence.policy.schema import policy_schema, schema_text
@@ -66,13 +68,36 @@ def test_each_key_in_the_schema_is_explained() -> None:
     assert silent == []
 
 
+def test_each_kind_of_rule_is_explained_where_an_editor_offers_it() -> None:
+    schema = policy_schema()
+    rails, cadence = (schema["properties"][p] for p in ("guard_rails", "segments"))
+    for kinds in (rails["properties"], cadence["items"]["properties"]["cadence"]["properties"]):
+        assert {kind for kind in kinds if kind in RULES and not kinds[kind].get("description")} == set()
+
+
+def test_an_editor_offers_the_names_that_conditions_always_know_and_takes_others() -> None:
+    condition = policy_schema()["$defs"]["condition"]
+    offered = set(condition["properties"]) - {"all", "any", "not"}
+    assert offered >= {
+        "country",
+        "last_purchase",
+        "last_engaged",
+        "orders",
+        "spend_365d",
+        "touches_30d",
+        "segment",
+        "consent",
+    }
+    for name in offered:
+        parse({name: "SE" if name in (*PLACE_NAMES, *SPECIAL_NAMES) else {"missing": True}})
+        assert condition["properties"][name] == condition["additionalProperties"]
+
+
 def test_the_schema_speaks_of_no_python() -> None:
     text = schema_text()
     assert '"title"' not in text
     assert "null" not in json.loads(text).get("type", "")
-    assert set(policy_schema()["$defs"]["condition"]["additionalProperties"]["anyOf"][2]["properties"]) == set(
-        COMPARISONS
-    )
+    assert set(policy_schema()["$defs"]["asked"]["anyOf"][2]["properties"]) == set(COMPARISONS)
 
 
 def fits(content: Any, schema: dict[str, Any], whole: dict[str, Any]) -> bool:
