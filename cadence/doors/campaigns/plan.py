@@ -224,6 +224,7 @@ def read_audiences(store: Store, policy: Policy, campaigns: Mapping[str, Campaig
     to do. A run of a campaign that rests, or whose file is gone, waits."""
     with store.read() as conn:
         runs = [run for run in stored.runs_under_way(conn) if run.campaign in campaigns]
+        texts = people.zone_texts(conn)[0] if any(run.zones for run in runs) else ()  # it reads all contacts
     accepted, pages = 0, 0
     for run in runs:
         going = True
@@ -233,7 +234,7 @@ def read_audiences(store: Store, policy: Policy, campaigns: Mapping[str, Campaig
             pages += 1
             try:
                 with store.write() as conn:
-                    count, going = read_page(conn, policy, campaigns[run.campaign], run.id, now)
+                    count, going = read_page(conn, policy, campaigns[run.campaign], run.id, texts, now)
             except StoreError:
                 raise
             except Exception as error:  # noqa: BLE001 - one campaign that can't be read keeps no other from being planned
@@ -245,9 +246,11 @@ def read_audiences(store: Store, policy: Policy, campaigns: Mapping[str, Campaig
     return accepted, False
 
 
-def read_page(conn: Connection, policy: Policy, campaign: Campaign, run_id: int, now: int) -> tuple[int, bool]:
+def read_page(
+    conn: Connection, policy: Policy, campaign: Campaign, run_id: int, texts: Sequence[str], now: int
+) -> tuple[int, bool]:
     """One page of a run's audience, its messages, and how far it came: in the transaction of `conn`. Returns how many
-    messages were accepted, and whether there is more to read."""
+    messages were accepted, and whether there is more to read. texts: how the zones of all contacts are stored."""
     run = stored.lock_run(conn, run_id)
     if run is None:
         return 0, False
@@ -256,7 +259,7 @@ def read_page(conn: Connection, policy: Policy, campaign: Campaign, run_id: int,
     if expires_at <= now:
         stored.advance_run(conn, run.id, run.cursor, run.planned, run.skipped, now)
         return 0, False
-    members, cursor = _page(conn, campaign, run)
+    members, cursor = _page(conn, campaign, run, texts)
     going = chosen(conn, policy, campaign.audience, run.zones, members, now)
     room = _room(conn, policy, campaign, run, now)
     wall = run.slot.partition(" @")[0]
@@ -281,7 +284,7 @@ def _room(conn: Connection, policy: Policy, campaign: Campaign, run: Run, now: i
     return max(room, 0)
 
 
-def _page(conn: Connection, campaign: Campaign, run: Run) -> tuple[list[Member], str | None]:
+def _page(conn: Connection, campaign: Campaign, run: Run, texts: Sequence[str]) -> tuple[list[Member], str | None]:
     """The next contacts of a run, and the place after them; None at the end.
 
     Each run begins in another shard, so that `at_most` doesn't favour the same people every time."""
@@ -292,13 +295,8 @@ def _page(conn: Connection, campaign: Campaign, run: Run) -> tuple[list[Member],
         return people.members_named(conn, ids[begin_at:after]), str(after) if after < len(ids) else None
     start = int.from_bytes(blake2b(run.slot.encode(), digest_size=2).digest(), "big") % SHARDS
     lap, shard, circle = (int(part) for part in run.cursor.split(":")) if run.cursor else (0, start, -1)
-    texts = _texts(conn, run.zones) if run.zones else None
-    members, last = people.page_of(conn, (shard, circle), SHARDS if lap == 0 else start, texts, PAGE)
+    here = [text for text in texts if people.first_zone(text) in run.zones] if run.zones else None
+    members, last = people.page_of(conn, (shard, circle), SHARDS if lap == 0 else start, here, PAGE)
     if last is not None:
         return members, f"{lap}:{last[0]}:{last[1]}"
     return members, None if lap == 1 or start == 0 else "1:0:-1"
-
-
-def _texts(conn: Connection, zones: Sequence[str]) -> list[str]:
-    """How zones that begin with one of these are stored."""
-    return [text for text in people.zone_texts(conn)[0] if people.first_zone(text) in zones]

@@ -282,3 +282,19 @@ def test_while_nothing_is_due_planning_writes_nothing(shop, monkeypatch: pytest.
     awaited = shop.plans(campaigns).next_due
     monkeypatch.setattr(type(shop.store), "write", lambda store: pytest.fail("wrote"))
     assert shop.plans(campaigns, shop.now + HOUR // 2).next_due == awaited
+
+
+def test_the_zones_of_all_contacts_are_looked_up_once_however_many_pages_an_audience_has(
+    shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = "\n".join(f"p{i},p{i}@example.com,Europe/Stockholm" for i in range(8))
+    shop.takes("contacts", f"id,email,timezone\n{people}")
+    campaigns = shop.campaigns(WEEKLY)
+    shop.plans(campaigns)
+    monkeypatch.setattr(planning, "PAGE", 1)
+    asked, look_up = [], planning.people.zone_texts
+    monkeypatch.setattr(planning.people, "zone_texts", lambda conn: asked.append(1) or look_up(conn))
+    monkeypatch.setattr(planning, "zones_present", lambda conn, policy: [])  # hourly, whatever is due
+
+    assert shop.plans(campaigns, "2026-03-03T09:00Z").accepted == 8
+    assert len(asked) == 1
