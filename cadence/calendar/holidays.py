@@ -59,7 +59,7 @@ class Holidays:
         self.country, self.categories = country, categories
         self._lock = threading.Lock()
         self._years: frozenset[int] = frozenset()
-        self._days: Ints = np.empty(0, np.int64)
+        self._days: Ints = np.zeros(0, np.int64)
 
     def count(self, year: int) -> int:
         """How many holidays are known in a year; 0 is worth a warning."""

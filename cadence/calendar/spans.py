@@ -171,10 +171,7 @@ def _field(kinds: tuple[type, ...], parse: Callable[[str], Any]) -> GetPydanticS
 
     def schema(_source: Any, _handler: Any) -> core_schema.CoreSchema:
         return core_schema.no_info_plain_validator_function(
-            read,
-            serialization=core_schema.plain_serializer_function_ser_schema(
-                _text_of, return_schema=core_schema.str_schema()
-            ),
+            read, serialization=core_schema.plain_serializer_function_ser_schema(_text_of)
         )
 
     return GetPydanticSchema(schema)

@@ -168,8 +168,8 @@ class _Round:
 
     def __init__(self, policy: Policy, history: History, candidates: Candidates, now: int) -> None:
         self.policy, self.history, self.candidates, self.now = policy, history, candidates, now
-        self.segment = segment_of(policy, ContactFacts.of(policy, history, now))
-        self.facts = ContactFacts(now, history, policy, self.segment)
+        self.facts = ContactFacts.of(policy, history, now)
+        self.segment = segment_of(policy, self.facts)
         self.waits = np.ones(len(candidates), bool)
         self.lets_pass_until = np.full(len(candidates), NONE, np.int64)
 

@@ -141,9 +141,7 @@ class _Shared:
         return np.asarray(before[self.start[1:]] - before[self.start[:-1]], np.int64)
 
     def has(self, contact: Ints, group: Ints) -> Bools:
-        """Whether each of these contacts is in that group."""
-        if not len(self.contact):
-            return np.zeros(len(contact), bool)
+        """Whether each of these contacts is in that group, which is one there is."""
         wide = int(self.contact.max()) + 2
         entries = self.group * wide + self.contact
         wanted = group * wide + np.minimum(contact, wide - 1)

@@ -275,7 +275,6 @@ def _late_fits_at(rule: Rule, view: View, row: int, weight: float, t: int) -> in
         carried = weight + sum(w for _, w in ahead)
         column = np.array([past]), np.array([carried]), t, np.array([t], np.int64)
         fits_at = int(_fits_at(keys, *column)[0])
-        fits_at = t + 1 if fits_at == t else fits_at
         following = min((at for at, _ in ahead), default=NEVER)
         if fits_at < following or following == NEVER:
             return fits_at

@@ -30,7 +30,7 @@ def sentence(push: Push, rule_kind: str, locale: str, zone: str) -> str:
     if none).
     """
     language = _language(locale)
-    known = RULES[rule_kind].SENTENCES.get(language, {}) if rule_kind in RULES else {}
+    known = RULES[rule_kind].SENTENCES[language] if rule_kind in RULES else {}
     why = push.detail.get("why", "")
     if why in known:
         template = known[why]

@@ -68,6 +68,10 @@ def test_an_empty_year_can_be_told():
     assert holidays_of("SE").count(2026) > 10
 
 
+def test_years_beyond_the_calendar_have_none():
+    assert [holidays_of("SE").count(year) for year in (0, 10_000)] == [0, 0]
+
+
 def test_what_the_package_knows_can_be_asked():
     assert country_known("DE-BY")
     assert country_known("se")

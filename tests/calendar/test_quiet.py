@@ -117,6 +117,13 @@ def test_holidays_of_rows_far_apart_in_time_are_those_where_each_lives(read):
     assert not abroad[[home is None for _, home, _ in rows]].any()
 
 
+def test_the_night_of_a_holiday_ends_in_the_morning_after_it_in_rows_far_apart_in_time_too(read):
+    night = QuietInterval.parse("20:00", "08:00", holidays=True)
+    at = np.array([read.at(f"{year}-06-07T05:00Z") for year in range(2006, 2096, 3)])
+    found = quiet_until(night, at, read.zone("UTC"), 0, ("SE",))
+    assert (found - at).tolist() == [3 * HOUR] * len(at)
+
+
 @pytest.mark.parametrize(
     ("one", "other", "covers"),
     [

@@ -61,6 +61,11 @@ def test_only_a_window_for_ever_has_no_reach():
     assert Window.parse("36h").reach_micros() == 36 * HOUR
 
 
+def test_a_month_is_31_days_at_the_most_and_clocks_may_move_by_two_more():
+    assert Duration.parse("36h").at_most_micros() == 36 * HOUR
+    assert Duration.parse("2mo").at_most_micros() == 64 * DAY
+
+
 def test_a_wait_is_a_duration_or_local_days():
     assert parse_wait("1mo") == Duration.parse("1mo")
     assert parse_wait("7 local days") == Window.parse("7 local days")

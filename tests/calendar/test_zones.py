@@ -26,6 +26,7 @@ from cadence.calendar import (
     zone_names,
     zones_of_country,
 )
+from cadence.calendar.zones import as_columns
 from cadence.facts import DAY, HELD, HOUR, NEVER, NONE
 
 YEAR = int(365.2425 * DAY)
@@ -146,6 +147,11 @@ def test_one_instant_for_very_many_rows_is_answered_as_for_one(read):
     assert set(shown[1::2].tolist()) == {read.wall("2026-11-24T17:30")}
 
 
+def test_what_is_no_instant_stands_at_1970_while_others_are_reckoned():
+    rows, codes, odd = as_columns([NEVER, 5, HELD, NONE], 3)
+    assert (rows.tolist(), codes.tolist(), odd.tolist()) == ([0, 5, 0, 0], [3] * 4, [True, False, True, True])
+
+
 @pytest.mark.parametrize("odd", [NEVER, HELD, NONE])
 def test_one_that_is_no_instant_stays_beside_others_too(read, odd):
     zone, day = read.zone("Europe/Stockholm", 2), Duration.parse("1d")
@@ -198,6 +204,7 @@ def test_never_held_and_none_stay_what_they_are(read):
 def test_an_empty_column_is_an_empty_column():
     nothing = np.empty(0, np.int64)
     assert to_local(nothing, nothing).size == 0
+    assert to_local([], []).size == 0
     assert window_frees_at(nothing, Window.parse("calendar month"), nothing).size == 0
 
 

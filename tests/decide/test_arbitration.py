@@ -96,6 +96,7 @@ def test_a_greater_message_that_is_asked_later_is_awaited_until_then_and_no_earl
         )
         (outcome,) = decide_round(policy, told.history, waiting, told.now).outcomes
         assert (outcome.verdict, outcome.welcome_at) == (verdict, until)
+        assert decide_columns(policy, told.history, waiting, told.now).rule.text(0) == outcome.rule
         if verdict is Verdict.DEFER:
             assert outcome.pushes[-1] == Push("lookahead", "lookahead", until, (), {"why": "lookahead", "message": 1})
 
@@ -106,7 +107,8 @@ def test_a_round_in_which_nothing_is_due_decides_nothing() -> None:
     told = tell(policy, contact, [], [message], moment_of(NOW))
     waiting = replace(told.candidates, due=np.array([False]))
     assert decide_round(policy, told.history, waiting, told.now).outcomes == []
-    assert len(decide_columns(policy, told.history, waiting, told.now).rows) == 0
+    columns = decide_columns(policy, told.history, waiting, told.now)
+    assert (len(columns.rows), columns.verdict.dtype) == (0, np.int8)
 
 
 def test_each_circle_has_its_own_turns_whatever_its_number() -> None:
@@ -119,7 +121,8 @@ def test_each_circle_has_its_own_turns_whatever_its_number() -> None:
         circle = np.array([number, number + 2, number, number + 2, number + 2], np.int64)
         rows = np.arange(5)
         assert ranks(told.candidates, rows, circle, policy.arbitration).tolist() == [1, 1, 0, 2, 0]
-        assert ranks(told.candidates, rows[:2], circle[:2], policy.arbitration).tolist() == [0, 0]
+        alone = ranks(told.candidates, rows[:2], circle[:2], policy.arbitration)
+        assert (alone.tolist(), alone.dtype) == ([0, 0], np.int64)
         assert ranks(told.candidates, rows[3:], circle[3:], policy.arbitration).tolist() == [1, 0]
 
 

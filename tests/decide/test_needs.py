@@ -27,3 +27,14 @@ def test_what_is_kept_reaches_as_far_back_as_anything_is_looked_at(rails: str, r
 def test_only_events_that_a_rule_asks_for_are_wanted() -> None:
     policy = from_mapping("guard_rails: {screened: {register: nix, within: 31d}}").required()
     assert needs(policy).events == {EventKind.SCREENED: 31 * DAY}
+
+
+def test_of_an_event_that_several_rules_ask_for_as_much_is_wanted_as_the_one_that_looks_furthest_back() -> None:
+    rails = "screened: [{register: nix, within: 60d}, {register: tps, within: 31d}]"
+    assert needs(from_mapping("guard_rails: {" + rails + "}").required()).events == {EventKind.SCREENED: 60 * DAY}
+
+
+def test_the_attributes_of_all_conditions_are_wanted() -> None:
+    rails = "caps: {max: 1, per: 7d, where: {shoe_size: 41}}, gap: {wait: 1d, where: {team: red}}"
+    policy = from_mapping("categories: {news: {consent: none}}\nguard_rails: {" + rails + "}").required()
+    assert needs(policy).attributes == {"shoe_size", "team"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 
 import cadence
 from cadence.calendar import trails
+from cadence.decide import round as round_
 from cadence.decide import welcome
 from cadence.decide.decision import Decision
-from cadence.facts import DAY, FIVE_YEARS, HELD, HOUR, Ints
+from cadence.facts import DAY, FIVE_YEARS, HELD, HOUR, NEVER, Ints
 from cadence.rules import quiet_hours
 from cadence.rules.rule import Rule
 from cadence.rules.view import View
@@ -95,6 +97,15 @@ def test_the_reason_names_all_that_leave_no_time_together_and_nobody_else() -> N
     decision = decide({**STOCKHOLM, "hours": ["09:00-12:00"]}, rails, [touch])
     assert decision.reason == "No time within five years suits all of these at once: own_wishes, day."
     assert {e.rule for e in decision.evidence} == {"own_wishes", "day", "1 per 3d"}
+
+
+def test_who_pushed_for_the_last_time_a_year_before_the_end_or_earlier_stands_in_nobodys_way() -> None:
+    names, end = ("a", "b", "c"), 2000 * DAY
+    rules: Any = [SimpleNamespace(rule=SimpleNamespace(name=name)) for name in names]
+    answers = np.array([[end], [end - 366 * DAY], [end - 366 * DAY + 1]])
+    one = np.zeros(1, np.int64)
+    found = welcome.Welcome(one, one + NEVER, one.astype(np.int32), answers, answers, {})
+    assert round_._together(rules, found) == {0: ("a", "c")}
 
 
 def test_of_a_message_that_only_its_hours_govern_the_first_of_them_binds() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from pydantic import ValidationError
 import cadence
 from cadence.decide.telling import Telling, tell
 from cadence.decide.told import ToldContact, ToldEvent, ToldMember, ToldMessage
-from cadence.facts import HELD, NEVER, NONE, EventKind, Wish, key, micros
+from cadence.facts import HELD, NEVER, NONE, Coded, EventKind, Ragged, Wish, key, micros
 from cadence.policy.moments import moment_of
 
 POLICY: dict[str, Any] = {
@@ -242,6 +243,38 @@ def test_a_message_has_its_own_priority_or_its_categorys() -> None:
 def test_messages_are_numbered_by_their_ids_numbers_by_size() -> None:
     messages = tuple({"category": "news", "id": i} for i in ("10", "b", "9", "a"))
     assert told(messages=messages).messages == {1: "9", 2: "10", 3: "a", 4: "b"}
+
+
+def test_a_message_without_an_id_comes_after_numbers_and_before_texts() -> None:
+    messages = tuple({"category": "news", **named} for named in ({"id": "A"}, {}, {"id": "9"}))
+    assert told(messages=messages).messages == {1: "9", 2: "message 2", 3: "A"}
+
+
+def dtypes(table: Any) -> dict[str, Any]:
+    """The type of each column."""
+    columns = {
+        f.name: getattr(table, f.name) for f in fields(table) if f.name not in ("attributes", "latest", "wishes")
+    }
+    plain = {
+        name: c.values if isinstance(c, Ragged) else c.codes if isinstance(c, Coded) else c
+        for name, c in columns.items()
+    }
+    return {name: column.dtype for name, column in plain.items()}
+
+
+def test_columns_are_of_the_same_types_where_nothing_happened() -> None:
+    nothing = told(messages=())
+    much = told(
+        {"at": "2026-03-01", "touch": "news", "tags": ["a"]},
+        {"at": "2026-03-01", "engagement": "purchase", "amount": 20, "currency": "SEK"},
+        {"at": "2026-03-01", "opt_out": "news"},
+        {"at": "2026-03-01", "hold": "bereavement"},
+        {"at": "2026-03-01", "screened": {"register": "nix", "listed": False}},
+        messages=({"category": "news", "tags": ["a"]},),
+    )
+    assert dtypes(nothing.candidates) == dtypes(much.candidates)
+    for table in fields(nothing.history):
+        assert dtypes(getattr(nothing.history, table.name)) == dtypes(getattr(much.history, table.name)), table.name
 
 
 def test_members_share_a_household_that_nobody_named_and_equal_addresses_are_one_mailbox() -> None:

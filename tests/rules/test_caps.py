@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cadence.calendar import Window
 from cadence.facts import DAY, HOUR, NEVER, SECOND, key
 from cadence.rules import caps
 from cadence.rules.rule import Across, Counts, Each, Filters
@@ -113,6 +114,15 @@ def test_two_records_with_one_mailbox_are_not_written_to_twice() -> None:
     assert asked(rule("caps", {"max": 1, "per": "24h"}), view(contact=contact, circle=[other])) == NOW + 23 * HOUR
 
 
+def test_who_shares_a_circle_is_counted_for_oneself_beside_who_has_none() -> None:
+    messages = [{"contact": c} for c in (0, 2)]
+    seen = view(circle=[({}, []), ({}, touches(1))], messages=messages)
+    people = replace(seen.people, circle=np.array([0, 0, 1], np.int32))
+    apart = View(NOW, replace(seen.history, people=people), seen.candidates, seen.categories)
+    some = rule("caps", {"max": 1, "per": "24h"})
+    assert [asked(some, apart, row=r) for r in (0, 1)] == [NOW, NOW + 23 * HOUR]
+
+
 def test_across_the_household_all_its_touches_are_counted() -> None:
     some = rule("caps", {"max": 1, "per": "24h"}, across=Across.HOUSEHOLD)
     assert asked(some, view(contact={"household": "h"}, circle=[({"household": "h"}, touches(1))])) == NOW + 23 * HOUR
@@ -135,6 +145,12 @@ def test_of_a_thread_counted_apart_what_others_received_is_not_counted() -> None
     assert asked(some, view(message={"thread": "t"}, contact=mine, circle=[(theirs, sent)])) == NOW
 
 
+def test_what_a_message_has_not_is_the_same_as_nothing() -> None:
+    some = rule("caps", {"max": 1, "per": "24h"}, each=Each.THREAD)
+    assert asked(some, view(touches(1))) == NOW
+    assert asked(some, view(touches(1, thread="t"), {"thread": "t"})) == NOW + 23 * HOUR
+
+
 def test_each_tag_is_counted_apart() -> None:
     some = rule("caps", {"max": 1, "per": "24h"}, each=Each.TAG, tag=1)
     seen = view(touches(1, tags=["a", "b"]) + touches(2, tags=["c"]), message={"tags": ["x", "b"]})
@@ -146,6 +162,11 @@ def test_a_tag_of_the_filter_on_any_place_is_enough_and_on_none_is_not() -> None
     some = rule("caps", {"max": 1, "per": "24h"}, filters=Filters(tags=frozenset({key("a"), key("b")})))
     for tags, counted in ((["x", "b"], True), (["a", "b"], True), (["x"], False), ([], False)):
         assert asked(some, view(touches(1, tags=tags), message={"tags": ["a"]})) == NOW + 23 * HOUR * counted, tags
+
+
+def test_of_a_place_where_a_message_has_no_tag_it_has_none() -> None:
+    seen = view(messages=[{"tags": ["a", "b"]}, {"tags": ["a"]}])
+    assert [seen.tag(place).tolist() for place in (0, 1)] == [[key("a"), key("a")], [key("b"), 0]]
 
 
 def test_a_rename_frees_no_slot() -> None:
@@ -221,6 +242,15 @@ def test_with_kept_slots_the_answer_is_that_of_the_sentence_in_the_language(
 def test_the_evidence_names_the_touches_in_the_window_and_the_one_that_frees() -> None:
     push = evidence(rule("caps", {"max": 2, "per": "7d"}), view(touches(1, 30, 50, 400)))
     assert (push.touches, push.detail["count"], push.detail["frees_from_at"]) == ((2, 3, 4), 3, NOW - 30 * HOUR)
+
+
+def test_the_evidence_leaves_out_what_leaves_the_window_at_that_instant() -> None:
+    assert evidence(rule("caps", {"max": 1, "per": "24h"}), view(touches(24, 1))).touches == (2,)
+
+
+def test_what_leaves_the_window_beyond_the_last_instant_leaves_it_never() -> None:
+    found = caps.freed(np.array([NEVER - DAY]), Window.parse("7d"), view(), np.zeros(1, np.int64))
+    assert found.tolist() == [NEVER]
 
 
 def test_reserves_must_leave_a_slot_and_name_known_categories() -> None:

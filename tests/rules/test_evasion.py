@@ -270,6 +270,12 @@ def test_the_evidence_says_through_what(scope: str) -> None:
     assert (push.detail["why"], push.detail["stopped_by"], push.detail["stopped_at"]) == (scope, 2, NOW - DAY)
 
 
+def test_through_a_household_a_stop_reaches_who_has_no_address_too() -> None:
+    both = rule("evasion", {"scope": ["household"]})
+    push = evidence(both, view(contact=WIDER["household"], circle=[(WIDER["household"], [stop()])]))
+    assert (push.detail["why"], push.detail["stopped_by"]) == ("household", 2)
+
+
 def test_of_two_members_only_the_one_who_stopped_is_named() -> None:
     seen = view([{"at": NOW, "opt_out": "all"}], contact=ANNA, circle=[(AGAIN, []), (AGAIN, [stop()])])
     assert evidence(EVASION, seen).detail["stopped_by"] == 3

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -168,6 +170,32 @@ def test_a_relief_of_nothing_is_none() -> None:
     some, visits = rule("fatigue", keys), [{"at": NOW - HOUR, "event": "visit"}]
     for history in (touches(0, 1), touches(-1, 0)):
         assert asked(some, view([*history, *visits])) == asked(some, view(history)) > NOW
+
+
+def test_of_several_contacts_without_answers_each_has_its_own_touches() -> None:
+    ages = [(0, 0), (1, 1, 1), (2,), (0, 3, 3)]
+    (first, *others) = [touches(*days) for days in ages]
+    messages = [{"category": "newsletter", "contact": i} for i in range(4)]
+    together = view(first, circle=[({}, history) for history in others], messages=messages)
+    some, rows = rule("fatigue", {**KEYS, "limit": 1.5}), np.arange(4)
+    found = fatigue.welcome_at(some, together, rows, np.full(4, NOW, np.int64))
+    assert found.tolist() == [asked(some, view(touches(*days))) for days in ages]
+    assert (found > NOW).all()
+
+
+def test_what_a_late_touch_brings_just_to_the_limit_is_at_it() -> None:
+    weights = {"newsletter": 0.3, "promotion": 0.2, "follow_up": 0.1}
+    some = rule("fatigue", {"half_life": "7d", "limit": 0.6 - fatigue.TOLERANCE, "weights": weights})
+    history = [*touches(0), *touches(-1, category="promotion")]
+    assert asked(some, view(history, {"category": "follow_up"})) == NOW
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"), [("repyl", "'repyl' can't stand here; did you mean reply? allowed"), ("xyzzy", "here; allowed")]
+)
+def test_a_misspelt_relief_is_told_the_nearest_if_there_is_one(word: str, hint: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(hint)):
+        fatigue.Keys.model_validate({**KEYS, "relief": {word: 1}})
 
 
 def test_a_weight_of_nothing_known_is_a_problem() -> None:

@@ -65,6 +65,11 @@ def test_the_evidence_names_the_same_in_the_window_and_the_latest_of_it() -> Non
     assert (push.touches, push.detail["touch_at"]) == ((2, 3), NOW - 5 * DAY)
 
 
+def test_the_evidence_says_whether_it_is_ever_welcome_again() -> None:
+    told = [evidence(rule("repetition", {"window": w}), view(sent(5), HATS)).detail for w in ("60d", "ever")]
+    assert [(d["why"], d["window"]) for d in told] == [("again", "60d"), ("ever", "ever")]
+
+
 @pytest.mark.parametrize("keys", [{}, {"window": "0d"}, {"window": "2mo"}, {"window": 60}])
 def test_what_makes_no_sense_is_an_error(keys: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="window"):

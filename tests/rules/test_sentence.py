@@ -116,3 +116,9 @@ def test_letting_another_message_pass_is_said_in_words() -> None:
         "A more important message to this person is welcome soon, and this one would make it wait. This one is "
         "welcome from Mon 9 March 2026 12:00."
     )
+
+
+def test_events_are_said_in_the_readers_words() -> None:
+    detail = {"why": "no_ground", "category": "newsletter", "channel": "email", "events": "purchase, inquiry"}
+    said = sentence(Push("consent", "consent", NEVER, (), detail), "consent", "sv", "Europe/Stockholm")
+    assert "köp, förfrågan" in said

@@ -31,6 +31,11 @@ def test_waits_are_rounded_up_to_the_microsecond() -> None:
     assert asked(rule("silence", keys), view(history)) == NOW + 25_628_907  # 1.5 ** 8 seconds: ...906.25
 
 
+def test_however_large_the_factor_no_wait_is_longer_than_the_most() -> None:
+    keys = rule("silence", {"base": "2d", "factor": 1e308, "max": "10d"}).keys
+    assert silence._waits(keys, 4000).tolist() == [0, 2 * DAY, *[10 * DAY] * 3999]
+
+
 def test_after_so_many_without_an_answer_it_stops() -> None:
     assert asked(rule("silence", BACK_OFF), view(touches(100, 200, 300, 400, 500))) == NEVER
 
@@ -73,9 +78,19 @@ def test_an_answer_of_this_instant_answers_what_a_wrong_clock_dated_later() -> N
     assert asked(rule("silence", BACK_OFF), view([*touches(1, -1), {"at": NOW - HOUR, "event": "reply"}])) > NOW
 
 
-@pytest.mark.parametrize("keys", [{}, {"base": "1mo"}, {"base": "2d", "factor": 0.5}, {"stop_after": 0}])
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {},
+        {"base": "1mo"},
+        {"base": "2d", "factor": 0.5},
+        {"stop_after": 0},
+        {"base": "2d", "answered_by": 7},
+        {"base": "2d", "answered_by": {"reply": 1}},
+    ],
+)
 def test_what_makes_no_sense_is_an_error(keys: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"silence|base|factor|stop_after"):
+    with pytest.raises(ValueError, match=r"silence|base|factor|stop_after|answered_by"):
         silence.Keys.model_validate(keys)
 
 
