@@ -104,8 +104,8 @@ class Report:
 
 
 def settle_in() -> None:
-    """For a process that only runs a daemon: what is loaded by now stays for good, so the collector of cyclic garbage
-    needn't look at it again, nor at each thousand rows of a tick."""
+    """For a process that only runs a daemon, or an import: what is loaded by now stays for good, so the collector of cyclic
+    garbage needn't look at it again, nor at each thousand rows of a batch."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)

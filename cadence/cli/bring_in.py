@@ -14,6 +14,7 @@ from cadence.calendar import zone_index
 from cadence.cli.facts_at_hand import of_circles
 from cadence.cli.installation import Installation
 from cadence.cli.screen import FINE, NO, counted, errors, print_json, screen
+from cadence.daemon import settle_in
 from cadence.decide.needs import needs
 from cadence.doors.files import KINDS, Report, import_file
 from cadence.facts import EventKind
@@ -55,6 +56,7 @@ def bring_in(
         transient=True,
         disable=json or not errors().is_terminal,
     )
+    settle_in()
     with bars:
         bar = bars.add_task(f"importing {file.name}", total=None)
         report = import_file(
