@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from cadence.facts import DAY, HELD, NEVER, Push
+from cadence.facts import DAY, HELD, NEVER, NONE, Push
 from cadence.rules import words
 from cadence.rules.registry import RULES
 from cadence.rules.sentence import instant_text, sentence, span_text
@@ -119,6 +119,23 @@ def test_letting_another_message_pass_is_said_in_words() -> None:
 
 
 def test_events_are_said_in_the_readers_words() -> None:
-    detail = {"why": "no_ground", "category": "newsletter", "channel": "email", "events": "purchase, inquiry"}
+    detail = {"why": "no_ground", "category": "newsletter", "channel": "email", "events": "purchase, inquiry, own_word"}
     said = sentence(Push("consent", "consent", NEVER, (), detail), "consent", "sv", "Europe/Stockholm")
-    assert "köp, förfrågan" in said
+    assert "köp, förfrågan, own word" in said
+
+
+@pytest.mark.parametrize(("hold", "text"), [("ticket", words.HOLDS["sv"]["ticket"]), ("own_kind", "own kind")])
+def test_a_hold_is_named_in_the_readers_words_and_one_without_any_as_it_is(hold: str, text: str) -> None:
+    push = Push("holds", "holds", HELD, (), {"why": "open", "hold": hold})
+    assert f"({text})" in sentence(push, "holds", "sv", "Europe/Stockholm")
+
+
+def test_numbers_have_the_readers_decimal_sign() -> None:
+    detail = {"why": "never", "weight": 1.5, "limit": 1.25}
+    said = sentence(Push("fatigue", "fatigue", NEVER, (), detail), "fatigue", "sv", "Europe/Stockholm")
+    assert "1,5" in said
+    assert "1,25" in said
+
+
+def test_what_is_no_instant_is_told_with_no_word() -> None:
+    assert [instant_text(at, "en", "UTC") for at in (NEVER, HELD, NONE)] == ["", "", ""]
