@@ -12,7 +12,7 @@ import json
 import signal
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -72,8 +72,8 @@ class Jobs:
     """Accepts the messages of campaigns that are due; returns when the next is."""
     mailbox: Callable[[int], int] | None = None
     """Reads what came back by mail; returns how many mails there were."""
-    housekeeping: Callable[[int], object] | None = None
-    """Removes what has been kept long enough."""
+    housekeeping: Callable[[int, Sequence[int]], object] | None = None
+    """Removes what has been kept long enough from these shards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +109,12 @@ def settle_in() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
+
+
+def whose_turn(shards: Sequence[int], now: int) -> list[int]:
+    """Those of these shards that are gone through for what is old in this hour, each once a day: all that is kept of them is
+    looked at."""
+    return [shard for shard in shards if shard % 24 == now // HOUR % 24]
 
 
 class Daemon:
@@ -231,7 +237,7 @@ class Daemon:
         if self.jobs.mailbox is not None:
             drum.append(("mailbox", pace.mailbox, self._mailbox))
         if self.jobs.housekeeping is not None:
-            drum.append(("housekeeping", pace.housekeeping, self._housekeeping))
+            drum.append(("housekeeping", pace.housekeeping, partial(self._housekeeping, whose_turn)))
         return drum
 
     def _noticed(self, event: JobExecutionEvent) -> None:
@@ -413,10 +419,10 @@ class Daemon:
         if work is not None and self.jobs.mailbox is not None and (mails := self.jobs.mailbox(work.now)):
             self._report("mailbox", work.now, {"mails": mails}, started)
 
-    def _housekeeping(self) -> None:
+    def _housekeeping(self, which: Callable[[Sequence[int], int], Sequence[int]] = lambda shards, _: shards) -> None:
         started, work = passed_micros(), self._work()
         if work is not None and self.jobs.housekeeping is not None:
-            self.jobs.housekeeping(work.now)
+            self.jobs.housekeeping(work.now, which(work.shards, work.now))
             self._report("housekeeping", work.now, {}, started)
 
     def _reload(self) -> None:

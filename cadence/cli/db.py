@@ -46,7 +46,7 @@ def version(json: AsJson = False) -> int:
 
 @app.command()
 def prune(json: AsJson = False) -> int:
-    """Remove what has been kept as long as the settings say. The daemon does this by itself every hour."""
+    """Remove what has been kept as long as the settings say. The daemon does this by itself once a day."""
     installation = Installation.open()
     reach = needs(load_policy(installation.settings.policy)).reach
     removed = remove_old(installation.store, system_micros(), installation.kept(), reach)

@@ -114,7 +114,7 @@ class Installation:
             letters_for=desk.letters_for,
             plan=desk.plan,
             mailbox=partial(read_mailbox, self.store, inbox, way_out) if way_out is not None else None,
-            housekeeping=lambda now: prune(self.store, now, self.kept(), needs(desk.policy).reach),
+            housekeeping=lambda now, shards: prune(self.store, now, self.kept(), needs(desk.policy).reach, shards),
         )
         return Daemon(self.store, clock, files, ways, jobs, options, watch)
 

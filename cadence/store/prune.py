@@ -8,13 +8,13 @@ of contacts outlive the events that they were made of."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from cadence.facts import DAY, ENGAGEMENT, EventKind, Wish
+from cadence.facts import DAY, ENGAGEMENT, EventKind, Ints, Wish
 from cadence.store.bulk import fetch, wanted
 from cadence.store.engine import Store, lock_shards
 from cadence.store.ids import SHARDS
@@ -49,13 +49,14 @@ def prune(
     now: int,
     kept: Mapping[str, int] | None = None,
     reach: int | None = 0,
+    shards: Iterable[int] = range(SHARDS),
     batch: int = 5_000,
     most: int = 200_000,
 ) -> dict[str, int]:
-    """Removes rows older than they are kept, and returns how many of each table. kept: microseconds by table, over the
-    defaults. reach: how far back the policy looks (windows that contacts chose are added), below which no touch or event
-    is removed; None: it looks back for ever, and none is. At most `most` rows of each table in one call, in
-    transactions of `batch`."""
+    """Removes rows of these shards older than they are kept, and returns how many of each table. kept: microseconds by
+    table, over the defaults. reach: how far back the policy looks (windows that contacts chose are added), below which no
+    touch or event is removed; None: it looks back for ever, and none is. At most `most` rows of each table in one call, in
+    transactions of `batch`; looking for them locks nobody out."""
     with store.read() as conn:
         reach = reach_of(reach, _wishes(conn))
     keep = {**KEPT, **(kept or {})}
@@ -65,12 +66,15 @@ def prune(
             if reach is None:
                 continue
             age = max(age, reach)
-        for shard in range(SHARDS):
+        for shard in shards:
             while done[table] < most:
-                with store.write() as conn:
-                    gone = _remove(conn, table, shard, now - age, batch)
-                done[table] += gone
-                if gone < batch:
+                with store.read() as conn:
+                    ids, contacts = _old(conn, table, shard, now - age, batch)
+                if len(ids):
+                    with store.write() as conn:
+                        _remove(conn, table, shard, ids, contacts)
+                done[table] += len(ids)
+                if len(ids) < batch:
                     break
     return done
 
@@ -81,9 +85,8 @@ def _wishes(conn: Connection) -> list[Wish]:
     return [Wish(less_often=(int(text.partition(" per ")[0]), text.partition(" per ")[2])) for (text,) in rows]
 
 
-def _remove(conn: Connection, table: str, shard: int, before: int, batch: int) -> int:
-    """One batch of one shard. What the directory knew of messages goes with them: found by their contacts, for whom it has
-    an index, lest each batch read all of it."""
+def _old(conn: Connection, table: str, shard: int, before: int, batch: int) -> tuple[Ints, Ints]:
+    """The ids of at most a batch of old rows of one shard, and their contacts."""
     rows = fetch(
         conn,
         f"SELECT t.id, t.contact FROM {table} t WHERE t.shard = :shard AND {_OLD[table]} LIMIT :batch",
@@ -91,10 +94,14 @@ def _remove(conn: Connection, table: str, shard: int, before: int, batch: int) -
         before=before,
         batch=batch,
     )
-    if not rows:
-        return 0
+    ids, contacts = np.array(rows, np.int64).reshape(-1, 2).T
+    return ids, contacts
+
+
+def _remove(conn: Connection, table: str, shard: int, ids: Ints, contacts: Ints) -> None:
+    """These rows, for what is old stays old. What the directory knew of messages goes with them: found by their contacts, for
+    whom it has an index, lest each batch read all of it."""
     lock_shards(conn, [shard])
-    ids, contacts = np.array(rows, np.int64).T
     gone, params = wanted(conn, "w", {"id": ids})
     params |= {"shard": shard}
     conn.execute(sa.text(f"DELETE FROM {table} WHERE shard = :shard AND id IN (SELECT id FROM {gone})"), params)
@@ -102,4 +109,3 @@ def _remove(conn: Connection, table: str, shard: int, before: int, batch: int) -
         gone, params = wanted(conn, "w", {"id": ids, "contact": contacts})
         theirs = f"contact IN (SELECT contact FROM {gone}) AND message IN (SELECT id FROM {gone})"
         conn.execute(sa.text(f"DELETE FROM directory WHERE {theirs}"), params)
-    return len(rows)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from cadence.clock import VirtualClock
-from cadence.daemon import Daemon, Jobs, Options
-from cadence.facts import EventKind, instant
+from cadence.daemon import Daemon, Jobs, Options, whose_turn
+from cadence.facts import HOUR, EventKind, instant
 from cadence.providers.provider import Outcome, Receipt
 from cadence.queue import reload
 from cadence.queue.outlets import Outlet
@@ -105,6 +105,22 @@ def test_what_falls_due_at_the_very_instant_at_which_it_ends_is_done(world: Worl
     daemon(world, "2026-03-03T22:00", "2026-03-04T08:00").run(signals=False)
 
     assert (world.state(welcome), world.state(expires)) == ("sent", "expired")
+
+
+def test_what_is_old_is_looked_for_in_each_shard_once_a_day() -> None:
+    turns = [whose_turn(range(64), at("2026-03-03T10:00") + hour * HOUR) for hour in range(24)]
+
+    assert sorted(shard for turn in turns for shard in turn) == list(range(64))
+    assert {len(turn) for turn in turns} == {2, 3}
+
+
+def test_on_a_virtual_clock_it_is_looked_for_everywhere_at_once_and_seldom(world: World) -> None:
+    looked: list[tuple[int, list[int]]] = []
+    jobs = Jobs(world.letters, housekeeping=lambda now, shards: looked.append((now, list(shards))))
+
+    daemon(world, "2026-03-03T10:00", "2026-03-12T10:00", jobs).run(signals=False)
+
+    assert looked == [(at(f"2026-03-{day}T10:00"), list(range(64))) for day in ("03", "10")]
 
 
 def test_once_runs_what_is_due_and_stops(world: World) -> None:

@@ -27,12 +27,12 @@ from tests.queue.world import World, at
 
 NOW = 20_000 * DAY
 SMALL = (
-    *(f"SCAN {name}:" for name in ("campaign", "daemon", "provider", "shard")),
+    *(f"SCAN {name}:" for name in ("campaign", "d", "daemon", "provider", "shard")),
     "SEARCH circle USING INDEX ix_circle_large (shard=?):",
     "SEARCH message USING INDEX ix_message_due (shard=?):",
 )
-"""What holds few rows, however old an installation grows: the large circles; what waits, all of which is asked again after
-a change of the policy."""
+"""What holds few rows, however old an installation grows: the large circles; d, the first of what is due; what waits, all of
+which is asked again after a change of the policy."""
 
 
 @pytest.fixture

@@ -227,6 +227,12 @@ def test_what_is_old_goes(old: Any) -> None:
     assert prune(old.store, NOW) == {"decision": 0, "message": 1, "touch": 1, "event": 2}
 
 
+def test_what_is_old_goes_from_the_shards_that_are_asked_for(old: Any) -> None:
+    mine = old.circle("a")[0]
+    assert sum(prune(old.store, NOW, shards=[s for s in range(64) if s != mine]).values()) == 0
+    assert prune(old.store, NOW, shards=[mine])["message"] == 1
+
+
 def test_what_the_directory_knew_of_a_message_goes_with_it(old: Any) -> None:
     contact, (shard, _) = old.place("a")[1], old.circle("a")
     row = {"kind": ["caller_key"] * 2, "slot": [0, 0], "contact": [contact] * 2, "shard": [shard] * 2}
