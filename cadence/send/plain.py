@@ -11,10 +11,10 @@ from html import unescape
 _TAG = re.compile(
     r"<!--.*?(?:-->|\Z)"
     r"|<[!?][^>]{0,8000}+>"
-    # attributes may hold > between quotes; a quote that is never closed ends with the tag; all has limits, lest a page
-    # of broken tags is read to its end for each of them
+    # attributes may hold < and > between quotes; a quote that is never closed ends with the tag; all has limits, lest a
+    # page of broken tags is read to its end for each of them
     r"|<(?P<end>/?)(?P<name>[A-Za-z][A-Za-z0-9:-]*+)"
-    r"(?P<attributes>(?>[^>\"']++|\"[^\"]{0,4000}+\"|'[^']{0,4000}+'){0,200}+(?=>)|[^>]{0,8000}+)>",
+    r"(?P<attributes>(?>[^<>\"']++|\"[^\"]{0,4000}+\"|'[^']{0,4000}+'){0,200}+(?=>)|[^>]{0,8000}+)>",
     re.DOTALL,
 )
 _ATTRIBUTE = re.compile(r"([A-Za-z-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))")
