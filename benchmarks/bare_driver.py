@@ -67,15 +67,15 @@ def _noted(store: Store) -> Iterator[list[Said]]:
         binary = context is not None and bool(context.execution_options.get("binary"))
         said.append(Said(sql, values, many, binary))
 
-    sa.event.listen(store.writer, "before_cursor_execute", note)
-    if store.reader.dialect.name == "sqlite":
-        sa.event.listen(store.reader, "before_cursor_execute", note)
+    # On PostgreSQL the reader is the writer's engine with other options, and what hears the one hears both.
+    engines = (store.writer, store.reader) if store.dialect == "sqlite" else (store.writer,)
+    for engine in engines:
+        sa.event.listen(engine, "before_cursor_execute", note)
     try:
         yield said
     finally:
-        sa.event.remove(store.writer, "before_cursor_execute", note)
-        if store.reader.dialect.name == "sqlite":
-            sa.event.remove(store.reader, "before_cursor_execute", note)
+        for engine in engines:
+            sa.event.remove(engine, "before_cursor_execute", note)
 
 
 def _replayed(store: Store, said: list[Said]) -> tuple[float, float]:

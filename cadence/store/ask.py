@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection
 from cadence.facts import SECOND
 from cadence.store.bulk import Values, fetch, update_rows, wanted
 from cadence.store.engine import lock_shards
-from cadence.store.tables import LIVE_STATES, message, shard
+from cadence.store.tables import LIVE, message, shard
 
 
 def ask_again(conn: Connection, contacts: Sequence[tuple[int, int]], now: int, because: str) -> int:
@@ -93,10 +93,6 @@ def ask_shard(conn: Connection, one: int, policy: str, now: int, per_second: int
     return done
 
 
-LIVE = f"m.state IN ({', '.join(repr(s) for s in LIVE_STATES)})"
-"""Word for word the condition of a partial index: SQLite then looks by circle, and not through all that waits in a shard."""
-
-
 def _due_now(
     conn: Connection, column: str, pairs: Sequence[tuple[int, int]], now: int, because: str, only: str = "true"
 ) -> int:
@@ -105,7 +101,7 @@ def _due_now(
     sql = (
         f"SELECT m.shard, m.id FROM {source} CROSS JOIN message m "
         f"WHERE m.shard = w.shard AND m.{column} = w.id AND m.state = 'waiting' "
-        f"AND m.asked_at IS NOT NULL AND {only} AND {LIVE}"
+        f"AND m.asked_at IS NOT NULL AND {only} AND m.{LIVE}"
     )
     found = fetch(conn, sql, **params)
     if not found:

@@ -19,11 +19,10 @@ from cadence.store import tables
 from cadence.store.bulk import Values, fetch, insert_rows, update_rows, wanted
 from cadence.store.changes import MERGE
 from cadence.store.ids import new_ids
-from cadence.store.tables import LIVE_STATES
+from cadence.store.tables import LIVE
 
 _NUMBERED = (tables.consent, tables.event, tables.touch)
 _PLAIN = (tables.contact, tables.address, tables.hold)
-_LIVE = "t.state IN (" + ", ".join(f"'{s}'" for s in LIVE_STATES) + ")"
 
 
 class Together:
@@ -172,7 +171,7 @@ def _redirect(conn: Connection, moves: Sequence[Move]) -> None:
         return
     sql, params = _wanted(conn, moves)
     contacts = fetch(conn, f"SELECT t.id, w.new_shard FROM {sql} CROSS JOIN contact t WHERE {_same('t')}", **params)
-    messages = fetch(conn, f"SELECT t.id FROM {sql} CROSS JOIN message t WHERE {_same('t')} AND {_LIVE}", **params)
+    messages = fetch(conn, f"SELECT t.id FROM {sql} CROSS JOIN message t WHERE {_same('t')} AND t.{LIVE}", **params)
     sql, params = wanted(conn, "w", {"contact": [c[0] for c in contacts]})
     entries = fetch(
         conn,
@@ -238,7 +237,7 @@ def _same(alias: str) -> str:
 def _only(table: sa.Table, alias: str | None = None) -> str:
     if table is not tables.message:
         return ""
-    return " AND " + _LIVE.replace("t.state", f"{alias or table.name}.state")
+    return f" AND {alias or table.name}.{LIVE}"
 
 
 def _quoted(conn: Connection, name: str) -> str:

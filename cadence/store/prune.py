@@ -19,7 +19,7 @@ from cadence.store.bulk import fetch, wanted
 from cadence.store.engine import Store, lock_shards
 from cadence.store.ids import SHARDS
 from cadence.store.people import reach_of
-from cadence.store.tables import FINAL_STATES
+from cadence.store.tables import FINAL_STATES, LIVE
 
 KEPT: Mapping[str, int] = {"decision": 400 * DAY, "message": 400 * DAY, "touch": 1_100 * DAY, "event": 1_100 * DAY}
 """How long rows of each table are kept by default, in microseconds."""
@@ -34,10 +34,9 @@ _PASSING = (
     EventKind.TICKET_ANSWERED,
 )
 """Events that only were; all others say how something stands."""
-_LIVE = "('waiting', 'decided', 'sending', 'in_doubt')"
 _OLD: Mapping[str, str] = {
     "decision": "t.at < :before AND NOT EXISTS "
-    f"(SELECT 1 FROM message m WHERE m.shard = t.shard AND m.id = t.message AND m.state IN {_LIVE})",
+    f"(SELECT 1 FROM message m WHERE m.shard = t.shard AND m.id = t.message AND m.{LIVE})",
     "message": f"t.state IN ({', '.join(repr(s) for s in FINAL_STATES)}) AND coalesce(t.outcome_at, t.created_at) < :before",
     "touch": "t.at < :before",
     "event": f"t.at < :before AND t.applied AND t.kind IN ({', '.join(str(int(k)) for k in _PASSING)})",

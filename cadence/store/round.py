@@ -18,10 +18,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from cadence.facts import NONE, Ints
-from cadence.store.ask import LIVE
 from cadence.store.bulk import Values, fetch, insert_rows, ints, update_rows, wanted
 from cadence.store.distributed import is_distributed, listed
-from cadence.store.tables import LARGE_CIRCLE, OUT, campaign, circle, contact, decision, event, message, touch
+from cadence.store.tables import LARGE_CIRCLE, LIVE, OUT, campaign, circle, contact, decision, event, message, touch
 
 MESSAGE_COLUMNS: tuple[str, ...] = (
     "shard", "id", "circle", "contact", "state", "created_at", "due_at", "until", "rule", "expires_at", "campaign",
@@ -106,7 +105,7 @@ def waiting_in(conn: Connection, circles: Sequence[tuple[int, int]]) -> Messages
     source, params = _pairs(conn, circles)
     sql = (
         f"SELECT {', '.join('m.' + c for c in MESSAGE_COLUMNS)} FROM {source} CROSS JOIN message m "
-        f"WHERE m.shard = w.shard AND m.circle = w.id AND m.state = 'waiting' AND {LIVE}"
+        f"WHERE m.shard = w.shard AND m.circle = w.id AND m.state = 'waiting' AND m.{LIVE}"
     )
     return _messages(fetch(conn, sql, **params), MESSAGE_COLUMNS)
 

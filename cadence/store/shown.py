@@ -16,9 +16,9 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from cadence.facts import Push, Verdict, instant
-from cadence.store.ask import LIVE
 from cadence.store.bulk import fetch, wanted
 from cadence.store.ids import SHARDS
+from cadence.store.tables import LIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Recorded:
 def waiting_circles(conn: Connection, after: tuple[int, int], limit: int) -> list[tuple[int, int]]:
     """Circles, as (shard, id), in which messages wait, in order: at most `limit` that come after this one."""
     one = (
-        f"SELECT DISTINCT m.circle FROM message m WHERE m.shard = :shard AND m.circle > :circle AND {LIVE} "
+        f"SELECT DISTINCT m.circle FROM message m WHERE m.shard = :shard AND m.circle > :circle AND m.{LIVE} "
         "AND m.state = 'waiting' ORDER BY m.circle LIMIT :most"
     )
     found: list[tuple[int, int]] = []

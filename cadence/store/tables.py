@@ -53,8 +53,9 @@ FINAL_STATES: tuple[str, ...] = ("sent", "suppressed", "refused", "expired", "su
 LIVE_STATES: tuple[str, ...] = ("waiting", "decided", "sending", "in_doubt")
 """States that a message is still to leave."""
 
-OUT = "state IN ('decided', 'sending', 'in_doubt')"
-"""The condition of a partial index. SQLite uses it only for a statement that says the same, word for word, beside the one
+LIVE: str = f"state IN ({', '.join(map(repr, LIVE_STATES))})"
+OUT: str = "state IN ('decided', 'sending', 'in_doubt')"
+"""The conditions of partial indexes. SQLite uses one only for a statement that says the same, word for word, beside the one
 state that it asks for; else it reads all messages of a shard, ended ones too."""
 
 OURS: str = "cadence"
@@ -323,12 +324,7 @@ message = Table(
     _text("released_reason"),
     _number("revives", null=True),
     Index("ix_message_due", "shard", "due_at", "circle", "state", **_where("state = 'waiting'")),
-    Index(
-        "ix_message_live",
-        "shard",
-        "circle",
-        **_where("state IN ('waiting', 'decided', 'sending', 'in_doubt')"),
-    ),
+    Index("ix_message_live", "shard", "circle", **_where(LIVE)),
     Index("ix_message_out", "shard", "state", **_where(OUT)),
     Index("ix_message_shard_contact", "shard", "contact"),
 )

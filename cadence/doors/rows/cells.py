@@ -148,11 +148,10 @@ class Row:
         value = self.cells[column]
         if isinstance(value, str):
             return split(value)
-        parts = value
-        if not isinstance(parts, (list, tuple)) or not all(isinstance(p, (str, int, float)) for p in parts):
+        if not isinstance(value, (list, tuple)) or not all(isinstance(p, (str, int, float)) for p in value):
             self.wrong(column, f"must be a list of texts ({LIST_SEPARATOR} between them in CSV)")
             return None
-        return _distinct(parts)
+        return _distinct(value)
 
     def parsed(self, column: str, parse: Callable[[str], Any]) -> Any:
         """A text that a parser takes; the parser's ValueError is the problem's message."""
