@@ -30,7 +30,8 @@ from cadence.store.tables import installation, shard
 BUSY_SECONDS: int = 30
 """How long a writer on SQLite waits for another."""
 ASLEEP_SECONDS: int = 30
-"""A process that holds locks on PostgreSQL and says nothing for so long is taken to be gone: its transaction is undone."""
+"""A process that writes to PostgreSQL and says nothing for so long is taken to be gone or asleep: its transaction is undone,
+else whatever it locked would stay so for hours. Who only reads may take its time."""
 WAL_PAGES: int = 16_000
 """After so many pages (64 MB) of its log SQLite takes them into its file: several ticks' together, for many write the same
 pages."""
@@ -174,19 +175,11 @@ def lock_shards(conn: Connection, shards: Iterable[int]) -> None:
         return
     wanted = sorted({int(s) for s in shards if 0 <= s < SHARDS})
     if wanted and distributed.is_distributed(conn):
-        conn.exec_driver_sql(f"SELECT {_not_asleep()}")
         distributed.lock_each(conn, wanted)
     elif wanted:
         conn.exec_driver_sql(
-            f"SELECT shard, {_not_asleep()} FROM shard WHERE shard = ANY(%(shards)s) ORDER BY shard FOR UPDATE",  # noqa: S608
-            {"shards": wanted},
+            "SELECT shard FROM shard WHERE shard = ANY(%(shards)s) ORDER BY shard FOR UPDATE", {"shards": wanted}
         )
-
-
-def _not_asleep() -> str:
-    """What has the server end a transaction whose process is asleep, or on a machine that is gone: else its locks would
-    stay for hours. For this transaction only; who reads may take its time."""
-    return f"set_config('idle_in_transaction_session_timeout', '{ASLEEP_SECONDS}s', true)"
 
 
 def lock_idle(conn: Connection, shards: Iterable[int]) -> dict[int, str | None]:
@@ -202,7 +195,7 @@ def lock_identity(conn: Connection) -> None:
     """Locks who is who: writers of contacts, addresses and circles go one after another, because two that don't see
     each other's rows would give one mailbox two circles. Taken before any shard."""
     if conn.dialect.name != "sqlite":
-        conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_IDENTITY_LOCK}), {_not_asleep()}")
+        conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_IDENTITY_LOCK})")
         if distributed.is_distributed(conn):
             distributed.settle(conn)
 
@@ -291,7 +284,8 @@ def _open_postgresql(url: URL) -> Store:
         pool_size=8,
         max_overflow=16,
         connect_args={
-            "options": "-c plan_cache_mode=force_generic_plan -c timezone=UTC",
+            "options": "-c plan_cache_mode=force_generic_plan -c timezone=UTC "
+            f"-c idle_in_transaction_session_timeout={ASLEEP_SECONDS}s",
             "connect_timeout": 10,
             # A server that vanishes without a word is noticed within a minute, not within hours.
             "keepalives_idle": 30,
@@ -321,6 +315,11 @@ def _open_postgresql(url: URL) -> Store:
     distributed.narrow(engine)
 
     reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+    @sa.event.listens_for(reader, "begin")
+    def _begin(conn: Connection) -> None:
+        conn.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+
     return Store(url, engine, reader)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,10 +12,11 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from cadence.facts import NONE
-from cadence.store import Store, StoreError
+from cadence.facts import NONE, SECOND
+from cadence.queue.leases import this_process
+from cadence.store import Store, StoreError, StoreUnavailable, engine, leases, status
 from cadence.store.bulk import fetch, insert_rows, ints, update_rows, wanted
-from cadence.store.engine import lock_shards
+from cadence.store.engine import lock_identity, lock_shards, now_of
 from cadence.store.ids import SHARDS
 from cadence.store.tables import circle, contact, metadata
 
@@ -133,6 +136,51 @@ def test_no_update_is_lost_between_writers(store: Store) -> None:
         t.join()
     with store.read() as conn:
         assert fetch(conn, "SELECT next_number FROM circle") == [(101,)]
+
+
+SILENT = {
+    "locks shards": lambda conn: lock_shards(conn, [3]),
+    "takes leases": lambda conn: leases.take(conn, "a", {"a"}, now_of(conn), 30 * SECOND),
+    "gives a sign of life": lambda conn: leases.beat(conn, "a", this_process(), now_of(conn), 0, "p"),
+    "says how far it is": lambda conn: status.saw_now(conn, now_of(conn)),
+    "looks who is who": lock_identity,
+}
+
+
+@pytest.mark.parametrize("does", SILENT)
+def test_who_falls_silent_while_it_writes_keeps_nobody_waiting(store: Store, does: str, monkeypatch: Any) -> None:
+    if store.dialect == "sqlite":
+        pytest.skip("declared: SQLite has one lock for all, which its process holds until it is killed")
+    monkeypatch.setattr(engine, "ASLEEP_SECONDS", 1)
+    silent = Store.open(store.url.render_as_string(hide_password=False))
+    with silent.write() as conn:
+        leases.beat(conn, "a", this_process(), now_of(conn), 0, "p")
+
+    with pytest.raises(StoreUnavailable), silent.write() as conn:
+        SILENT[does](conn)
+        began = time.monotonic()
+        with store.write() as other:
+            other.exec_driver_sql("SET LOCAL statement_timeout = '15s'")
+            lock_shards(other, [3])
+            SILENT[does](other)
+            waited = time.monotonic() - began
+            others = leases.held_by(other, "a")
+        time.sleep(max(0.0, 2 - waited))
+        fetch(conn, "SELECT 1")
+    silent.close()
+
+    assert waited < 10
+    assert others == (list(range(SHARDS)) if does == "takes leases" else [])
+
+
+def test_who_only_reads_may_take_its_time(store: Store, monkeypatch: Any) -> None:
+    monkeypatch.setattr(engine, "ASLEEP_SECONDS", 1)
+    slow = Store.open(store.url.render_as_string(hide_password=False))
+    with slow.read() as conn:
+        fetch(conn, "SELECT 1")
+        time.sleep(1.5)
+        assert fetch(conn, "SELECT 2") == [(2,)]
+    slow.close()
 
 
 def _circles(store: Store, n: int) -> None:
