@@ -156,21 +156,27 @@ def test_who_falls_silent_while_it_writes_keeps_nobody_waiting(store: Store, doe
     with silent.write() as conn:
         leases.beat(conn, "a", this_process(), now_of(conn), 0, "p")
 
-    with pytest.raises(StoreUnavailable), silent.write() as conn:
-        SILENT[does](conn)
-        began = time.monotonic()
-        with store.write() as other:
-            other.exec_driver_sql("SET LOCAL statement_timeout = '15s'")
-            lock_shards(other, [3])
-            SILENT[does](other)
-            waited = time.monotonic() - began
-            others = leases.held_by(other, "a")
-        time.sleep(max(0.0, 2 - waited))
-        fetch(conn, "SELECT 1")
+    def freeze() -> None:
+        with silent.write() as conn:
+            SILENT[does](conn)
+            began = time.monotonic()
+            with store.write() as other:
+                other.exec_driver_sql("SET LOCAL statement_timeout = '15s'")
+                lock_shards(other, [3])
+                SILENT[does](other)
+                waits.append(time.monotonic() - began)
+                held.extend(leases.held_by(other, "a"))
+            time.sleep(max(0.0, 2 - waits[0]))
+            fetch(conn, "SELECT 1")
+
+    waits: list[float] = []
+    held: list[int] = []
+    with pytest.raises(StoreUnavailable):
+        freeze()
     silent.close()
 
-    assert waited < 10
-    assert others == (list(range(SHARDS)) if does == "takes leases" else [])
+    assert waits[0] < 10
+    assert held == (list(range(SHARDS)) if does == "takes leases" else [])
 
 
 def test_who_only_reads_may_take_its_time(store: Store, monkeypatch: Any) -> None:
