@@ -1,8 +1,9 @@
 """The statements of a tick through the bare driver: the same texts and values, fetched, in one transaction, and nothing made of
 them.
 
-Each tick is written three times: twice by us and taken back before the commit (once to note its statements, and so that all
-it reads lies in memory, once by the clock), then by the bare driver, which commits."""
+All of a tick in one transaction, also where two would go side by side. It is written three times: twice by us and taken back
+before the commit (once to note its statements, and so that all it reads lies in memory, once by the clock), then by the bare
+driver, which commits."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from cadence.queue import steps
-from cadence.queue.tick import tick
+from cadence.queue.tick import claim, transact
 from cadence.queue.work import Work
 from cadence.store import Store
 
@@ -51,7 +52,7 @@ def _taken_back(work: Work) -> None:
 
     steps.arm("written", stop)
     try:
-        tick(work)
+        transact(work, claim(work))
     except TakenBack:
         return
     finally:

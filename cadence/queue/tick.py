@@ -1,4 +1,4 @@
-"""One tick: what is due is claimed, loaded, decided late and written down in one transaction.
+"""One tick: what is due is claimed, then each circle is loaded, decided late and written down in one transaction.
 
 It reads as the list of its steps. Its cost grows with what is due, not with how many contacts there are. What it
 decided is handed over elsewhere.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 from sqlalchemy.engine import Connection
@@ -30,14 +32,36 @@ Circle = tuple[int, int]
 """(shard, id)"""
 
 
+MANY: int = 1_000
+"""From so many circles on, PostgreSQL is given two transactions side by side: it works on one while the other's circles are
+decided here."""
+
+
 def tick(work: Work) -> Counter[str]:
     """Decide what is due now, at most a batch of it; counts of what came of it, empty when nothing was due.
 
-    Raises StoreUnavailable with nothing written when the database goes away in the middle, StoreBusy likewise."""
+    Raises StoreUnavailable when the database goes away in the middle, StoreBusy likewise: of each transaction all is written
+    or nothing."""
     circles = claim(work)
     if not circles:
         return Counter()
     reached("claimed")
+    if work.store.dialect == "sqlite" or len(circles) < MANY:
+        return transact(work, circles)
+    parts = side_by_side(circles)
+    with ThreadPoolExecutor(len(parts)) as pool:
+        return sum(pool.map(partial(transact, work), parts), Counter())
+
+
+def side_by_side(circles: list[Circle]) -> list[list[Circle]]:
+    """The circles in two parts of different shards, about as large as each other; no part is empty."""
+    middle = circles[len(circles) // 2][0]
+    parts = [[c for c in circles if c[0] < middle], [c for c in circles if c[0] >= middle]]
+    return [part for part in parts if part]
+
+
+def transact(work: Work, circles: list[Circle]) -> Counter[str]:
+    """Decide what waits in these circles, those of shards that are still this daemon's."""
     with work.store.write() as conn:
         circles = lock(conn, work, circles)
         if not circles:

@@ -20,7 +20,7 @@ from cadence.clock import Clock, RealClock, VirtualClock
 from cadence.daemon import Daemon, Jobs, Options, Pace
 from cadence.providers.letter import Letter, Mailbox
 from cadence.providers.provider import Ability, Capabilities, Outcome, Receipt
-from cadence.queue import leases, steps
+from cadence.queue import leases, steps, tick
 from cadence.queue.outlets import Outlet
 from cadence.queue.reload import PolicyFiles
 from cadence.send.letters import Letters
@@ -106,6 +106,7 @@ def fork(scene: Scene, crash_at: str = "", sleep_at: str = "") -> int:
         if scene.apart:
             here = leases.this_process()
             leases.this_process = lambda: replace(here, host=f"machine {os.getpid()}")
+        tick.MANY = 2  # on PostgreSQL whoever dies does so with two transactions under way
         store = Store.open(scene.url)
         steps.arm(crash_at)
         if sleep_at:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -64,6 +65,39 @@ def test_a_database_that_goes_away_in_the_middle_of_a_tick_loses_nothing(
     world.tick(NOON)
 
     assert (world.state(id_), len(world.touches())) == ("decided", 1)
+
+
+def test_what_one_of_two_transactions_side_by_side_could_not_write_is_decided_by_the_next_tick(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if world.store.dialect == "sqlite":
+        pytest.skip("declared: SQLite has one writer")
+    ids = []
+    for i in range(20):
+        world.contact(f"c{i}")
+        ids.append(world.message(NOON, f"c{i}"))
+    work, real = world.work(NOON), ticking.decide_and_write
+    middle = sorted(world.contacts[f"c{i}"][0] for i in range(20))[10]
+
+    def cut(conn: Any, work: Any, loaded: Any) -> Any:
+        done = real(conn, work, loaded)
+        if loaded.messages.ints("shard", 0)[0] >= middle:
+            raise StoreUnavailable("the server went away")
+        return done
+
+    monkeypatch.setattr(ticking, "MANY", 2)
+    monkeypatch.setattr(ticking, "decide_and_write", cut)
+    with pytest.raises(StoreUnavailable):
+        ticking.tick(work)
+    monkeypatch.undo()
+    decided = {world.row(i)["shard"] < middle for i in ids if world.state(i) == "decided"}
+    waiting = {world.row(i)["shard"] < middle for i in ids if world.state(i) == "waiting"}
+    assert (decided, waiting) == ({True}, {False})
+
+    world.tick(NOON)
+
+    assert {world.state(i) for i in ids} == {"decided"}
+    assert len(world.touches()) == 20
 
 
 def test_a_database_that_goes_away_at_every_step_in_turn_loses_nothing_and_sends_nothing_twice(
