@@ -8,14 +8,15 @@ stopped.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from cadence.doors.reading import FileRefused, Line, Shape, open_rows
+from cadence.doors.reading import FileRefused, Line, Opened, Shape, open_rows
 from cadence.doors.rows import consents, contacts, events, touches
 from cadence.doors.rows.cells import Context, Problem, Row
 from cadence.facts import EventKind
@@ -126,29 +127,64 @@ def import_file(
     written to FILE.rejects.csv. Raises `FileRefused` for a file that can't be imported at all, KeyError for another
     kind."""
     how = KINDS[kind]
-    context = Context(now, zone, categories)
     opened = open_rows(path, how.shape)
     report = Report(kind, str(path))
+    batches = _batches(opened, how, Context(now, zone, categories), lookups_since)
     with _Rejects(path, report) as rejects:
-        batch: list[tuple[int, Any]] = []
-        seen: dict[int, int] = {}
-        for line in opened.rows:
-            report.rows += 1
-            made, problems = _read(how, line, context, seen)
-            if made is None:
-                rejects.add(line.number, problems)
-            else:
-                batch.append((line.number, made))
-                report.old_lookups += lookups_since is not None and _looked_up(made, until=lookups_since)
-            if len(batch) >= BATCH:
-                _give(store, how, batch, clock() if clock else now, source, report, rejects)
-                batch.clear()
-                if progress is not None:
-                    progress(min(opened.read_so_far(), opened.size), opened.size)
-        _give(store, how, batch, clock() if clock else now, source, report, rejects)
+        for batch in batches if store.dialect == "sqlite" else _ahead(batches):
+            report.rows += batch.rows
+            report.old_lookups += batch.old_lookups
+            for line, problems in batch.bad:
+                rejects.add(line, problems)
+            _give(store, how, batch.made, clock() if clock else now, source, report, rejects)
+            if progress is not None:
+                progress(min(batch.read_so_far, opened.size), opened.size)
     if progress is not None:
         progress(opened.size, opened.size)
     return report
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The next rows of a file."""
+
+    rows: int = 0
+    made: list[tuple[int, Any]] = field(default_factory=list)
+    """By line, what the store takes."""
+    bad: list[tuple[int, Sequence[Problem]]] = field(default_factory=list)
+    """By line, what is wrong with the others."""
+    old_lookups: int = 0
+    read_so_far: int = 0
+    """Bytes of the file."""
+
+
+def _batches(opened: Opened, how: Kind, context: Context, lookups_since: int | None) -> Iterator[_Batch]:
+    batch = _Batch()
+    seen: dict[int, int] = {}
+    for line in opened.rows:
+        batch.rows += 1
+        made, problems = _read(how, line, context, seen)
+        if made is None:
+            batch.bad.append((line.number, problems))
+        else:
+            batch.made.append((line.number, made))
+            batch.old_lookups += lookups_since is not None and _looked_up(made, until=lookups_since)
+        if batch.rows >= BATCH:
+            batch.read_so_far = opened.read_so_far()
+            yield batch
+            batch = _Batch()
+    batch.read_so_far = opened.size
+    yield batch
+
+
+def _ahead(batches: Iterator[_Batch]) -> Iterator[_Batch]:
+    """The same, each read while a server is at work on the one before. SQLite works in this process, and lets go of Python's
+    lock and waits for it again at every row."""
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = reader.submit(next, batches, None)
+            yield batch
 
 
 def _read(how: Kind, line: Line, context: Context, seen: dict[int, int]) -> tuple[Any, Sequence[Problem]]:

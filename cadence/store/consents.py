@@ -7,7 +7,7 @@ lifts one."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from sqlalchemy.engine import Connection
@@ -19,7 +19,7 @@ from cadence.store.bulk import fetch, insert_rows, wanted
 from cadence.store.fresh import Sorted, sort_out
 from cadence.store.ids import new_ids
 from cadence.store.known import Known
-from cadence.store.numbers import take_numbers
+from cadence.store.numbers import rank_within, take_numbers
 from cadence.store.rows import ConsentRow, Recorded
 from cadence.store.tables import LATEST, consent, event
 
@@ -49,7 +49,8 @@ def record_consents(
     new = found.new[~(stopped & undated)[found.new]]
     known = found.known.take(new)
     if len(new):
-        _write(conn, known, [rows[i] for i in new], at[new], undated[new], now, source, [source_ids[i] for i in new])
+        told, number = [rows[i] for i in new], take_numbers(conn, known.shard, known.circle)
+        _write(conn, known, told, number, at[new], undated[new], now, source, [source_ids[i] for i in new])
         ask_circles(conn, list(set(zip(known.shard.tolist(), known.circle.tolist(), strict=True))), now, "consent")
     return Recorded(
         new=len(new),
@@ -62,14 +63,22 @@ def record_consents(
 
 
 def record_first(
-    conn: Connection, homes: Sequence[tuple[int, int, int]], rows: Sequence[ConsentRow], now: int, source: str
+    conn: Connection,
+    homes: Sequence[tuple[int, int, int]],
+    rows: Sequence[ConsentRow],
+    made: Collection[int],
+    now: int,
+    source: str,
 ) -> None:
     """Writes undated opt-ins of contacts that this transaction has made, given as (shard, id, circle): nothing was said
-    before, so nothing is there already and nothing stands against them."""
+    before, so nothing is there already and nothing stands against them. made: circles of which these are the first facts,
+    whose numbers were taken as they were made."""
     place = np.array(homes, np.int64).reshape(-1, 3)
     known = Known(np.ones(len(rows), bool), place[:, 0], place[:, 1], place[:, 2])
     at, undated = np.full(len(rows), now, np.int64), np.ones(len(rows), bool)
-    _write(conn, known, rows, at, undated, now, source, [r.source_id for r in rows])
+    number, rest = 1 + rank_within(known.circle), ~np.isin(known.circle, np.array(list(made), np.int64))
+    number[rest] = take_numbers(conn, known.shard[rest], known.circle[rest])
+    _write(conn, known, rows, number, at, undated, now, source, [r.source_id for r in rows])
 
 
 def _made_id(row: ConsentRow) -> str:
@@ -110,6 +119,7 @@ def _write(
     conn: Connection,
     known: Known,
     told: Sequence[ConsentRow],
+    number: Ints,
     at: Ints,
     undated: Bools,
     now: int,
@@ -127,7 +137,7 @@ def _write(
             "id": new_ids(n),
             "circle": known.circle,
             "contact": known.contact,
-            "number": take_numbers(conn, known.shard, known.circle),
+            "number": number,
             "at": np.where(undated, NONE, at),
             "recorded_at": np.full(n, now, np.int64),
             "kind": kind,

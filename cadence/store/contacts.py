@@ -9,7 +9,7 @@ takes away: what it doesn't say stays, and no stop is lifted by it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -50,7 +50,7 @@ def upsert_contacts(conn: Connection, rows: Sequence[ContactRow], now: int, sour
     )
     joined = _join(conn, people, there, join_accounts, now, source)
     _write(conn, people, now)
-    stopped, consents = _consents(conn, people, now, source)
+    stopped, consents = _consents(conn, people, joined.made, now, source)
     new = [p for p in people if p.new]
     changed = [p for p in known if p.changed]
     altered = {p.id for p in changed} | (consents - {p.id for p in new})
@@ -96,6 +96,8 @@ class _Joined:
     largest: int
     grown: set[tuple[int, int]]
     """Circles, as (shard, id), that others or new contacts joined."""
+    made: frozenset[int]
+    """Circles that are new, and have taken the numbers of what their contacts opt in to."""
 
 
 def _join(
@@ -113,12 +115,12 @@ def _join(
     fresh = circles_at(conn, [(c.shard, c.id) for c in there.values()])
     old = [[fresh[c] for c in group if c in fresh] for group in groups]
     merged = merge(conn, [g for g in old if len(g) > 1], now, f"import from {source}")
-    new = {p.id for p in people if p.new}
+    new = {p.id: len(p.told.consents) for p in people if p.new}
     home: dict[int, Circle] = {}
     made: list[Circle] = []
     grown: list[tuple[Circle, int]] = []
     for group, existing in zip(groups, old, strict=True):
-        coming = len(new.intersection(group))
+        coming = sum(one in new for one in group)
         if existing:
             stays = merged.get(existing[0].id, existing[0])
             size = sum(c.size for c in existing) + coming
@@ -126,13 +128,20 @@ def _join(
                 grown.append((stays, coming))
             circle_now = replace(stays, size=size)
         else:
-            circle_now = Circle(shard_of(min(group)), min(group), 1, coming)
+            circle_now = Circle(shard_of(group[0]), group[0], 1 + sum(new[one] for one in group), coming)
             made.append(circle_now)
         home.update(dict.fromkeys(group, circle_now))
     for person in people:
         person.circle, person.shard = home[person.circle].id, home[person.circle].shard
     insert_rows(
-        conn, circle, {"shard": [c.shard for c in made], "id": [c.id for c in made], "size": [c.size for c in made]}
+        conn,
+        circle,
+        {
+            "shard": [c.shard for c in made],
+            "id": [c.id for c in made],
+            "size": [c.size for c in made],
+            "next_number": [c.next_number for c in made],
+        },
     )
     update_rows(
         conn,
@@ -142,7 +151,8 @@ def _join(
         {"size": "add"},
     )
     touched = {(c.shard, c.id) for c in merged.values()} | {(c.shard, c.id) for c, _ in grown}
-    return _Joined(len(merged), max((c.size for c in home.values()), default=0), touched)
+    largest = max((c.size for c in home.values()), default=0)
+    return _Joined(len(merged), largest, touched, frozenset(c.id for c in made))
 
 
 def _together(conn: Connection, people: Sequence[Person], join_accounts: bool) -> Together:
@@ -152,14 +162,15 @@ def _together(conn: Connection, people: Sequence[Person], join_accounts: bool) -
     for person in people:
         together.find(person.circle)
     for kind in _joining(join_accounts):
-        shared = look_up(conn, kind, [v for p in people for k, v in p.entries if k == kind])
+        having = [(value, person.circle) for person in people for k, value in person.entries if k == kind]
+        shared = look_up(conn, kind, [value for value, _ in having])
         circle_of = _circle_of(conn, {(shard, who) for found in shared.values() for shard, who, _ in found})
         first: dict[str, int] = {}
-        for person in people:
-            for value in (v for k, v in person.entries if k == kind):
-                together.join(person.circle, first.setdefault(value, person.circle))
-                for _, who, _ in shared.get(value, ()):
-                    together.join(person.circle, circle_of[who])
+        for value, mine in having:
+            if (other := first.setdefault(value, mine)) != mine:
+                together.join(mine, other)
+            for _, who, _ in shared.get(value, ()):
+                together.join(mine, circle_of[who])
     return together
 
 
@@ -242,12 +253,14 @@ def _write_addresses(conn: Connection, people: Sequence[Person], now: int) -> No
         update_rows(conn, address, keys, {"at": at})
 
 
-def _consents(conn: Connection, people: Sequence[Person], now: int, source: str) -> tuple[tuple[int, ...], set[int]]:
+def _consents(
+    conn: Connection, people: Sequence[Person], made: Collection[int], now: int, source: str
+) -> tuple[tuple[int, ...], set[int]]:
     """Writes the undated opt-ins; returns the rows kept stopped, and the contacts that something new was written of."""
     said = [(p, channel, category) for p in people for channel, category in p.told.consents]
     new = [s for s in said if s[0].new]
     if new:
-        record_first(conn, [_home(p) for p, _, _ in new], [_opt_in(*said) for _, *said in new], now, source)
+        record_first(conn, [_home(p) for p, _, _ in new], [_opt_in(*said) for _, *said in new], made, now, source)
     told = [s for s in said if not s[0].new]
     if not told:
         return (), {p.id for p, _, _ in new}

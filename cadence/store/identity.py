@@ -14,6 +14,7 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
+import orjson
 from sqlalchemy.engine import Connection
 
 from cadence.addresses import mailbox_of
@@ -24,7 +25,6 @@ from cadence.store.rows import ContactRow
 
 _PLAIN = ("country", "region", "locale", "household", "account")
 _LISTS = ("zones", "hours", "days")
-_ATTRIBUTES = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
 _plain, _lists = attrgetter(*_PLAIN), attrgetter(*_LISTS)
 COLUMNS = ("outside_id", *_LISTS, *_PLAIN, "attributes")
 
@@ -131,7 +131,7 @@ def lay_over(person: Person, current: Mapping[str, Any] | None) -> None:
     said = (told.outside_id, *map(_list, _lists(told)), *_plain(told))
     if current is not None:
         said = tuple(new or old[name] for new, name in zip(said, COLUMNS, strict=False))
-    person.columns = dict(zip(COLUMNS, (*said, _ATTRIBUTES.encode(given) if given else None), strict=True))
+    person.columns = dict(zip(COLUMNS, (*said, _written(given) if given else None), strict=True))
     known: Mapping[str, list[str]] = old.get("addresses", {})
     for channel, text in told.addresses.items():
         if known.get(channel, [None])[-1] != text:
@@ -148,6 +148,14 @@ def lay_over(person: Person, current: Mapping[str, Any] | None) -> None:
     if current is not None:
         person.circle = current["circle"]
         person.changed = bool(person.addresses) or any(person.columns[name] != old[name] for name in COLUMNS)
+
+
+def _written(attributes: Mapping[str, Any]) -> str:
+    """The same text for the same attributes, in whatever order they were told."""
+    try:
+        return orjson.dumps(attributes, option=orjson.OPT_SORT_KEYS).decode()
+    except orjson.JSONEncodeError:  # numbers of more than 64 bits somewhere within
+        return json.dumps(attributes, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 @lru_cache(maxsize=4_096)

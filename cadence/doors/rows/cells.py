@@ -83,6 +83,8 @@ class Row:
         value = self.cells.get(column)
         if isinstance(value, str):
             out = value.strip()
+            if 0 < len(out) <= LONGEST_TEXT and out.isprintable():
+                return out
         elif value is None:
             out = ""
         elif isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -97,7 +99,7 @@ class Row:
         if len(out) > LONGEST_TEXT:
             self.wrong(column, f"is {len(out)} characters long; {LONGEST_TEXT} are the most")
             return None
-        if not out.isprintable() and any(c < " " and c not in "\t\n\r" for c in out):
+        if any(c < " " and c not in "\t\n\r" for c in out):
             self.wrong(column, "has control characters in it")
             return None
         return out
