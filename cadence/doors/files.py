@@ -139,8 +139,6 @@ def import_file(
             _give(store, how, batch.made, clock() if clock else now, source, report, rejects)
             if progress is not None:
                 progress(min(batch.read_so_far, opened.size), opened.size)
-    if progress is not None:
-        progress(opened.size, opened.size)
     return report
 
 
