@@ -94,7 +94,7 @@ class Keys(Base):
 def welcome_at(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:
     """t where no stop of another who is the same person to us reaches this message, else NEVER."""
     at = t.copy()
-    if not len(rows) or not (~view.history.consents.given).any():
+    if view.history.consents.given.all():
         return at
     stopped = list(_stopped(view, rows))
     for shared, (place, group) in _sharing(rule, view, rows):
@@ -175,7 +175,7 @@ def _members(view: View, scope: str) -> _Shared:
     new = np.ones(len(rows), bool)
     new[1:] = (circle[rows[1:]] != circle[rows[:-1]]) | (shared[rows[1:]] != shared[rows[:-1]])
     group = np.cumsum(new) - 1
-    several = np.flatnonzero(np.bincount(group, minlength=1)[group] > 1)
+    several = np.flatnonzero(np.bincount(group)[group] > 1)
     return _Shared.of(np.unique(group[several], return_inverse=True)[1].astype(np.int64), rows[several])
 
 
@@ -184,7 +184,7 @@ def _mailboxes(view: View) -> tuple[Ints, _Shared]:
 
     Who shares one is in the same circle, so circles of one are left out."""
     addresses, circle = view.history.addresses, view.people.circle
-    members = np.bincount(circle, minlength=1)[circle] if len(circle) else np.zeros(0, np.int64)
+    members = np.bincount(circle)[circle]
     rows = np.flatnonzero((addresses.mailbox != 0) & (members[addresses.contact] > 1))
     rows = rows[np.lexsort((addresses.contact[rows], addresses.mailbox[rows]))]
     mailbox, contact = addresses.mailbox[rows], addresses.contact[rows]

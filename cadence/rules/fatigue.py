@@ -195,7 +195,7 @@ def _relief(keys: Any, view: View) -> tuple[Ints, Ints, Floats] | None:
         return None
     start = starts(events.contact[rows], len(view.people))
     off = view.lookup(events.kind[rows].astype(np.int64), taken, 0.0)
-    return start, events.at[rows], off * np.exp(np.minimum((events.at[rows] - view.now) * _rate(keys), 0.0))
+    return start, events.at[rows], off * np.exp((events.at[rows] - view.now) * _rate(keys))
 
 
 def _relieved(runs: Runs, left: Floats, relief: tuple[Ints, Ints, Floats], contact: Ints) -> Floats:
@@ -239,7 +239,7 @@ def _fits_at(keys: Any, pressure: Floats, weight: Floats, now: int, t: Ints) -> 
     at[over] = NEVER
     over = over[weight[over] < most]
     solved = np.ceil(np.log(pressure[over] / (most - weight[over])) / rate)
-    at[over] = _least(fits, over, t[over], np.maximum(now + solved.astype(np.int64), t[over] + 1))
+    at[over] = _least(fits, over, t[over], now + solved.astype(np.int64))
     return at
 
 

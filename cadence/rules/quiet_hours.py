@@ -135,12 +135,12 @@ def _lasting_longest(interval: QuietInterval, view: View, contact: Ints, t: Ints
     """The zone of each contact in which the quiet at t lasts longest, the first of several: int32[len(contact)]."""
     zones, country = view.people.zones, view.people.country
     begin, end = zones.start[:-1][contact], zones.start[1:][contact]
-    zone: Codes = zones.values[begin].astype(np.int32)
+    zone: Codes = zones.values[begin]
     several = np.flatnonzero(end - begin > 1)
     if len(several):
         index, start = expand(begin[several], end[several])
         which = np.repeat(several, np.diff(start))
-        each: Codes = zones.values[index].astype(np.int32)
+        each: Codes = zones.values[index]
         ends = quiet_until(interval, t[which], each, country.codes[contact[which]], country.names)
         order = np.lexsort((-np.arange(len(which)), ends, which))
         last = order[start[1:] - 1]

@@ -258,6 +258,17 @@ def test_reserves_must_leave_a_slot_and_name_known_categories() -> None:
     assert [path for path, _ in keys.problems(CATEGORIES)] == [("reserve", "folow_up"), ("reserve",)]
 
 
+def test_an_unknown_reserve_is_told_the_nearest_category_if_there_is_one() -> None:
+    keys = caps.Keys.model_validate({"max": 2, "per": "7d", "reserve": {"folow_up": 1}})
+    unknown = "reserve names the category 'folow_up', which the policy doesn't have; "
+    for categories, allowed in (
+        (CATEGORIES, "did you mean follow_up? allowed are follow_up, newsletter, promotion, service"),
+        ({"service": CATEGORIES["service"]}, "allowed are service"),
+        ({}, "allowed are none"),
+    ):
+        assert keys.problems(categories) == [(("reserve", "folow_up"), unknown + allowed)]
+
+
 @pytest.mark.parametrize("keys", [{"max": 0, "per": "7d"}, {"max": True, "per": "7d"}, {"max": 1, "per": "1mo"}])
 def test_an_empty_limit_or_a_window_without_a_length_is_an_error(keys: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"max|per"):

@@ -101,6 +101,11 @@ def test_the_evidence_names_the_touch_without_an_answer() -> None:
     assert (push.touches, push.detail) == ((2,), {"why": "hopped", "channel": "email", "touch_at": NOW - DAY})
 
 
+def test_the_evidence_leaves_out_what_leaves_the_window_at_that_instant() -> None:
+    push = evidence(TWO, view([touch("phone", 7), touch("post", 5), touch("email", 4)], SMS))
+    assert (push.touches, push.detail["count"]) == ((2, 3), 3)
+
+
 def test_the_evidence_names_the_channels_in_the_window() -> None:
     history = [touch("phone", 9), touch("post", 5), touch("email", 4), touch("post", 3)]
     push = evidence(BOTH, view(history, SMS))

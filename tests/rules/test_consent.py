@@ -140,6 +140,13 @@ def test_of_several_dead_addresses_each_stops_its_own_channel() -> None:
     assert dead == [NOW - 2 * DAY, NOW - DAY]
 
 
+def test_the_evidence_of_a_dead_address_has_its_own_bounce_not_a_later_one_of_another() -> None:
+    box, other = ({"addresses": {"email": f"{name}@example.com", "sms": "+4670"}} for name in "ab")
+    later = [{"at": NOW - DAY, "bounce": "email"}, {"at": NOW - DAY, "bounce": "sms"}]
+    seen = view([{"at": NOW - 2 * DAY, "bounce": "email"}], contact=box, circle=[(other, later)])
+    assert evidence(rule("consent"), seen).detail["bounced_at"] == NOW - 2 * DAY
+
+
 def test_no_address_is_not_one_that_bounced() -> None:
     nowhere = {"addresses": {"email": ""}}
     assert (

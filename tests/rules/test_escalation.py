@@ -57,6 +57,10 @@ def test_it_ends_when_so_many_old_answers_have_left_that_no_more_are_in_the_stre
     assert asked(rule("escalation", TEN_DAYS), view([*touches(1, 2, 3), *answers(1, *old)])) == NOW + days * DAY
 
 
+def test_an_answer_exactly_a_stretch_after_others_is_in_the_one_before_when_they_leave() -> None:
+    assert asked(rule("escalation", TEN_DAYS), view([*touches(1, 2, 3), *answers(5, 15, 15)])) == NOW + 8 * DAY
+
+
 def test_asked_from_a_later_instant_it_may_be_refused_where_it_was_welcome() -> None:
     seen = view([*touches(1, 2), *answers(6)])
     some = rule("escalation", TEN_DAYS)

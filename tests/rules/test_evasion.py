@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cadence.facts import DAY, NEVER
+from cadence.facts import DAY, NEVER, NONE
 from cadence.rules import evasion
 from cadence.rules.rule import Filters, Rule
 from cadence.rules.view import View
@@ -97,6 +97,15 @@ def test_an_address_that_nobody_is_known_by_was_stopped_by_nobody() -> None:
 def test_who_has_no_address_shares_none() -> None:
     nowhere = {"addresses": {"email": ""}}
     assert asked(EVASION, view(contact=nowhere, circle=[(nowhere, [stop()])])) == NOW
+
+
+def test_the_evidence_of_a_stop_without_a_date_names_none() -> None:
+    for scope, word in ({}, "undated"), (WIDER["household"], "household_undated"):
+        push = evidence(
+            rule("evasion", {"scope": ["household"]}),
+            view(contact=scope or ANNA, circle=[(scope or AGAIN, [{"at": NONE, "opt_out": "all"}])]),
+        )
+        assert push.detail == {"why": word, "stopped_by": 2}
 
 
 def test_of_several_who_stopped_the_latest_is_named() -> None:

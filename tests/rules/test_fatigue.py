@@ -89,6 +89,42 @@ def test_a_touch_at_the_instant_of_an_answer_comes_before_it() -> None:
     assert asked(rule("fatigue", KEYS), view([*touches(1, 1), {"at": NOW - DAY, "event": "reply"}])) == NOW
 
 
+def test_so_it_is_beside_a_touch_that_comes_later() -> None:
+    late, reply = touches(-1, category="promotion"), {"at": NOW - DAY, "event": "reply"}
+    push = evidence(rule("fatigue", {**KEYS, "limit": 2}), view([*touches(1, 1), reply, *late]))
+    assert push.detail["pressure"] == 1.5
+
+
+def test_an_engagement_without_a_relief_takes_nothing_off() -> None:
+    others = [{"at": NOW - HOUR, "event": "visit"}, {"at": NOW - HOUR, "event": "click"}]
+    for history in (touches(0, 0, 0.5), touches(-1, -1, 0.5)):
+        some, without = rule("fatigue", KEYS), [*history, others[1]]
+        assert asked(some, view([*history, *others])) == asked(some, view(without)) > NOW
+
+
+def test_a_touch_of_an_uncounted_category_changes_no_other_weight() -> None:
+    some = rule("fatigue", {**KEYS, "weights": {"promotion": 1.5, "service": 0.1}})
+    history = touches(1, category="promotion") + touches(0.5)
+    assert asked(some, view([*touches(2, category="service"), *history])) == asked(some, view(history)) > NOW
+
+
+def test_the_evidence_holds_a_touch_that_lies_later_as_whole() -> None:
+    some, seen = rule("fatigue", {**KEYS, "limit": 2}), view(touches(-7, -7))
+    told = [evidence(some, seen, NOW + days * DAY).detail["pressure"] for days in (0, 3, 7, 10)]
+    assert told == [2, 2, 2, round(2 * 0.5 ** (3 / 7), 2)]
+
+
+def test_the_least_instant_is_found_from_any_guess() -> None:
+    edge, guess = np.array([1, 1, 5, 100, 1000, 77, 78]), np.array([-3, 900, 5, 3, 10_000, 78, 77])
+    found = fatigue._least(lambda rows, at: at >= edge[rows], np.arange(7), np.zeros(7, np.int64), guess)
+    assert found.tolist() == edge.tolist()
+
+
+def test_what_weighs_just_what_is_allowed_waits_for_ever() -> None:
+    some = rule("fatigue", {"half_life": "7d", "limit": 1, "weights": {"newsletter": 1 + fatigue.TOLERANCE}})
+    assert (asked(some, view()), asked(some, view(touches(1)))) == (NOW, NEVER)
+
+
 def test_a_touch_later_than_t_weighs_whole_until_then() -> None:
     some, seen = rule("fatigue", {**KEYS, "limit": 2}), view(touches(-1, -1))
     assert asked(some, seen) == pytest.approx(NOW + 8 * DAY, abs=SECOND)
@@ -146,6 +182,12 @@ def test_what_it_does_not_govern_may_weigh_more_than_the_limit() -> None:
     assert keys.problems(CATEGORIES, rule("fatigue", dict(keys), excluded=not_by_phone)) == []
     of_letters = Filters(categories=frozenset({key("newsletter")}))
     assert keys.problems(CATEGORIES, rule("fatigue", dict(keys), filters=of_letters)) != []
+
+
+def test_what_it_governs_on_a_channel_may_not_weigh_more_than_the_limit() -> None:
+    keys = fatigue.Keys.model_validate({**KEYS, "limit": 1.5, "weights": {"phone": 2}})
+    by_phone = rule("fatigue", dict(keys), filters=Filters(channels=frozenset({key("phone")})))
+    assert [path for path, _ in keys.problems(CATEGORIES, by_phone)] == [("limit",)]
 
 
 def test_the_problem_names_what_could_never_be_sent() -> None:

@@ -36,6 +36,11 @@ def test_a_gap_may_count_other_messages_than_it_governs() -> None:
     assert asked(some, view(history)) == NOW + 22 * HOUR
 
 
+def test_the_evidence_of_a_gap_leaves_out_what_is_just_as_old_as_the_wait() -> None:
+    history = [{"at": NOW - h * HOUR, "touch": "newsletter"} for h in (24, 23, 3)]
+    assert evidence(rule("gap", {"wait": "24h"}), view(history)).touches == (2, 3)
+
+
 def test_an_unnamed_gap_is_called_like_a_cap_of_one() -> None:
     assert rule("gap", {"wait": "24h"}).name == "1 per 24h"
 

@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cadence.facts import HOUR, MINUTE, NEVER, instant
+from cadence.facts import FIVE_YEARS, HOUR, MINUTE, NEVER, instant
 from cadence.rules import quiet_hours
 from tests.rules.columns import asked, at, evidence, rule, view
 
@@ -70,6 +71,21 @@ def test_the_evidence_names_the_zone_where_it_is_quiet() -> None:
     seen = view(contact={"timezones": ["America/New_York", "America/Los_Angeles"]})
     push = evidence(rule("quiet_hours", NIGHT), seen, "2026-01-11T09:00-05:00")
     assert (push.detail["where"], push.detail["from"]) == ("America/Los_Angeles", "20:00")
+
+
+def test_the_evidence_names_the_zone_where_it_is_a_holiday() -> None:
+    some, seen = (
+        rule("quiet_hours", {"holidays": True}),
+        view(contact={"timezones": ["UTC", "Asia/Tokyo"], "country": "SE"}),
+    )
+    assert evidence(some, seen, "2026-12-24T20:00").detail["where"] == "Asia/Tokyo"
+    assert evidence(some, seen, "2026-12-26T20:00").detail["where"] == "UTC"
+
+
+def test_quiet_of_five_years_is_not_called_never() -> None:
+    some, row, t = rule("quiet_hours", {"days": ["sun"]}), np.array([0]), np.array([at("2026-03-10T12:00")])
+    told = [quiet_hours.pushes(some, view(), row, t, t + FIVE_YEARS + more)[0].detail["why"] for more in (0, 1)]
+    assert told == ["day", "never"]
 
 
 def test_the_evidence_of_a_whole_day_names_no_times() -> None:

@@ -36,6 +36,11 @@ def test_however_large_the_factor_no_wait_is_longer_than_the_most() -> None:
     assert silence._waits(keys, 4000).tolist() == [0, 2 * DAY, *[10 * DAY] * 3999]
 
 
+def test_the_most_may_be_the_base() -> None:
+    same = rule("silence", {"base": "2d", "factor": 3, "max": "2d"})
+    assert asked(same, view(touches(1, 2))) == NOW + DAY
+
+
 def test_after_so_many_without_an_answer_it_stops() -> None:
     assert asked(rule("silence", BACK_OFF), view(touches(100, 200, 300, 400, 500))) == NEVER
 

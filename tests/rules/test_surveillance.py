@@ -87,6 +87,11 @@ def test_the_evidence_says_which_of_its_demands_it_was() -> None:
     assert (told[2].detail["count"], told[2].detail["frees_from_at"]) == (1, NOW - DAY)
 
 
+def test_the_evidence_leaves_out_what_leaves_the_window_at_that_instant() -> None:
+    some = rule("surveillance", {"max": 1, "per": "7d", **FREE})
+    assert evidence(some, view(triggered(7, 3), message())).touches == (2,)
+
+
 @pytest.mark.parametrize(
     "keys",
     [{"max": 1}, {"per": "7d"}, {"needs_consent": "none"}, {"needs_consent": "newsletter"}, {"max": 0, "per": "7d"}],
