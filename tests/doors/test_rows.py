@@ -78,6 +78,12 @@ def test_a_contact_is_read_as_the_language_calls_its_keys() -> None:
         ({"id": "1", "hours": "25:00-26:00"}, "hours", "25:00"),
         ({"id": "1", "days": "måndag"}, "days", "weekday"),
         ({"id": "1", "consents.email": "newsleter"}, "consents.email", "did you mean newsletter?"),
+        (
+            {"id": "1", "consents.email": "promotion, newsletter"},
+            "consents.email",
+            "write several as promotion|newsletter",
+        ),
+        ({"id": "1", "consents.email": "promotion;x"}, "consents.email", "no category of the policy"),
         ({"id": "1", "consents.emal": "newsletter"}, "consents.emal", "did you mean email?"),
         ({"id": "1", "email": "a@b.se", "addresses.email": "c@b.se"}, "addresses.email", "another address"),
         ({"id": "1", "first_name": "a\x00b"}, "first_name", "control characters"),

@@ -11,7 +11,7 @@ from typing import Any
 
 from cadence.addresses import address_of
 from cadence.calendar import parse_days, parse_hours, zone_index, zones_of_country
-from cadence.doors.rows.cells import Row
+from cadence.doors.rows.cells import LIST_SEPARATOR, Row
 from cadence.facts import CHANNELS
 from cadence.policy.finding import listed, nearest
 from cadence.store.rows import ContactRow
@@ -209,7 +209,8 @@ def known_category(row: Row, column: str, category: str) -> bool:
     if known is None or category in known:
         return True
     near = nearest(category, known)
-    row.wrong(
-        column, f"names {category!r}, which is no category of the policy" + (f"; did you mean {near}?" if near else "")
-    )
+    hint = f"; did you mean {near}?" if near else ""
+    if len(several := re.split(r"[,;]\s*|\s+", category)) > 1 and known.issuperset(several):
+        hint = f"; write several as {LIST_SEPARATOR.join(several)}"
+    row.wrong(column, f"names {category!r}, which is no category of the policy{hint}")
     return False
