@@ -94,5 +94,5 @@ def _pairs(candidates: Candidates, sender: Ints, favoured: Ints) -> tuple[Ints, 
     left = np.repeat(sender, many)
     offset = np.arange(many.sum()) - np.repeat(np.cumsum(many) - many, many)
     right = favoured[np.repeat(low, many) + offset]
-    more = (candidates.priority[right] > candidates.priority[left]) & (left != right)
+    more = candidates.priority[right] > candidates.priority[left]
     return left[more], right[more]

@@ -108,9 +108,10 @@ def _touches(out: Folded, dated: Iterable[tuple[int, ToldEvent]], now: int) -> N
         if event.touch is None or event.outcome == "not_connected":
             continue
         channel = event.channel or ("email" if event.outcome is None else "phone")
-        if event.id is not None and (event.id, channel) in seen:
-            continue
-        seen.add((event.id or "", channel))
+        if event.id is not None:
+            if (event.id, channel) in seen:
+                continue
+            seen.add((event.id, channel))
         names = {"channel": channel, "category": event.touch}
         names |= {n: getattr(event, n) for n in ("campaign", "thread", "topic", "content") if getattr(event, n)}
         keyed = {n: key(names.get(n)) for n in ("channel", "category", "campaign", "thread", "topic", "content")}
@@ -154,7 +155,7 @@ def _holds(known: Iterable[tuple[int, ToldEvent]], zone: int, now: int) -> list[
     """What is open now. Of two things at one instant what is told later comes later."""
     by_hand: dict[tuple[str, str], int] = {}
     open_: dict[tuple[HoldKind, str], int] = {}
-    for at, event in known:
+    for _, event in known:
         if event.hold is not None:
             until = HELD if event.until is None else at_of(event.until, zone, end=True)
             by_hand[(event.hold, event.id or event.hold)] = until
@@ -163,21 +164,20 @@ def _holds(known: Iterable[tuple[int, ToldEvent]], zone: int, now: int) -> list[
             for name in ended:
                 del by_hand[name]
         else:
-            _engine_hold(open_, event, at, zone)
-    engine = [
-        (key(k), key(name), HELD) for (k, name), since in open_.items() if k is not HoldKind.PROMISE or since < now
-    ]
+            _engine_hold(open_, event, zone)
+    engine = [(key(k), key(name), HELD) for (k, name), since in open_.items() if since < now]
     return [(key(kind), key(name), until) for (kind, name), until in by_hand.items() if until > now] + engine
 
 
-def _engine_hold(open_: dict[tuple[HoldKind, str], int], event: ToldEvent, at: int, zone: int) -> None:
-    """Incidents, tickets (an answer doesn't close one), and promises, which hold once their latest `due` has passed."""
+def _engine_hold(open_: dict[tuple[HoldKind, str], int], event: ToldEvent, zone: int) -> None:
+    """Incidents, tickets (an answer doesn't close one), and promises, which hold once their latest `due` has passed:
+    from when on each holds."""
     if event.incident is not None:
-        open_[(HoldKind.INCIDENT, event.incident)] = at
+        open_[(HoldKind.INCIDENT, event.incident)] = NONE
     elif event.incident_resolved is not None:
         open_.pop((HoldKind.INCIDENT, event.incident_resolved), None)
     elif event.id is not None and event.ticket == "opened":
-        open_[(HoldKind.TICKET, event.id)] = at
+        open_[(HoldKind.TICKET, event.id)] = NONE
     elif event.id is not None and event.ticket == "solved":
         open_.pop((HoldKind.TICKET, event.id), None)
     elif event.id is not None and event.promise == "made" and event.due is not None:

@@ -192,7 +192,6 @@ class _Round:
         expires = self.candidates.expires_at[rows]
         expired = expires <= self.now
         sends = (found.at == self.now) & ~expired
-        self.waits[rows[sends]] = False
         yielding = self._yield(view, rows[sends])
         self.lets_pass_until[yielding.rows] = yielding.until
         at, yields = found.at.copy(), np.full(len(rows), -1, np.int64)

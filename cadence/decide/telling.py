@@ -102,10 +102,8 @@ def tell(
     touches = {n: {**s, "id": s["id"] or n} for n, s in enumerate(shown, start=1)}
     touches |= {-n: {"id": named[n], "at": instant(at), "category": m.category, "channel": m.channel}
                 for n, (_, m) in enumerate(ordered, start=1)}  # fmt: skip
-    first = told.people
-    return Telling(
-        told, candidates, at, named, touches, zone_name(int(first.zones.values[0])), first.locale.text(0) or "en"
-    )
+    locale = contact.locale or policy.defaults.locale
+    return Telling(told, candidates, at, named, touches, zone_name(people[0].zones[0]), locale)
 
 
 def _turn(name: str | None) -> tuple[int, int, str]:
@@ -189,7 +187,6 @@ def _latest(folded: Folded, kind: EventKind) -> int:
 
 def _column(contacts: Sequence[ToldContact], name: str) -> Any:
     out = np.empty(len(contacts), object)
-    out[:] = [None] * len(contacts)
     for row, contact in enumerate(contacts):
         out[row] = contact.attributes.get(name)
     return out

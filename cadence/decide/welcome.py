@@ -67,7 +67,7 @@ class _Search:
     def __init__(self, view: View, rules: Sequence[Governed], rows: Ints, start: Ints, at: Ints, k: int) -> None:
         self.view, self.rules, self.rows = view, rules, rows
         self.start, self.at = start, at
-        self.horizon = np.minimum(start + FIVE_YEARS, HELD - 1)
+        self.horizon = start + FIVE_YEARS
         self.binding = np.full(k, -1, np.int32)
         self.answers = np.full((len(rules), k), NONE, np.int64)
         self.asked = np.full((len(rules), k), NONE, np.int64)

@@ -284,7 +284,7 @@ class View:
         pairs = np.stack([addresses.contact, addresses.mailbox], axis=1)
         owned = {(int(c), int(m)) for c, m in pairs}
         return np.fromiter(
-            ((int(c), int(m)) in owned and m != 0 for c, m in zip(contact, mailbox, strict=True)), bool, len(contact)
+            ((int(c), int(m)) in owned for c, m in zip(contact, mailbox, strict=True)), bool, len(contact)
         )
 
     def _same(self, each: Each, tag: int, row: Ints, touch: Ints) -> Bools:
@@ -308,7 +308,7 @@ class View:
         out[there] = tags.values[tags.start[:-1][there] + place]
         return out
 
-    def value_of(self, each: Each, tag: int = 0) -> Ints:
+    def value_of(self, each: Each, tag: int) -> Ints:
         """Each candidate's value of what is counted apart, 0 where it has none."""
         return self.tag(tag) if each is Each.TAG else self.current(self.candidates, each.value)
 

@@ -101,6 +101,17 @@ def test_a_greater_message_that_is_asked_later_is_awaited_until_then_and_no_earl
             assert outcome.pushes[-1] == Push("lookahead", "lookahead", until, (), {"why": "lookahead", "message": 1})
 
 
+def test_a_greater_message_that_is_asked_again_already_is_awaited_from_now_on_not_from_when_it_was_due() -> None:
+    rails = {**POLICY["guard_rails"], "quiet_hours": LATER}
+    policy = cadence.policy_of({**POLICY, "guard_rails": rails}).policy
+    messages = [ToldMessage.model_validate({"category": c}) for c in ("newsletter", "promotion")]
+    told = tell(policy, ToldContact.model_validate({}), [], messages, moment_of(NOW))
+    waited = replace(told.candidates, due_at=np.array([told.now + 30 * HOUR, NONE]))
+    newsletter, promotion = decide_round(policy, told.history, waited, told.now).outcomes
+    assert newsletter.welcome_at == promotion.welcome_at == told.now + 12 * HOUR
+    assert promotion.rule == "lookahead"
+
+
 def test_a_round_in_which_nothing_is_due_decides_nothing() -> None:
     policy = cadence.policy_of(POLICY).policy
     contact, message = ToldContact.model_validate({}), ToldMessage.model_validate({"category": "newsletter"})
@@ -108,7 +119,7 @@ def test_a_round_in_which_nothing_is_due_decides_nothing() -> None:
     waiting = replace(told.candidates, due=np.array([False]))
     assert decide_round(policy, told.history, waiting, told.now).outcomes == []
     columns = decide_columns(policy, told.history, waiting, told.now)
-    assert (len(columns.rows), columns.verdict.dtype) == (0, np.int8)
+    assert (len(columns.rows), columns.verdict.dtype, columns.rule.codes.dtype) == (0, np.int8, np.int32)
 
 
 def test_each_circle_has_its_own_turns_whatever_its_number() -> None:
@@ -120,9 +131,10 @@ def test_each_circle_has_its_own_turns_whatever_its_number() -> None:
     for number in (0, 1, 2):
         circle = np.array([number, number + 2, number, number + 2, number + 2], np.int64)
         rows = np.arange(5)
-        assert ranks(told.candidates, rows, circle, policy.arbitration).tolist() == [1, 1, 0, 2, 0]
+        turns = ranks(told.candidates, rows, circle, policy.arbitration)
         alone = ranks(told.candidates, rows[:2], circle[:2], policy.arbitration)
-        assert (alone.tolist(), alone.dtype) == ([0, 0], np.int64)
+        assert (turns.tolist(), alone.tolist()) == ([1, 1, 0, 2, 0], [0, 0])
+        assert turns.dtype == alone.dtype == np.int64
         assert ranks(told.candidates, rows[3:], circle[3:], policy.arbitration).tolist() == [1, 0]
 
 

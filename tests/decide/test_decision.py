@@ -10,10 +10,12 @@ import pytest
 
 import cadence
 from cadence.decide.decision import Decision
+from cadence.decide.round import decide
 from cadence.decide.telling import tell
 from cadence.decide.told import ToldContact, ToldEvent, ToldMessage
-from cadence.facts import HOUR, NEVER, Verdict
+from cadence.facts import HOUR, NEVER, Verdict, micros
 from cadence.policy.moments import moment_of
+from cadence.policy.segments import next_change
 
 NOW = "2026-03-10T12:00+01:00"
 POLICY = cadence.policy_of(
@@ -35,6 +37,16 @@ def test_what_had_expired_before_it_was_asked_says_so() -> None:
     decision = decided(expires="2026-03-10T12:00+01:00")
     assert (decision.verdict, decision.until, decision.rule) == ("suppress", None, "expires")
     assert decision.reason == "Fristen gikk ut før meldingen kunne bli velkommen."
+
+
+def test_a_round_tells_what_it_saw_so_that_it_is_known_when_time_alone_changes_it() -> None:
+    buyers = {"name": "buyers", "where": {"spend_30d": {"at_least": 1}}}
+    policy = cadence.policy_of({"segments": [buyers, {"name": "everyone"}]}).policy
+    bought = {"at": "2026-03-01T12:00Z", "engagement": "purchase", "amount": 5, "currency": "SEK"}
+    told = tell(policy, ToldContact(), [ToldEvent.model_validate(bought)], [], moment_of(NOW))
+    found = decide(policy, told.history, told.candidates, told.now)
+    assert found.segment.tolist() == [0]
+    assert next_change(policy, found.facts).tolist() == [micros(datetime(2026, 3, 31, 12, tzinfo=UTC))]
 
 
 def test_what_nothing_speaks_against_says_so() -> None:

@@ -24,9 +24,9 @@ def test_what_is_kept_reaches_as_far_back_as_anything_is_looked_at(rails: str, r
     assert needs(policy).reach == reach
 
 
-def test_only_events_that_a_rule_asks_for_are_wanted() -> None:
-    policy = from_mapping("guard_rails: {screened: {register: nix, within: 31d}}").required()
-    assert needs(policy).events == {EventKind.SCREENED: 31 * DAY}
+def test_only_what_a_rule_asks_for_is_wanted() -> None:
+    wanted = needs(from_mapping("guard_rails: {screened: {register: nix, within: 31d}}").required())
+    assert (wanted.touches, wanted.events) == (0, {EventKind.SCREENED: 31 * DAY})
 
 
 def test_of_an_event_that_several_rules_ask_for_as_much_is_wanted_as_the_one_that_looks_furthest_back() -> None:

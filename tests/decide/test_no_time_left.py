@@ -17,9 +17,12 @@ from cadence.decide import round as round_
 from cadence.decide import welcome
 from cadence.decide.decision import Decision
 from cadence.facts import DAY, FIVE_YEARS, HELD, HOUR, NEVER, Ints
+from cadence.policy.governed import Governed
 from cadence.rules import quiet_hours
+from cadence.rules.registry import RULES
 from cadence.rules.rule import Rule
 from cadence.rules.view import View
+from tests.rules.columns import rule, view
 
 STOCKHOLM = {"timezone": "Europe/Stockholm", "country": "SE"}
 BY_DAY = {"name": "day", "from": "08:00", "to": "20:00"}
@@ -89,6 +92,29 @@ def test_hours_that_meet_no_open_time_take_few_questions(monkeypatch: pytest.Mon
     decision = decide({**STOCKHOLM, "hours": ["09:00-12:00"]}, {"quiet_hours": BY_DAY}, [])
     assert (decision.verdict, decision.rule) == ("suppress", "own_wishes")
     assert len(asked) < 100
+
+
+def test_each_of_several_is_followed_once_and_from_its_own_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    followed: list[list[int]] = []
+    far = welcome._Search.far
+
+    def noting(search: welcome._Search, active: Ints) -> Ints:
+        followed.append(active.tolist())
+        return far(search, active)
+
+    monkeypatch.setattr(welcome._Search, "far", noting)
+    seen = view(circle=[({}, [])], messages=[{"category": "newsletter", "contact": c} for c in (0, 1)])
+    hours = ({"from": "08:00", "to": "20:00"}, {"from": "19:00", "to": "09:00"})
+    rules = [Governed(rule("quiet_hours", h), RULES["quiet_hours"], np.ones(2, bool)) for h in hours]
+    assert welcome.welcome(seen, rules, np.arange(2), seen.now).at.tolist() == [NEVER, NEVER]
+    assert followed
+    assert all(active == [0, 1] for active in followed)
+
+
+def test_where_no_rule_is_asked_everything_is_welcome_at_once() -> None:
+    seen = view()
+    found = welcome.welcome(seen, [], np.arange(1), seen.now)
+    assert (found.at.tolist(), found.binding.tolist()) == ([seen.now], [-1])
 
 
 def test_the_reason_names_all_that_leave_no_time_together_and_nobody_else() -> None:

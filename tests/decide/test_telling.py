@@ -111,6 +111,7 @@ def test_facts_later_than_now_are_not_known_but_touches_are() -> None:
 
 def test_what_happens_at_now_itself_is_known() -> None:
     assert len(told({"at": NOW, "opt_out": "all"}).history.consents.at) == 1
+    assert len(told({"at": NOW, "touch": "news", "outcome": "answered"}).history.events) == 1
 
 
 def test_undated_consents_come_before_everything_and_give_just_what_they_name() -> None:
@@ -173,7 +174,8 @@ def test_a_promise_holds_once_its_due_day_has_passed_and_it_was_not_made_again()
     assert holds({**made, "due": "2026-03-06"}) == []
     assert holds({**made, "due": NOW}) == []
     assert holds(made, {**made, "at": "2026-03-02", "due": "2026-03-20"}) == []
-    assert holds(made, {"at": "2026-03-04", "promise": "broken", "id": "p"}) == []
+    for word in ("kept", "broken"):
+        assert holds(made, {"at": "2026-03-04", "promise": word, "id": "p", "due": made["due"]}) == []
 
 
 @pytest.mark.parametrize(
@@ -227,6 +229,8 @@ def test_with_strict_a_contact_without_a_zone_has_all_of_its_country() -> None:
     strict = {"defaults": {**POLICY["defaults"], "unknown_zone": "strict"}}
     assert len(told(contact={"country": "AU"}, **strict).history.people.zones.values) > 5
     assert len(told(contact={"country": "AU"}).history.people.zones.values) == 1
+    nowhere = {"defaults": {"timezone": "Europe/Stockholm", "unknown_zone": "strict"}}
+    assert len(told(**nowhere).history.people.zones.values) == 1
 
 
 def test_a_message_expires_by_the_policy_and_a_transactional_one_never() -> None:
@@ -290,6 +294,14 @@ def test_members_share_a_household_that_nobody_named_and_equal_addresses_are_one
     mail = history.addresses.mailbox[history.addresses.channel == key("email")]
     assert mail[0] == mail[1] != mail[2]
     assert history.touches.mailbox.tolist() == [mail[2]]
+
+
+def test_members_share_the_account_that_is_named_or_one_that_nobody_named() -> None:
+    circle = ({"contact": {"account": "firm"}, "shares": ["account"]}, {"contact": {"account": "firm"}})
+    first, second, third = told(circle=circle).history.people.account.tolist()
+    assert (third, first) == (key("firm"), second)
+    assert first not in (0, third)
+    assert told(contact={"account": "shop"}, circle=circle).history.people.account.tolist()[:2] == [key("shop")] * 2
 
 
 def test_a_bounce_stops_the_address_of_its_channel() -> None:

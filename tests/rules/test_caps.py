@@ -106,12 +106,18 @@ def test_some_alone_and_some_in_circles_each_have_the_touches_that_are_theirs() 
     for most, answers in ((2, [20, 21, 17, 0, 0]), (1, [23, 22, 18, 22, 16])):
         some = rule("caps", {"max": most, "per": "24h"})
         assert [(asked(some, mixed, row=r) - NOW) // HOUR for r in range(5)] == answers
+    told = [evidence(some, mixed, row=r).touches for r in range(5)]
+    assert told == [(4, 5, 6), (1, 2, 3), (8, 9), (3,), (7,)]
 
 
 def test_two_records_with_one_mailbox_are_not_written_to_twice() -> None:
     contact = {"addresses": {"email": "a@example.com"}}
     other = ({"addresses": {"email": "A@example.com"}}, touches(1, address="a@example.com"))
     assert asked(rule("caps", {"max": 1, "per": "24h"}), view(contact=contact, circle=[other])) == NOW + 23 * HOUR
+
+
+def test_two_records_without_a_mailbox_share_none() -> None:
+    assert asked(rule("caps", {"max": 1, "per": "24h"}), view(circle=[({}, touches(1))])) == NOW
 
 
 def test_who_shares_a_circle_is_counted_for_oneself_beside_who_has_none() -> None:
@@ -155,6 +161,7 @@ def test_each_tag_is_counted_apart() -> None:
     some = rule("caps", {"max": 1, "per": "24h"}, each=Each.TAG, tag=1)
     seen = view(touches(1, tags=["a", "b"]) + touches(2, tags=["c"]), message={"tags": ["x", "b"]})
     assert asked(some, seen) == NOW + 23 * HOUR
+    assert seen.value_of(Each.TAG, 1).tolist() == [key("b")]
     assert asked(some, view(touches(1, tags=["a"]), message={"tags": ["a"]})) == NOW  # it has no second tag
 
 

@@ -188,6 +188,11 @@ def test_a_ground_may_carry_for_ever() -> None:
     assert answer(categories) == NEVER
 
 
+def test_a_category_that_the_policy_does_not_know_is_marketing() -> None:
+    messages = [{"category": c} for c in ("unheard", "service", "newsletter")]
+    assert view(messages=messages).marketing().tolist() == [True, False, True]
+
+
 def test_the_evidence_about_an_unknown_category_and_channel_has_no_names_for_them() -> None:
     push = evidence(rule("consent"), view(message={"category": "unheard", "channel": "pigeon"}))
     assert push.detail == {"category": "", "channel": "", "why": "missing"}

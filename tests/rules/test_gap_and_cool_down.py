@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from cadence.facts import DAY, HOUR, key
 from cadence.rules import cool_down
-from cadence.rules.rule import Counts, Filters
+from cadence.rules.rule import Counts, Filters, event_words
 from tests.rules.columns import asked, at, evidence, rule, view
 
 NOW = at("2026-03-10T12:00")
@@ -74,12 +75,23 @@ def test_the_evidence_names_the_event() -> None:
     assert (push.detail["event"], push.detail["event_at"]) == ("purchase", NOW - DAY)
 
 
-@pytest.mark.parametrize("keys", [{"after": "purchas", "wait": "7d"}, {"after": [], "wait": "7d"}, {"after": "reply"}])
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"after": "purchas", "wait": "7d"},
+        {"after": [], "wait": "7d"},
+        {"after": {"reply": True}, "wait": "7d"},
+        {"after": 7, "wait": "7d"},
+        {"after": "reply"},
+    ],
+)
 def test_what_makes_no_sense_is_an_error(keys: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"after|wait"):
         cool_down.Keys.model_validate(keys)
 
 
-def test_a_slip_is_answered_with_the_nearest_word() -> None:
-    with pytest.raises(ValueError, match="did you mean purchase"):
-        cool_down.Keys.model_validate({"after": "purchas", "wait": "7d"})
+@pytest.mark.parametrize(("word", "hint"), [("purchas", "did you mean purchase? "), ("zzz", "")])
+def test_a_slip_is_answered_with_the_nearest_word_and_all_that_may_stand_there(word: str, hint: str) -> None:
+    said = f"'{word}' can't stand here; {hint}allowed are {', '.join(k.word for k in cool_down.AFTER)}"
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+        event_words(cool_down.AFTER)([word])

@@ -60,6 +60,14 @@ def test_each_message_of_a_batch_has_its_own_content() -> None:
     assert ((answers - NOW) // DAY).tolist() == [59, 30, 0, 59]
 
 
+def test_whoever_else_is_asked_for_each_has_their_own_touches() -> None:
+    messages = [
+        {"category": "newsletter", "content": c, "contact": i} for c, i in (("hats", 0), ("shoes", 0), ("hats", 1))
+    ]
+    seen = view(sent(1), circle=[({}, sent(20))], messages=messages)
+    assert [(asked(SIXTY, seen, row=r) - NOW) // DAY for r in range(3)] == [59, 0, 40]
+
+
 def test_the_evidence_names_the_same_in_the_window_and_the_latest_of_it() -> None:
     push = evidence(SIXTY, view([*sent(70, 20, 5), *sent(1, content="shoes")], HATS))
     assert (push.touches, push.detail["touch_at"]) == ((2, 3), NOW - 5 * DAY)
