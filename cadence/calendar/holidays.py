@@ -17,7 +17,6 @@ import numpy.typing as npt
 from cadence.facts import Bools, Ints
 
 _EPOCH = date(1970, 1, 1)
-_YEARS = (1, 9999)
 
 
 def _split(country: str) -> tuple[str, str | None]:
@@ -63,7 +62,7 @@ class Holidays:
 
     def count(self, year: int) -> int:
         """How many holidays are known in a year; 0 is worth a warning."""
-        return len(_calendar(self.country, self.categories, year)) if _YEARS[0] <= year <= _YEARS[1] else 0
+        return len(_calendar(self.country, self.categories, year))
 
     def contains(self, day: npt.ArrayLike) -> Bools:
         """Which of these local dates (days since 1970-01-01) are holidays: bool[n]."""
@@ -81,10 +80,10 @@ class Holidays:
         ends = (
             np.array([days.min(), days.max()]).astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
         )
-        first, last = max(int(ends[0]), _YEARS[0]), min(int(ends[1]), _YEARS[1])
+        first, last = ends.tolist()
         if last - first > 50:  # far apart: only those years that do occur
             occurring = np.unique(days.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970)
-            needed = {int(year) for year in occurring if _YEARS[0] <= year <= _YEARS[1]}
+            needed = set(occurring.tolist())
         else:
             needed = set(range(first, last + 1))
         if needed <= self._years:
@@ -132,7 +131,7 @@ def _read_categories(country: str) -> tuple[str, ...]:
     code, _ = _split(country)
     if code not in _supported():
         return ()
-    known: Any = holidays.country_holidays(code, years=())
+    known: Any = holidays.country_holidays(code)
     return tuple(sorted(known.supported_categories))
 
 

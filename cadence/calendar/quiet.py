@@ -173,7 +173,7 @@ def _laid_out(interval: QuietInterval, day: Ints, zone: Codes) -> Bounds:
 
     Rows share few zones and dates as a rule: then the bounds are reckoned once for each of these, and looked up.
     """
-    there = np.flatnonzero(np.bincount(zone, minlength=1)).astype(np.int32)
+    there = np.flatnonzero(np.bincount(zone)).astype(np.int32)
     low = int(day.min()) - _BEFORE
     days = int(day.max()) + _AFTER - low + 1
     if len(there) * days > max(len(day), 4096):
@@ -265,14 +265,14 @@ def _earliest_open(
     """The earliest instant after t at which hours open on these dates (counted from that of t), else NEVER.
 
     Hours open where the wall clock comes to their beginning, for the first or the second time, or where it is put
-    into them.
+    into them: if forward, over their beginning, and if back, to a date that isn't after that of t.
     """
     day = to_local(t, zone) // DAY
     candidates = []
     changed = t
     for _ in range(2):  # no zone has more changes within so few days
         changed = next_change(changed, zone)
-        candidates.append(np.where(to_local(changed, zone) // DAY <= day + dates[-1], changed, NEVER))
+        candidates.append(np.where(to_local(changed, zone) // DAY <= day, changed, NEVER))
     for beside in dates:
         for starts, _ in hours or ((0, _DAY_MINUTES),):
             begins = (day + beside) * DAY + starts * MINUTE

@@ -21,7 +21,7 @@ PATIENCE = 32
 """So many moves are made one by one before many are looked for at once: nearly all come to rest much sooner."""
 _FIRST_LOOK = 32 * DAY
 _AT_ONCE = 1 << 15
-"""So many instants are asked from together."""
+"""So many instants are asked from together: no more rows than have room in a point."""
 _MOST_ROUNDS = 128
 _BITS = 48
 """A point is its row, and below it the microseconds since that row's start: more than eight years of them."""
@@ -37,7 +37,7 @@ def trails(step: Step, start: Ints, until: Ints) -> tuple[Ints, Ints]:
     on each day ahead, and wherever those lead) only decides how far it goes: ways of different days run into one
     another as soon as they come to the same opening, so that after a few rounds nearly all of them are known."""
     longest = int(np.maximum(until - start, 0).max(initial=0)) // DAY + 1
-    chunk = max(1, min(_AT_ONCE // longest, 1 << (62 - _BITS)))
+    chunk = max(1, _AT_ONCE // longest)
     rows, points = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     for low in range(0, len(start), chunk):
         few = np.arange(low, min(low + chunk, len(start)), dtype=np.int64)

@@ -118,8 +118,7 @@ def _read(name: str, horizon: int) -> _Zone:
     before = zone.utcoffset(datetime(1, 1, 3, tzinfo=zone))
     changes = [(-_FAR, (before or timedelta(0)) // timedelta(seconds=1)), *zip(instants, offsets, strict=True)]
     if "," in rule:
-        since = instants[-1] if instants else -_FAR // 2**10
-        changes.extend(_ruled(rule, since, max(horizon, since)))
+        changes.extend(_ruled(rule, instants[-1], max(horizon, instants[-1])))
     kept = [change for place, change in enumerate(changes) if place == 0 or change[1] != changes[place - 1][1]]
     return _Zone(np.array([c[0] for c in kept], np.int64), np.array([c[1] for c in kept], np.int64))
 
@@ -213,7 +212,7 @@ def offsets_at(t: Ints, zone: Codes) -> Ints:
     even, _, latest = _even(t)
     table = _CLOCKS.table(zone, latest)
     if even.size > 4096:
-        there = np.flatnonzero(np.bincount(zone.ravel(), minlength=1)).astype(np.int32)
+        there = np.flatnonzero(np.bincount(zone.ravel())).astype(np.int32)
         first, last = (_stretch(table.keys, np.full(there.shape, at), there) for at in (int(even.min()), latest))
         if np.array_equal(first, last):  # no clock is changed between the earliest and the latest: ask once per zone
             by_zone = np.zeros(len(table.known), np.int64)

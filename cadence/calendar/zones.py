@@ -38,7 +38,7 @@ def zone_index(name: str) -> int:
     code = _codes().get(name)
     if code is None:
         folded = {known.casefold(): known for known in zone_names()}
-        near = difflib.get_close_matches(str(name).casefold().replace(" ", "_"), folded, n=3, cutoff=0.6)
+        near = difflib.get_close_matches(str(name).casefold().replace(" ", "_"), folded)
         hint = (
             f"did you mean {' or '.join(folded[one] for one in near)}?" if near else "write one like Europe/Stockholm"
         )
