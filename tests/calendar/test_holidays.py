@@ -8,7 +8,7 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from cadence.calendar import all_categories, categories_known, country_known, holidays_of
+from cadence.calendar import all_categories, categories_known, country_known, holidays, holidays_of
 
 
 def days(*texts: str) -> np.ndarray:
@@ -52,6 +52,14 @@ def test_a_day_is_a_holiday_where_it_is_one(country, categories, day, is_one):
 def test_years_far_apart_can_be_asked_at_once():
     found = holidays_of("SE").contains(days("1990-12-25", "2026-12-25", "2090-12-25", "2090-12-27"))
     assert found.tolist() == [True, True, True, False]
+
+
+def test_only_years_that_are_asked_about_are_read(monkeypatch):
+    read: list[int] = []
+    monkeypatch.setattr(holidays, "_calendar", lambda country, categories, year: read.append(year) or ())
+    for asked in (("1990-12-25", "2026-12-25", "2090-01-01"), ("2000-01-01", "2003-12-31")):
+        holidays.Holidays("SE", ("public",)).contains(days(*asked))
+    assert sorted(read) == [1990, 2000, 2001, 2002, 2003, 2026, 2090]
 
 
 def test_no_days_have_no_holidays():

@@ -124,6 +124,14 @@ def test_the_night_of_a_holiday_ends_in_the_morning_after_it_in_rows_far_apart_i
     assert (found - at).tolist() == [3 * HOUR] * len(at)
 
 
+@pytest.mark.parametrize("beside", [[], ["2026-11-29T12:00Z"]])
+def test_quiet_hours_go_on_where_the_clock_is_put_back_by_a_whole_day(read, beside):
+    night = QuietInterval.parse("20:00", "16:00", days=["thu"])  # Alaska was bought, and had two Fridays in a row
+    at = np.array([read.at(text) for text in ["1867-10-19T10:00+15:02:19", *beside]])
+    until = read.at("1867-10-18T16:00-08:57:41")
+    assert quiet_until(night, at, zone_index("America/Juneau")).tolist() == [until, *at[1:].tolist()]
+
+
 @pytest.mark.parametrize(
     ("one", "other", "covers"),
     [

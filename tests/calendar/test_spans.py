@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import Annotated
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from cadence.calendar import Duration, DurationField, WaitField, Window, WindowField, WindowKind, parse_wait
+from cadence.calendar.spans import _field
 from cadence.facts import DAY, HOUR, SECOND
 
 
@@ -19,6 +21,9 @@ from cadence.facts import DAY, HOUR, SECOND
         ("36h", 36 * HOUR, 0),
         ("7d", 7 * DAY, 0),
         ("2w", 14 * DAY, 0),
+        ("000000000014d", 14 * DAY, 0),
+        ("366000d", 366_000 * DAY, 0),
+        ("12000mo", 0, 12_000),
         ("6mo", 0, 6),
         ("2y", 0, 24),
     ],
@@ -83,6 +88,11 @@ def test_models_read_texts_and_write_them_back():
     read = Written.model_validate({"per": "7 local days", "wait": "48h"})
     assert (read.per, read.wait) == (Window.parse("7 local days"), Duration.parse("48h"))
     assert read.model_dump() == {"lasts": "2y", "per": "7 local days", "wait": "48h"}
+
+
+def test_a_field_made_anew_writes_texts_back_too():
+    field = TypeAdapter(Annotated[Duration, _field((Duration,), Duration.parse)])
+    assert field.dump_python(field.validate_python("36h")) == "36h"
 
 
 def test_models_take_what_was_read_already():

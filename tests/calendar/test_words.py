@@ -35,7 +35,7 @@ MANY: dict[str, tuple[Callable[[Any], Any], list[Any]]] = {
     ),
     "window": (
         Window.parse,
-        ["1mo", "2y", "0d", "0 local days", "366001 local days", "calendar fortnight", "calendar mouth", "calendar ", "7",
+        ["1mo", "2y", "0d", "0 local days", "366001 local days", "calendar fortnight", "calendar mouth", "calendar ", "calendula", "7",
          "never", "evr", "EVER", "calender week", "7 days", "3 months", "1 year", "12 minutes", "seven days", 7, None],
     ),
     "wait": (parse_wait, ["calendar month", "0 local days", "2 local day s", "7 days", 3]),

@@ -26,7 +26,7 @@ from cadence.calendar import (
     zone_names,
     zones_of_country,
 )
-from cadence.calendar.zones import as_columns
+from cadence.calendar.zones import _read_zones_by_country, as_columns
 from cadence.facts import DAY, HELD, HOUR, NEVER, NONE
 
 YEAR = int(365.2425 * DAY)
@@ -186,6 +186,39 @@ def test_years_far_ahead_have_the_clocks_of_those_that_repeat(slow, name, year):
             assert before != after
 
 
+def test_a_year_far_ahead_shifts_none_beside_it(read):
+    local = [read.wall("2026-07-08T12:00"), read.wall("2626-07-08T12:00")]
+    at, zone = [wall - 2 * HOUR for wall in local], read.zone("Europe/Stockholm", 2)
+    assert to_local(at, zone).tolist() == local
+    assert to_utc(local, zone).tolist() == to_utc(local, zone, second=True).tolist() == at
+    assert next_change(at, zone).tolist() == [read.at("2026-10-25T01:00Z"), read.at("2626-10-29T01:00Z")]
+
+
+def test_months_far_ahead_are_counted_to_the_microsecond(read):
+    for start, end in (
+        ("9997-01-31T12:00:00.000001", "9997-02-28T12:00:00.000001"),
+        ("9997-03-01T00:00:00.000003", "9997-04-01T00:00:00.000003"),
+    ):
+        assert one(add([read.wall(start)], Duration.parse("1mo"), read.zone("UTC"))) == read.wall(end)
+
+
+def test_what_may_lie_beyond_the_last_instant_is_never(read):
+    zone, month, week = read.zone("Asia/Tokyo"), Duration.parse("1mo"), Window.parse("calendar week")
+    last = HELD - month.at_most_micros() - 1
+    assert last < one(add([last], month, zone)) < HELD
+    assert one(add([last + 1], month, zone)) == NEVER
+    last = HELD - 2 * week.reach_micros() - 1
+    assert last < one(window_frees_at([last], week, zone)) < HELD
+    assert one(window_frees_at([last + 1], week, zone)) == NEVER
+
+
+def test_narrow_numbers_and_no_numbers_are_columns_too(read):
+    one_day, zone = np.ones(1, np.int32), read.zone("UTC")
+    assert day_start(one_day, zone).tolist() == [DAY]
+    assert add(one_day, Duration.parse("1d"), zone).tolist() == [DAY + 1]
+    assert to_local([], []).tolist() == []
+
+
 def test_never_held_and_none_stay_what_they_are(read):
     odd, zone = np.array([NEVER, HELD, NONE]), read.zone("Europe/Stockholm", 3)
     for found in (
@@ -197,6 +230,7 @@ def test_never_held_and_none_stay_what_they_are(read):
         subtract(odd, Duration.parse("1h"), zone),
         window_frees_at(odd, Window.parse("7 local days"), zone),
         window_frees_at(odd, Window.parse("24h"), zone),
+        next_change(odd, zone),
     ):
         assert found.tolist() == odd.tolist()
 
@@ -325,9 +359,10 @@ def test_countries_have_their_zones():
 
 
 def test_the_zone_of_most_of_a_country_is_its_first():
-    assert zones_of_country("UA") == ("Europe/Kyiv", "Europe/Simferopol")
-    assert zones_of_country("NZ") == ("Pacific/Auckland", "Pacific/Chatham")
-    assert zones_of_country("US")[:2] == ("America/New_York", "America/Detroit")
+    zones_of = _read_zones_by_country()
+    assert zones_of["UA"] == ("Europe/Kyiv", "Europe/Simferopol")
+    assert zones_of["NZ"] == ("Pacific/Auckland", "Pacific/Chatham")
+    assert zones_of["US"][:2] == ("America/New_York", "America/Detroit")
 
 
 def test_every_zone_of_every_country_is_known():
