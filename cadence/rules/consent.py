@@ -77,7 +77,7 @@ def _stands(need: ConsentNeed, statement: Ints, view: View, contact: Ints, t: In
     grounded = np.zeros(len(statement), bool)
     for ground in need.grounds:
         since = _latest(view, ground.since)[contact]
-        grounded |= (since != NONE) & (since <= t) & (t < _lapses(since, ground.lasts, zone))
+        grounded |= (since != NONE) & (t < _lapses(since, ground.lasts, zone))
     return grounded & ~stopped
 
 

@@ -251,6 +251,18 @@ def test_the_evidence_names_the_touches_in_the_window_and_the_one_that_frees() -
     assert (push.touches, push.detail["count"], push.detail["frees_from_at"]) == ((2, 3, 4), 3, NOW - 30 * HOUR)
 
 
+def test_the_evidence_says_whether_the_window_is_full_or_the_rest_is_kept_or_it_is_for_ever() -> None:
+    common = {"max": 2, "frees_from_at": NOW - 9 * HOUR}
+    kept = {"reserve": {"promotion": 1}}
+    for keys, ago, more in (
+        ({"per": "7d"}, (9, 3), {"why": "full", "count": 2, "window": "7d", "reserved": 0}),
+        ({"per": "7d", **kept}, (9,), {"why": "reserved", "count": 1, "window": "7d", "reserved": 1}),
+        ({"per": "ever"}, (9, 3), {"why": "ever", "count": 2, "window": "ever", "reserved": 0}),
+    ):
+        push = evidence(rule("caps", {"max": 2, **keys}), view(touches(*ago)))
+        assert push.detail == common | more
+
+
 def test_the_evidence_leaves_out_what_leaves_the_window_at_that_instant() -> None:
     assert evidence(rule("caps", {"max": 1, "per": "24h"}), view(touches(24, 1))).touches == (2,)
 

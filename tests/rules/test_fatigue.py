@@ -55,6 +55,8 @@ def test_a_weight_may_be_less_than_one_or_nothing() -> None:
         (9, "promotion", "email", True),
         (6, "promotion", "sms", True),
         (7, "promotion", "sms", False),
+        (6, "follow_up", "sms", True),
+        (7, "follow_up", "sms", False),
     ):
         history = touches(*[0] * many, category=category, channel=channel)
         assert (asked(some, view(history)) == NOW) is fits, (many, category, channel)
@@ -78,6 +80,12 @@ def test_an_answer_takes_its_relief_off_at_once_and_never_below_nothing() -> Non
     history = [*touches(3), {"at": NOW - 2 * DAY, "event": "reply"}, *touches(0, 0)]
     assert asked(rule("fatigue", {**KEYS, "limit": 3}), view(history)) == NOW
     assert asked(rule("fatigue", {**KEYS, "limit": 2.9}), view(history)) > NOW
+
+
+def test_what_an_answer_took_off_halves_with_the_rest() -> None:
+    history = [*touches(8, 8, 8), {"at": NOW - 7 * DAY, "event": "click"}]
+    push = evidence(rule("fatigue", {**KEYS, "limit": 1.8}), view(history))
+    assert push.detail["pressure"] == round((3 * 0.5 ** (1 / 7) - 1) / 2, 2)
 
 
 def test_relief_before_the_touch_is_no_relief_for_it() -> None:
@@ -112,6 +120,12 @@ def test_the_evidence_holds_a_touch_that_lies_later_as_whole() -> None:
     some, seen = rule("fatigue", {**KEYS, "limit": 2}), view(touches(-7, -7))
     told = [evidence(some, seen, NOW + days * DAY).detail["pressure"] for days in (0, 3, 7, 10)]
     assert told == [2, 2, 2, round(2 * 0.5 ** (3 / 7), 2)]
+
+
+def test_the_evidence_leaves_out_what_never_weighed_a_hundredth_even_if_it_lies_later() -> None:
+    some = rule("fatigue", {**KEYS, "weights": {"promotion": 0.005}})
+    push = evidence(some, view([*touches(0, 0), *touches(-30, category="promotion")]))
+    assert push.touches == (1, 2)
 
 
 def test_the_least_instant_is_found_from_any_guess() -> None:
@@ -215,14 +229,14 @@ def test_a_relief_of_nothing_is_none() -> None:
 
 
 def test_of_several_contacts_without_answers_each_has_its_own_touches() -> None:
-    ages = [(0, 0), (1, 1, 1), (2,), (0, 3, 3)]
+    ages = [(0, 0), (1, 1, 1), (20,), (2,), (0, 3, 3)]
     (first, *others) = [touches(*days) for days in ages]
-    messages = [{"category": "newsletter", "contact": i} for i in range(4)]
+    messages = [{"category": "newsletter", "contact": i} for i in range(5)]
     together = view(first, circle=[({}, history) for history in others], messages=messages)
-    some, rows = rule("fatigue", {**KEYS, "limit": 1.5}), np.arange(4)
-    found = fatigue.welcome_at(some, together, rows, np.full(4, NOW, np.int64))
+    some, rows = rule("fatigue", {**KEYS, "limit": 1.5}), np.arange(5)
+    found = fatigue.welcome_at(some, together, rows, np.full(5, NOW, np.int64))
     assert found.tolist() == [asked(some, view(touches(*days))) for days in ages]
-    assert (found > NOW).all()
+    assert (found > NOW).tolist() == [True, True, False, True, True]
 
 
 def test_what_a_late_touch_brings_just_to_the_limit_is_at_it() -> None:

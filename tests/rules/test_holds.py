@@ -71,6 +71,11 @@ def test_the_evidence_names_the_hold_that_ends_last_and_that_the_message_is_not_
     assert [(p.rule, p.kind, p.touches, p.detail["why"]) for p in pushes] == [("holds", "holds", (), "until")] * 4
 
 
+def test_a_hold_about_nothing_holds_a_message_about_nothing() -> None:
+    push = evidence(HOLDS, view([{"hold": "audit", "id": ""}]))
+    assert (push.welcome_at, push.detail["about_key"]) == (HELD, 0)
+
+
 def test_one_without_an_end_is_open_whatever_else_ends() -> None:
     push = evidence(HOLDS, view([{"hold": "ticket"}, {"hold": "incident", "until": NOW + DAY}]))
     assert (push.welcome_at, push.detail["why"], push.detail["hold"]) == (HELD, "open", "ticket")

@@ -78,7 +78,8 @@ def test_the_evidence_names_the_zone_where_it_is_a_holiday() -> None:
         rule("quiet_hours", {"holidays": True}),
         view(contact={"timezones": ["UTC", "Asia/Tokyo"], "country": "SE"}),
     )
-    assert evidence(some, seen, "2026-12-24T20:00").detail["where"] == "Asia/Tokyo"
+    told = evidence(some, seen, "2026-12-24T20:00").detail
+    assert (told["why"], told["where"]) == ("holiday", "Asia/Tokyo")
     assert evidence(some, seen, "2026-12-26T20:00").detail["where"] == "UTC"
 
 
@@ -86,6 +87,14 @@ def test_quiet_of_five_years_is_not_called_never() -> None:
     some, row, t = rule("quiet_hours", {"days": ["sun"]}), np.array([0]), np.array([at("2026-03-10T12:00")])
     told = [quiet_hours.pushes(some, view(), row, t, t + FIVE_YEARS + more)[0].detail["why"] for more in (0, 1)]
     assert told == ["day", "never"]
+
+
+def test_of_zones_where_it_is_quiet_equally_long_the_evidence_names_the_first() -> None:
+    for zones in (["Europe/Stockholm", "Europe/Paris"], ["Europe/Paris", "Europe/Stockholm"]):
+        push = evidence(rule("quiet_hours", NIGHT), view(contact={"timezones": zones}), "2026-01-11T03:00")
+        assert push.detail == {
+            "name": push.rule, "from": "20:00", "to": "08:00", "why": "hours", "where": zones[0],
+        }  # fmt: skip
 
 
 def test_the_evidence_of_a_whole_day_names_no_times() -> None:

@@ -78,6 +78,10 @@ def test_the_evidence_says_whether_it_is_ever_welcome_again() -> None:
     assert [(d["why"], d["window"]) for d in told] == [("again", "60d"), ("ever", "ever")]
 
 
+def test_the_evidence_leaves_out_what_leaves_the_window_at_that_instant() -> None:
+    assert evidence(SIXTY, view(sent(55, 20), HATS), NOW + 5 * DAY).touches == (2,)
+
+
 @pytest.mark.parametrize("keys", [{}, {"window": "0d"}, {"window": "2mo"}, {"window": 60}])
 def test_what_makes_no_sense_is_an_error(keys: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="window"):

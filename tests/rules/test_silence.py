@@ -72,6 +72,13 @@ def test_the_evidence_names_the_touches_without_an_answer() -> None:
     assert (push.touches, push.detail["count"], push.detail["touch_at"]) == ((2, 3), 2, NOW - DAY)
 
 
+def test_the_evidence_says_after_how_many_it_stops_if_it_does() -> None:
+    some = rule("silence", {"base": "2d"})
+    assert evidence(some, view(touches(1))).detail == {"why": "waiting", "count": 1, "touch_at": NOW - DAY}
+    stops = evidence(rule("silence", {"stop_after": 1}), view(touches(1)))
+    assert stops.detail == {"why": "sunset", "count": 1, "touch_at": NOW - DAY, "stop_after": 1}
+
+
 def test_a_touch_answered_at_its_own_instant_is_no_evidence() -> None:
     push = evidence(rule("silence", BACK_OFF), view([*touches(1, 2), {"at": NOW - 2 * DAY, "event": "reply"}]))
     assert (push.touches, push.detail["count"]) == ((2,), 1)

@@ -89,7 +89,7 @@ def test_the_evidence_says_which_of_its_demands_it_was() -> None:
 
 def test_the_evidence_leaves_out_what_leaves_the_window_at_that_instant() -> None:
     some = rule("surveillance", {"max": 1, "per": "7d", **FREE})
-    assert evidence(some, view(triggered(7, 3), message())).touches == (2,)
+    assert evidence(some, view(triggered(6, 3), message()), NOW + DAY).touches == (2,)
 
 
 @pytest.mark.parametrize(
