@@ -198,6 +198,13 @@ def test_the_evidence_about_an_unknown_category_and_channel_has_no_names_for_the
     assert push.detail == {"category": "", "channel": "", "why": "missing"}
 
 
+def test_the_evidence_says_what_this_channel_lacks() -> None:
+    ground = ConsentGround("inquiry", Duration.parse("6mo"))
+    categories = needing(ConsentNeed(), phone=ConsentNeed("relationship", grounds=(ground,)))
+    seen = view(categories=categories, messages=[{"category": "newsletter", "channel": c} for c in ("phone", "email")])
+    assert [evidence(rule("consent"), seen, row=r).detail["why"] for r in (0, 1)] == ["no_ground", "missing"]
+
+
 def test_the_evidence_says_since_when_and_until_when() -> None:
     categories, given = needing(ConsentNeed(lasts=YEAR)), {"at": "2024-05-01", "opt_in": "all"}
     push = evidence(rule("consent"), view([given], categories=categories, contact={"timezone": "Asia/Tokyo"}))

@@ -120,12 +120,13 @@ def test_the_evidence_holds_a_touch_that_lies_later_as_whole() -> None:
     some, seen = rule("fatigue", {**KEYS, "limit": 2}), view(touches(-7, -7))
     told = [evidence(some, seen, NOW + days * DAY).detail["pressure"] for days in (0, 3, 7, 10)]
     assert told == [2, 2, 2, round(2 * 0.5 ** (3 / 7), 2)]
+    assert evidence(some, view(touches(0, 0)), NOW + 3 * DAY).detail["pressure"] == told[3]
 
 
 def test_the_evidence_leaves_out_what_never_weighed_a_hundredth_even_if_it_lies_later() -> None:
-    some = rule("fatigue", {**KEYS, "weights": {"promotion": 0.005}})
-    push = evidence(some, view([*touches(0, 0), *touches(-30, category="promotion")]))
-    assert push.touches == (1, 2)
+    some = rule("fatigue", {**KEYS, "weights": {"promotion": 0.005, "follow_up": 0.01}})
+    history = [*touches(0, 0), *touches(-30, category="promotion"), *touches(-40, category="follow_up")]
+    assert evidence(some, view(history)).touches == (1, 2, 4)
 
 
 def test_the_least_instant_is_found_from_any_guess() -> None:
@@ -218,6 +219,14 @@ def test_the_problem_names_what_could_never_be_sent() -> None:
             "give a limit above 2.25, or a lower weight",
         ),
     ]
+
+
+def test_it_looks_as_far_back_as_anything_is_felt() -> None:
+    keys = fatigue.Keys.model_validate(KEYS)
+    reach = keys.touch_reach()
+    assert reach is not None
+    assert 0.5 ** (reach / (7 * DAY)) < 1e-14
+    assert keys.event_reach() == {EventKind.CLICK: reach, EventKind.REPLY: reach}
 
 
 def test_a_relief_of_nothing_is_none() -> None:
