@@ -236,7 +236,7 @@ class View:
         if not _beyond_contact(rule):
             return np.zeros(len(self.candidates), bool)
         circle = self.people.circle
-        alone = np.bincount(circle, minlength=int(circle[-1]) + 1 if len(circle) else 0) == 1
+        alone = np.bincount(circle) == 1
         return np.asarray(~alone[circle[self.candidates.contact]], np.bool_)
 
     def _pairs(self, rule: Rule, same: Each | None, rows: Ints, kept: Ints, offsets: Ints) -> tuple[Ints, Ints]:

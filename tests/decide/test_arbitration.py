@@ -178,6 +178,9 @@ def test_without_lookahead_nobody_lets_anybody_pass() -> None:
     rails = {**POLICY["guard_rails"], "quiet_hours": LATER}
     messages = [{"id": "p", "category": "promotion"}, {"id": "n", "category": "newsletter"}]
     assert decide(messages, guard_rails=rails, arbitration={})["p"].verdict == "send"
+    older = [{**messages[0], "at": "2026-03-05T00:00:00Z"}, messages[1]]
+    found = decide(older, arbitration={"order": ["age"]})
+    assert (found["p"].verdict, found["n"].verdict) == ("send", "defer")
 
 
 @relaxed

@@ -139,8 +139,9 @@ def test_parts_are_whole_circles_and_each_row_is_in_one() -> None:
     history, _ = together([one] * 5)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(blocks, "SIZE", 40)
-        parts = [part.people.circle.tolist() for part, _, _ in blocks.blocks(history, one.candidates)]
-    assert parts == [[0, 0, 1, 1, 2, 2], [0, 0, 1, 1]]
+        people = [part.people for part, _, _ in blocks.blocks(history, one.candidates)]
+    assert [some.circle.tolist() for some in people] == [[0, 0, 1, 1, 2, 2], [0, 0, 1, 1]]
+    assert [len(some.zones) for some in people] == [6, 4]
 
 
 def test_in_parts_conditions_see_the_attributes_of_their_own_contacts() -> None:
