@@ -100,7 +100,7 @@ def _ruled(rule: str, since: int, until: int) -> list[tuple[int, int]]:
         date, _, time = turn.partition("/")
         at = _dates(date, years) * _DAY_SECONDS + _seconds(time or "2") - before
         changes += [(second, after) for second in at.tolist() if second > since]
-    return sorted(changes, key=lambda change: change[0])
+    return sorted(changes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,7 +134,7 @@ def _day_lived(rows: Ints, codes: Codes) -> Ints:
 def _shifted(at: Ints, micros: int) -> Ints:
     """at + micros; beyond the last instant it is NEVER, before the first NONE."""
     beyond = at >= HELD - micros if micros >= 0 else at <= NONE - micros
-    return np.where(beyond, NEVER if micros >= 0 else NONE, np.where(beyond, 0, at) + micros)
+    return np.where(beyond, NEVER if micros >= 0 else NONE, at + micros)  # numpy lets the others wrap around
 
 
 def _by_calendar(rows: Ints, codes: Codes, months: int) -> Ints:
