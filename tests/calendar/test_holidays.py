@@ -46,7 +46,8 @@ def test_the_holidays_of_26_countries_are_those_listed(shared):
     ],
 )
 def test_a_day_is_a_holiday_where_it_is_one(country, categories, day, is_one):
-    assert holidays_of(country, categories).contains(days(day)).tolist() == [is_one]
+    asked = days(day)
+    assert len(asked[holidays_of(country, categories).contains(asked)]) == is_one
 
 
 def test_years_far_apart_can_be_asked_at_once():
@@ -63,7 +64,7 @@ def test_only_years_that_are_asked_about_are_read(monkeypatch):
 
 
 def test_no_days_have_no_holidays():
-    assert holidays_of("SE").contains(days()).size == 0
+    assert days()[holidays_of("SE").contains(days())].size == 0
 
 
 def test_days_outside_all_years_are_no_holidays():

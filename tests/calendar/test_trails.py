@@ -29,6 +29,7 @@ def test_as_many_rows_as_are_asked_from_together_keep_their_trails():
     assert np.array_equal(points, (start[:, None] * [1, 2]).ravel()[1:])
 
 
-def test_what_is_held_is_led_nowhere():
+def test_what_is_led_to_held_stays_there():
     start = np.array([HELD - 3, HELD, NEVER])
-    assert settled(lambda row, t: np.where(t < HELD, HELD, NEVER), start, DAY).tolist() == [HELD, HELD, NEVER]
+    led = settled(lambda row, t: np.where(t < HELD, np.minimum(t, HELD - 2) + 2, NEVER), start, DAY)
+    assert led.tolist() == [HELD, HELD, NEVER]

@@ -42,9 +42,9 @@ MANY: dict[str, tuple[Callable[[Any], Any], list[Any]]] = {
     "hours": (
         parse_hours,
         [["09:00"], ["12:00-09:00"], ["09:00-09:00"], ["24:00-24:00"], ["09:00-24:01"], ["9-12"], ["9:60-12:00"],
-         ["09:00-12:00", "x-y"], "09:00-12:00", [9]],
+         ["09:00-12:00", "x-y"], ["09:00-12:00-15:00"], "09:00-12:00", [9]],
     ),
-    "days": (parse_days, [["sunday"], ["Mo"], [1], ["xyzzy"], "sun", ["mon", "tues"], ["MON"]]),
+    "days": (parse_days, [["sunday"], ["Mo"], [1], ["xyzzy"], ["saturday"], ["Wednesday"], "sun", ["mon", "tues"], ["MON"]]),
     "holidays": (
         lambda holidays: QuietInterval.parse(holidays=holidays),
         [["publik"], ["public", "xyzzy"], "public", [], 1, {"public": True}, ["defacto"]],

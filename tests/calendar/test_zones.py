@@ -202,20 +202,24 @@ def test_months_far_ahead_are_counted_to_the_microsecond(read):
         assert one(add([read.wall(start)], Duration.parse("1mo"), read.zone("UTC"))) == read.wall(end)
 
 
-def test_what_may_lie_beyond_the_last_instant_is_never(read):
+def test_what_may_lie_beyond_the_last_or_the_first_instant_is_never_or_none(read):
     zone, month, week = read.zone("Asia/Tokyo"), Duration.parse("1mo"), Window.parse("calendar week")
     last = HELD - month.at_most_micros() - 1
     assert last < one(add([last], month, zone)) < HELD
     assert one(add([last + 1], month, zone)) == NEVER
+    first = NONE + month.at_most_micros() + 1
+    assert NONE < one(subtract([first], month, zone)) < first
+    assert one(subtract([first - 1], month, zone)) == NONE
     last = HELD - 2 * week.reach_micros() - 1
     assert last < one(window_frees_at([last], week, zone)) < HELD
     assert one(window_frees_at([last + 1], week, zone)) == NEVER
 
 
 def test_narrow_numbers_and_no_numbers_are_columns_too(read):
-    one_day, zone = np.ones(1, np.int32), read.zone("UTC")
-    assert day_start(one_day, zone).tolist() == [DAY]
-    assert add(one_day, Duration.parse("1d"), zone).tolist() == [DAY + 1]
+    first, zone = np.ones(1, np.int32), read.zone("UTC")
+    assert day_start(first, zone).tolist() == [DAY]
+    assert add(first, Duration.parse("1d"), zone).tolist() == [DAY + 1]
+    assert window_frees_at(first, Window.parse("24h"), zone).tolist() == [DAY + 1]
     assert to_local([], []).tolist() == []
 
 
