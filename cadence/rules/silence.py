@@ -97,7 +97,7 @@ def welcome_at(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:
     runs = view.counted(rule)
     unanswered = view.unanswered(runs, rule.keys.answered_by, rows, t)
     wait = _known_waits(rule.keys, int(unanswered.max(initial=0)))[unanswered]
-    over = np.where(unanswered > 0, runs.most_recent(rows) + np.where(wait == NEVER, 0, wait), t)
+    over = np.where(unanswered > 0, runs.most_recent(rows) + wait, t)
     return np.where(wait == NEVER, NEVER, np.maximum(t, over))
 
 

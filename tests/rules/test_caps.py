@@ -222,6 +222,13 @@ def test_of_a_reserved_category_only_so_many_touches_as_are_reserved_use_no_slot
         assert (asked(some, view(history)) > NOW) is waits, (slots, many)
 
 
+@pytest.mark.parametrize("mine", ["follow_up", "promotion"])
+def test_of_several_reserved_categories_each_uses_its_own_slot(mine: str) -> None:
+    some = rule("caps", {"max": 3, "per": "7d", "reserve": {"follow_up": 1, "promotion": 1}})
+    assert asked(some, view(touches(10, category=mine))) == NOW
+    assert asked(some, view(touches(10, 20, category=mine))) > NOW
+
+
 kinds = st.sampled_from(["newsletter", "follow_up", "promotion"])
 
 

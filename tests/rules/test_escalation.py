@@ -50,7 +50,9 @@ def test_an_old_answer_that_leaves_too_late_to_help_helps_nothing() -> None:
     assert asked(rule("escalation", TEN_DAYS), view(history)) == NOW + DAY
 
 
-@pytest.mark.parametrize(("old", "days"), [((12, 15, 19), 5), ((12, 15, 16, 19), 5), ((11, 12, 16, 16, 18), 8)])
+@pytest.mark.parametrize(
+    ("old", "days"), [((12, 15, 19), 5), ((12, 15, 16, 19), 5), ((11, 12, 16, 16, 18), 8), ((11, 12, 25), 8)]
+)
 def test_it_ends_when_so_many_old_answers_have_left_that_no_more_are_in_the_stretch_before(
     old: tuple[int, ...], days: int
 ) -> None:

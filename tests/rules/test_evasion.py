@@ -150,6 +150,12 @@ def test_what_a_rail_is_asked_over() -> None:
     assert scope({"shared_by": 2}, False) is None
 
 
+def test_of_rails_that_say_how_many_may_share_the_strictest_goes() -> None:
+    for said, goes in (([], 3), ([None], 3), ([2, None], 2), ([2, 5, None], 5)):
+        rails = [evasion.Keys.model_validate({} if n is None else {"shared_by": n}) for n in said]
+        assert evasion.Keys.always_on(rails).shared_by == goes
+
+
 def test_how_many_may_share_is_said_for_everyone() -> None:
     keys = evasion.Keys.model_validate({"scope": ["household"], "shared_by": 2})
     silent = evasion.Keys.model_validate({"scope": ["household"]})

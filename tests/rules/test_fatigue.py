@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -197,6 +198,13 @@ def test_what_it_does_not_govern_may_weigh_more_than_the_limit() -> None:
     assert keys.problems(CATEGORIES, rule("fatigue", dict(keys), excluded=not_by_phone)) == []
     of_letters = Filters(categories=frozenset({key("newsletter")}))
     assert keys.problems(CATEGORIES, rule("fatigue", dict(keys), filters=of_letters)) != []
+
+
+@pytest.mark.parametrize(("word", "fine"), [("all", True), ("fatigue", True), ("calm", True), ("caps", False)])
+def test_what_is_exempt_from_it_may_weigh_more_than_the_limit(word: str, fine: bool) -> None:
+    keys = fatigue.Keys.model_validate({**KEYS, "limit": 1.5, "weights": {"promotion": 2}})
+    categories = {"promotion": Category("promotion", exempt=frozenset({word}))}
+    assert (keys.problems(categories, replace(rule("fatigue", dict(keys)), name="calm")) == []) is fine
 
 
 def test_what_it_governs_on_a_channel_may_not_weigh_more_than_the_limit() -> None:

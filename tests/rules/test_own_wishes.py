@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,16 @@ def test_their_cap_may_have_any_window() -> None:
         for window in ("calendar month", "ever")
     ]
     assert answers == [at("2026-04-01T00:00"), NEVER]
+
+
+def test_their_caps_go_by_the_calendars_where_they_are() -> None:
+    monthly, touched = Wish(less_often=(1, "calendar month")), [{"at": NOW - DAY, "touch": "promotion"}]
+    zones = ("UTC", "Asia/Tokyo", "America/Phoenix")
+    circle: list[Any] = [({"wish": monthly, "timezone": z}, touched) for z in zones[1:]]
+    messages = [{"category": "newsletter", "contact": i} for i in (2, 0, 1)]
+    seen, rows = view(touched, contact={"timezone": zones[0]}, circle=circle, messages=messages), np.arange(3)
+    answers = RULES["own_wishes"].welcome_at(WISHES, seen, rows, np.full(3, NOW, np.int64)).tolist()
+    assert answers == [at("2026-04-01T00:00-07:00"), NOW, at("2026-04-01T00:00+09:00")]
 
 
 def test_hours_are_half_open() -> None:
