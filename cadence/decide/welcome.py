@@ -57,7 +57,8 @@ def welcome(view: View, rules: Sequence[Governed], rows: Ints, start: int | Ints
     beyond = (at > search.horizon) & (at < HELD)
     beyond[active] = True
     at[beyond] = NEVER
-    search.binding[beyond] = np.argmax(search.answers[:, beyond] != NONE, axis=0) if len(rules) else -1
+    if len(rules):
+        search.binding[beyond] = np.argmax(search.answers[:, beyond] != NONE, axis=0)
     return Welcome(rows, at, search.binding, search.answers, search.asked, search.errors)
 
 

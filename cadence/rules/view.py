@@ -295,7 +295,7 @@ class View:
             index, start = expand(self.touches.tags.start[touch], self.touches.tags.start[touch + 1])
             slot = np.repeat(np.arange(len(touch), dtype=np.int64), np.diff(start))
             hit = self.touches.tags.values[index] == wanted[slot]
-            return np.asarray((np.bincount(slot[hit], minlength=len(touch)) > 0) & (wanted != 0), np.bool_)
+            return np.bincount(slot[hit], minlength=len(touch)) > 0
         theirs = self.current(self.touches, each.value)[touch]
         wanted = self.current(self.candidates, each.value)[row]
         return np.asarray((theirs == wanted) & (wanted != 0), np.bool_)

@@ -16,7 +16,7 @@ from cadence.decide import blocks
 from cadence.decide.round import Answers, decide_columns
 from cadence.decide.telling import Telling, tell
 from cadence.decide.told import ToldContact, ToldEvent, ToldMember, ToldMessage
-from cadence.facts import Candidates, Coded, EventKind, History, People, Ragged
+from cadence.facts import Candidates, Coded, EventKind, History, People, Ragged, Wish
 from cadence.policy.moments import moment_of
 from cadence.policy.policy import Policy
 from tests.decide.test_welcome import relaxed
@@ -142,6 +142,17 @@ def test_parts_are_whole_circles_and_each_row_is_in_one() -> None:
         people = [part.people for part, _, _ in blocks.blocks(history, one.candidates)]
     assert [some.circle.tolist() for some in people] == [[0, 0, 1, 1, 2, 2], [0, 0, 1, 1]]
     assert [len(some.zones) for some in people] == [6, 4]
+
+
+def test_a_part_has_the_wishes_of_its_own_contacts() -> None:
+    wishes = [Wish(days=frozenset({day})) for day in range(4)]
+    first, *others = ({"wish": wish} for wish in wishes)
+    seen = view(contact=first, circle=[(other, []) for other in others])
+    people = replace(seen.people, circle=np.arange(4, dtype=np.int32))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(blocks, "SIZE", 1)
+        parts = [part.people for part, _, _ in blocks.blocks(replace(seen.history, people=people), seen.candidates)]
+    assert [[some.wishes[wish] for wish in some.wish] for some in parts] == [[wish] for wish in wishes]
 
 
 def test_in_parts_conditions_see_the_attributes_of_their_own_contacts() -> None:

@@ -336,6 +336,11 @@ def test_what_can_not_have_happened_is_an_error(event: dict[str, Any]) -> None:
         ToldEvent.model_validate(event)
 
 
+def test_of_a_wish_for_less_all_behind_the_first_per_is_the_window() -> None:
+    with pytest.raises(ValidationError, match="'7d per day' is not a window"):
+        ToldEvent.model_validate({"at": "2026-03-01", "less_often": "1 per 7d per day"})
+
+
 @pytest.mark.parametrize(
     "contact",
     [
