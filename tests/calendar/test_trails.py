@@ -33,3 +33,8 @@ def test_what_is_led_to_held_stays_there():
     start = np.array([HELD - 3, HELD, NEVER])
     led = settled(lambda row, t: np.where(t < HELD, np.minimum(t, HELD - 2) + 2, NEVER), start, DAY)
     assert led.tolist() == [HELD, HELD, NEVER]
+
+
+def test_no_rows_have_no_trails():
+    nothing = np.zeros(0, np.int64)
+    assert [part.tolist() for part in trails(lambda row, t: t + 1, nothing, nothing)] == [[], []]
