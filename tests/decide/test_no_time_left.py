@@ -170,6 +170,12 @@ def test_what_is_welcome_in_exactly_five_years_is_and_later_never(beyond: int, v
     assert decision.until == (until if verdict == "defer" else None)
 
 
+def test_what_would_be_welcome_in_exactly_five_years_if_it_were_not_quiet_then_is_never() -> None:
+    until = MARCH + timedelta(microseconds=FIVE_YEARS)
+    decision = decide(STOCKHOLM, {"quiet_hours": BY_DAY}, [{"at": MARCH, "snooze": until.isoformat()}])
+    assert (decision.verdict, decision.until) == ("suppress", None)
+
+
 def test_a_pause_of_ten_years_is_never_and_keeps_its_own_sentence() -> None:
     snooze = {"at": MARCH, "snooze": "2036-03-04T10:00+01:00"}
     decision = decide(STOCKHOLM, {"quiet_hours": BY_DAY}, [snooze])
