@@ -141,7 +141,12 @@ def main() -> None:
     recall(mutants)
     wanted = {UNTESTED, PASSED, SURVIVED} if given.again else {UNTRIED, PASSED}
     hopeless = mutants_page.equal()
-    left = [m for m in mutants if m.result in wanted and not given.page and mutants_page.line(m) not in hopeless]
+    left = []
+    for mutant in mutants:
+        if mutants_page.line(mutant) in hopeless:
+            mutant.result = SURVIVED if mutant.result == UNTRIED else mutant.result
+        elif mutant.result in wanted and not given.page:
+            left.append(mutant)
     if given.patterns:
         left = [m for m in left if any(fnmatch.fnmatch(m.where, p) for p in given.patterns)]
     random.Random().shuffle(left)  # so that a run that is stopped has tried a fair sample

@@ -192,6 +192,7 @@ class _Round:
         expires = self.candidates.expires_at[rows]
         expired = expires <= self.now
         sends = (found.at == self.now) & ~expired
+        self.waits[rows[sends]] = False  # nobody lets them pass any more: fewer to look at
         yielding = self._yield(view, rows[sends])
         self.lets_pass_until[yielding.rows] = yielding.until
         at, yields = found.at.copy(), np.full(len(rows), -1, np.int64)
