@@ -119,6 +119,8 @@ def _same(mutants: Sequence[Tried], listed: Mapping[str, str]) -> str:
 
 def _survivors(mutants: Sequence[Tried]) -> str:
     """Those that a test should kill."""
+    if not mutants:
+        return "## Survivors\n\nNone but those above.\n"
     lines = [
         f"## Survivors ({len(mutants)})\n",
         "Not noticed by any test that was run: each is a test yet to be written, or one to be read and listed above.\n",
