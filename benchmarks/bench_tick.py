@@ -35,7 +35,7 @@ def speed(what: Callable[[], int]) -> float:
 
 def compare(store: Store, n: int) -> None:
     """Ticks and the usual way in turn; medians, mix and ratios."""
-    batch = min(5_000, n // 16)
+    batch = min(5_000, n // 24)
     work, mix = work_of(store, batch), Counter[str]()
 
     def ours(counts: Counter[str] | None = None) -> int:
