@@ -27,21 +27,23 @@ Wanted: 12,000 decisions a second at a million contacts on each database, four t
 SQLite, and at most 1.5 times the time of its statements alone, through the bare driver. What limits it: seven tables are read and
 five written, so two thirds of the time is the database's own; on SQLite 4 KB of log for each row and index entry that changes. Of
 the rest, a third is deciding, and the other two thirds are Python objects on the way in (a message has 27 columns, a contact 38)
-and evidence on the way out. The usual way writes no evidence and looks for no later instant, so it does less. At a million
-contacts (2026-11-29, a machine half as fast as the one of the wish): PostgreSQL 4,273 a second, 17 times the usual way and 1.38
-times its statements alone; SQLite 4,438 a second, 2.3 times and 1.24 times. **12,000 is not reached there.**""",
+and evidence on the way out. The usual way writes no evidence and looks for no later instant, so it does less. Three or four
+transactions side by side are slower on two cores than two. At a million contacts (2026-11-29, the machine of the figures above):
+PostgreSQL 10,381 a second [9,586 to 13,221], 12.9 times the usual way; in one transaction 7,412, 1.39 times its statements alone.
+SQLite, measured before on a machine half as fast: 4,438, 2.3 times the usual way and 1.24 times its statements alone. **12,000 is
+not reached there.**""",
     "bench_growth.py": """\
 Wanted: at most 3 times the tick with 100 times the contacts (pages, not rules), at most 1.2 times with 100 times
 the messages waiting, and less than 500 MB. What limits it: with more contacts, those that are due share fewer pages. From 10,000
-contacts to a million (2026-11-29): PostgreSQL 1.5 to 2.8 times, 106 MB; SQLite 3.1 to 5.6 times, 165 MB.""",
+contacts to a million (2026-11-29, another machine): PostgreSQL 1.5 to 2.8 times, 106 MB; SQLite 3.1 to 5.6 times, 165 MB.""",
     "bench_daemons.py": """\
-Wanted: at least 1.3 times the throughput. What limits it: server and daemons share two cores. At a million contacts (2026-11-29):
-1.4 to 1.7 times.""",
+Wanted: at least 1.3 times the throughput. What limits it: server and daemons share two cores, and one daemon's large ticks use
+both. At a million contacts (2026-11-29, another machine, a tick then still in one transaction): 1.4 to 1.7 times.""",
     "bench_verify.py": """\
 Wanted: millions of rows in minutes, in less than 500 MB. What limits it: it is plain Python on purpose, a circle at a time.""",
     "bench_import.py": """\
 Wanted: 20,000 contacts a second on SQLite, 15,000 on PostgreSQL. What limits it: a Python object for each row and each consent;
-a third of the time is the database's own.""",
+on SQLite half of the time is the database's own, on PostgreSQL two thirds. **Neither is reached.**""",
 }
 
 
