@@ -15,7 +15,7 @@ from tests.crash.servers import one, spread
 @pytest.mark.parametrize(("kind", "servers"), [("postgresql", one), ("distributed", spread)])
 def test_daemons_and_servers_killed_keep_every_promise(kind: str, servers: object, tmp_path: Path) -> None:
     with servers() as those:  # type: ignore[operator]
-        done = play(kind, those, tmp_path / "round", "a share", 0, kills=12, contacts=40)
+        done = play(kind, those, tmp_path / "round", "a share", 0, kills=12, contacts=80)
 
     assert sum(done["kills"].values()) >= 8, done
     assert done["kills"]["the server"] + done["kills"]["both"] >= 2, done
