@@ -47,7 +47,9 @@ def test_the_holidays_of_26_countries_are_those_listed(shared):
 )
 def test_a_day_is_a_holiday_where_it_is_one(country, categories, day, is_one):
     asked = days(day)
-    assert len(asked[holidays_of(country, categories).contains(asked)]) == is_one
+    found = holidays_of(country, categories).contains(asked)
+    assert found.tolist() == [is_one]
+    assert len(asked[found]) == is_one
 
 
 def test_years_far_apart_can_be_asked_at_once():

@@ -174,6 +174,7 @@ def test_a_promise_holds_once_its_due_day_has_passed_and_it_was_not_made_again()
     assert holds({**made, "due": "2026-03-06"}) == []
     assert holds({**made, "due": NOW}) == []
     assert holds(made, {**made, "at": "2026-03-02", "due": "2026-03-20"}) == []
+    assert holds(made, {"at": "2026-03-04", "promise": "broken", "id": "p"}) == []
     for word in ("kept", "broken"):
         assert holds(made, {"at": "2026-03-04", "promise": word, "id": "p", "due": made["due"]}) == []
 
