@@ -36,27 +36,26 @@ def speed(what: Callable[[], int]) -> float:
 def compare(store: Store, n: int) -> None:
     """Ticks and the usual way in turn; medians, mix and ratios."""
     batch = min(5_000, n // 24)
-    work, mix = work_of(store, batch), Counter[str]()
+    work, mix, side_by_side = work_of(store, batch), Counter[str](), store.dialect == "postgresql"
 
-    def ours(counts: Counter[str] | None = None) -> int:
-        counts = tick(work) if counts is None else counts
+    def noted(counts: Counter[str]) -> int:
         mix.update({v: counts[v] for v in ("send", "defer", "suppress")})
         return counts["claimed"]
 
     tick(work)
     found: dict[str, list[float]] = {"with copies": [], "the usual way": [], "without copies": []}
-    if store.dialect == "postgresql":
+    if side_by_side:
         found["in one transaction"] = []
     for _ in range(PAIRS):
-        found["with copies"].append(speed(ours))
-        if store.dialect == "postgresql":
-            found["in one transaction"].append(speed(lambda: ours(transact(work, claim(work)))))
+        found["with copies"].append(speed(lambda: noted(tick(work))))
+        if side_by_side:
+            found["in one transaction"].append(speed(lambda: noted(transact(work, claim(work)))))
         found["the usual way"].append(speed(lambda: usual_tick(store, range(SHARDS), max(1, batch // (5 * SHARDS)))))
     bare = statistics.median(times_the_bare_driver(store, work) for _ in range(PAIRS))
     with store.write() as conn:
         conn.exec_driver_sql("UPDATE circle SET recent = NULL")
     for _ in range(3):
-        found["without copies"].append(speed(ours))
+        found["without copies"].append(speed(lambda: noted(tick(work))))
     total = sum(mix.values())
     print(f"{store.dialect}, {n:,} contacts: % { {v: round(100 * k / total) for v, k in mix.items()} }")
     medians = {name: statistics.median(each) for name, each in found.items()}
@@ -69,7 +68,7 @@ def compare(store: Store, n: int) -> None:
         f"{times['without copies']:.1f} times"
     )
     alone = f"a tick in one transaction takes {bare:.2f} times as long as its statements alone"
-    if store.dialect == "postgresql":
+    if side_by_side:
         alone += f"; two side by side are {times['in one transaction']:.1f} times as fast"
     print(f"{store.dialect}, {n:,} contacts: {alone}")
 
