@@ -60,24 +60,41 @@ class Messages:
         return Messages({name: [column[i] for i in rows] for name, column in self.columns.items()})
 
 
+FEW: int = 4
+"""Where far more is due than fits a batch, it is taken out of so many shards: what lies near each other in tables and indexes
+shares pages, and all other shards stay unlocked."""
+
+
 def due_circles(
     conn: Connection, shards: Sequence[int], now: int, limit: int, closed: Collection[str] = ()
 ) -> list[tuple[int, int]]:
-    """The circles, as (shard, id), with messages due at `now`, longest due first: those of at most `limit` messages.
+    """The circles, as (shard, id), with messages due at `now`, longest due first: those of at most `limit` messages. Where
+    more are due, the shards that are furthest behind come first.
 
     closed: channels whose providers take nothing now; of them only what has expired is claimed."""
     if limit <= 0:
         return []
+    each = max(64, -(-2 * limit // max(len(shards), 1)))  # of so many shards, none has to wait for another's pile
+    rows = _due(conn, shards, now, each, closed)
+    if len(rows) > limit:
+        behind = list(dict.fromkeys(row[0] for row in rows))[:FEW]
+        piles = _due(conn, behind, now, -(-limit // len(behind)), closed)
+        rows = piles if len(piles) >= limit else rows
+    return list(dict.fromkeys((int(r[0]), int(r[1])) for r in rows[:limit]))
+
+
+def _due(
+    conn: Connection, shards: Sequence[int], now: int, each: int, closed: Collection[str]
+) -> list[tuple[int, int, int]]:
+    """Of each shard its `each` messages that are longest due, as (shard, circle, due_at); those of all shards in order."""
     shut = ", ".join(f":closed{i}" for i in range(len(closed)))
-    passing = f"WHERE (d.channel NOT IN ({shut}) OR d.expires_at <= :now)" if closed else ""
+    passing = f"AND (channel NOT IN ({shut}) OR expires_at <= :now)" if closed else ""
     far = is_distributed(conn)
     named = f"AND shard IN ({listed(shards)})" if far else ""
     one = (
-        f"SELECT d.shard, d.circle, d.due_at FROM (SELECT shard, circle, due_at{', channel, expires_at' if closed else ''} "
-        f"FROM message WHERE shard = {{shard}} {named} AND state = 'waiting' AND due_at <= :now "
-        f"ORDER BY due_at LIMIT :most) AS d {passing}"
+        f"SELECT shard, circle, due_at FROM message WHERE shard = {{shard}} {named} AND state = 'waiting' "
+        f"AND due_at <= :now {passing} ORDER BY due_at LIMIT :most"
     )
-    each = max(64, -(-2 * limit // max(len(shards), 1)))  # of so many shards, none has to wait for another's pile
     params: dict[str, Any] = {"now": now, "most": each, **{f"closed{i}": c for i, c in enumerate(closed)}}
     if conn.dialect.name == "sqlite":
         # One statement for all: it would take longer to say 64 than to answer them.
@@ -88,7 +105,7 @@ def due_circles(
         sql = f"SELECT x.* FROM {source} AS s(shard), LATERAL ({lateral}) AS x"
         rows = fetch(conn, sql, **params, **({} if far else {"shards": list(shards)}))
     rows.sort(key=itemgetter(2, 1))
-    return list(dict.fromkeys((int(r[0]), int(r[1])) for r in rows[:limit]))
+    return rows  # type: ignore[return-value]
 
 
 _UNNESTED = "unnest(CAST(:shards AS int8[]))"

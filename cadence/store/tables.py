@@ -323,7 +323,9 @@ message = Table(
     _text("released_by"),
     _text("released_reason"),
     _number("revives", null=True),
-    Index("ix_message_due", "shard", "due_at", "circle", "state", **_where("state = 'waiting'")),
+    Index(
+        "ix_message_due", "shard", "due_at", "circle", "channel", "expires_at", "state", **_where("state = 'waiting'")
+    ),
     Index("ix_message_live", "shard", "circle", **_where(LIVE)),
     Index("ix_message_out", "shard", "state", **_where(OUT)),
     Index("ix_message_shard_contact", "shard", "contact"),
@@ -331,7 +333,7 @@ message = Table(
 """One life cycle, queue and outbox in one; `docs/states.md` draws its states. collapse: the key of which only the
 newest waiting one stays (`oldest:KEY`: the oldest). sender: the daemon that marked it `sending`. doubt_at: since
 when the fate of an earlier hand-over is unknown (only transactional messages are handed over again). ix_message_due holds
-all that a claim asks for, and the state, since SQLite would look at the row for it."""
+all that a claim asks for, also of channels that are closed, and the state, since SQLite would look at the row for it."""
 
 decision = Table(
     "decision",

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cadence.facts import HELD, NEVER, NONE, SECOND, EventKind, Verdict
-from cadence.queue import deciding
+from cadence.queue import breaker, deciding, outlets
 from cadence.queue.accept import NewMessage
-from cadence.queue.tick import tick
+from cadence.queue.outlets import Outlet
+from cadence.queue.tick import claim, tick
 from cadence.queue.written import due_after
+from cadence.store import round as store_round
 from cadence.store import tables
 from tests.queue.world import World, at, policy_of
 
@@ -363,3 +369,77 @@ def test_touches_made_while_no_rule_counted_any_are_counted_by_the_next_policy_w
 
     assert len(world.touches()) == 2
     assert (world.state(third), world.row(third)["rule"]) == ("waiting", "2 per 7d")
+
+
+def test_what_waits_for_a_closed_channel_is_in_no_other_channels_way(world: World) -> None:
+    ann, bob = neighbours(world)
+    noon = f"{DAY}T12:00"
+    text_message = world.message(noon, bob, "receipt", due_at=at(noon))
+    with world.store.write() as conn:
+        conn.execute(tables.message.update().values(channel="sms"))
+        conn.execute(
+            tables.address.update().where(tables.address.c.address == f"{bob}@example.com").values(channel="sms")
+        )
+    pile = [world.message(noon, ann, "receipt", due_at=at(f"{DAY}T11:00")) for _ in range(70)]
+    work = world.work(noon, batch=10)
+    texts: Any = SimpleNamespace(name="texts")
+    work = replace(work, outlets={**work.outlets, "sms": Outlet(texts)})
+    with world.store.write() as conn:
+        outlets.learn(conn, work.outlets["email"], work.now, lambda health: breaker.failed(health, work.now, "down", 9))
+
+    tick(work)
+
+    assert {world.state(id_) for id_ in pile} == {"waiting"}
+    assert world.state(text_message) == "decided"
+
+
+def test_of_more_than_a_batch_the_shards_that_are_furthest_behind_come_first(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_round, "FEW", 2)
+    first, second, *_ = apart = strangers(world, 4)
+    for k in range(5):
+        for i, name in enumerate(apart):
+            world.message("2026-03-03T08:00", name, due_at=at(f"{DAY}T09:{4 * k + i:02}"))
+
+    assert claimed(world, batch=6) == {first, second}
+    assert claimed(world, batch=19) == set(apart)
+    assert claimed(world, batch=20) == set(apart)
+
+
+def test_a_shard_with_little_that_is_long_due_makes_no_batch_small(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_round, "FEW", 2)
+    *little, much, last = strangers(world, 4)
+    for name, minutes in ((little[0], [0]), (little[1], [1]), (much, range(2, 12)), (last, [30])):
+        for minute in minutes:
+            world.message("2026-03-03T08:00", name, due_at=at(f"{DAY}T09:{minute:02}"))
+
+    assert claimed(world, batch=6) == {*little, much}
+
+
+def claimed(world: World, batch: int) -> set[str]:
+    """Whose circles a tick would take at noon."""
+    names = {(shard, circle): name for name, (shard, _, circle) in world.contacts.items()}
+    return {names[circle] for circle in claim(world.work(f"{DAY}T12:00", batch=batch))}
+
+
+def strangers(world: World, n: int) -> list[str]:
+    """So many contacts, each in a shard of its own."""
+    names: dict[int, str] = {}
+    while len(names) < n:
+        name = f"c{len(world.contacts)}"
+        names.setdefault(world.contact(name)[0], name)
+    return list(names.values())
+
+
+def neighbours(world: World) -> list[str]:
+    """Two contacts in one shard, each in a circle of its own."""
+    names: dict[int, list[str]] = {}
+    for i in range(65):
+        shard, _, _ = world.contact(f"c{i}")
+        names.setdefault(shard, []).append(f"c{i}")
+        if len(names[shard]) == 2:
+            return names[shard]
+    raise AssertionError("two of 65 share one of 64 shards")
