@@ -88,18 +88,19 @@ def fill(store: Store, n: int, waiting: int | None = None, due: int | None = Non
     with store.write() as conn:
         for index in indexes:
             index.drop(conn, checkfirst=True)
-    _circles(store, history.touches, ids, shard)
+    order = rng.permutation(len(history.touches.id))
+    told = replace(history.touches, id=_FIRST_ID + np.argsort(order))  # as they lie on disk, so are they numbered
+    _circles(store, told, ids, shard)
     _contacts(store, history, ids, shard)
     _consents(store, history.consents, ids, shard)
     _events(store, history.events, ids, shard)
-    order = rng.permutation(len(history.touches.id))
     packed, later = np.split(order, [int(len(order) * _PACKED)])
-    _touches(store, history.touches, ids, shard, packed)
+    _touches(store, told, ids, shard, packed)
     _messages(store, asked, ids, shard, n if waiting is None else waiting, due)
     with store.write() as conn:
         for index in indexes:
             index.create(conn)
-    _touches(store, history.touches, ids, shard, later)
+    _touches(store, told, ids, shard, later)
     if store.dialect == "postgresql":
         with store.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
             conn.exec_driver_sql("VACUUM ANALYZE")
@@ -128,7 +129,7 @@ def _circles(store: Store, touches: Touches, ids: Ints, shard: Ints) -> None:
         rows = np.arange(first * TOUCHES, (who[-1] + 1) * TOUCHES)
         mine = touches.take(rows)
         mailbox = np.array([key(f"someone{i}@example.com") for i in who.tolist()], np.int64)
-        mine = replace(mine, contact=ids[mine.contact], id=_touch_ids(rows), mailbox=np.repeat(mailbox, TOUCHES))
+        mine = replace(mine, contact=ids[mine.contact], mailbox=np.repeat(mailbox, TOUCHES))
         copies = np.empty(len(who), object)
         copies[:] = recent.pack(mine, np.arange(len(who) + 1) * TOUCHES)
         columns = {
@@ -139,10 +140,6 @@ def _circles(store: Store, touches: Touches, ids: Ints, shard: Ints) -> None:
         }
         with store.write() as conn:
             insert_rows(conn, t.circle, columns)
-
-
-def _touch_ids(rows: Ints) -> Ints:
-    return _FIRST_ID + rows
 
 
 def _contacts(store: Store, history: History, ids: Ints, shard: Ints) -> None:
@@ -213,7 +210,7 @@ def _touches(store: Store, touches: Touches, ids: Ints, shard: Ints, order: Ints
                 conn,
                 t.touch,
                 {
-                    "shard": shard[who], "id": _touch_ids(rows), "circle": ids[who],
+                    "shard": shard[who], "id": touches.id[rows], "circle": ids[who],
                     "contact": ids[who], "number": 3 + rows % 20, "at": touches.at[rows],
                     "recorded_at": touches.at[rows], "channel": ["email"] * n,
                     "category": [NAMES[k] for k in touches.category[rows].tolist()],

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from operator import itemgetter
 
 import numpy as np
 import sqlalchemy as sa
@@ -44,11 +45,13 @@ def upsert_contacts(conn: Connection, rows: Sequence[ContactRow], now: int, sour
     current = read(conn, known)
     for person in people:
         lay_over(person, current.get(person.id))
-    there = _circles(conn, people, join_accounts)
+    shared = _shared(conn, people, join_accounts)
+    there = _circles(conn, people, shared)
     lock_shards(
         conn, {c.shard for c in there.values()} | {p.shard for p in people} | {shard_of(p.id) for p in people if p.new}
     )
-    joined = _join(conn, people, there, join_accounts, now, source)
+    joined = _join(conn, people, there, shared, now, source)
+    people.sort(key=lambda p: (p.shard, p.id))  # as they lie in tables and indexes
     _write(conn, people, now)
     stopped, consents = _consents(conn, people, joined.made, now, source)
     new = [p for p in people if p.new]
@@ -68,16 +71,20 @@ def upsert_contacts(conn: Connection, rows: Sequence[ContactRow], now: int, sour
     )
 
 
-def _joining(join_accounts: bool) -> tuple[str, ...]:
-    return ("mailbox", "household", "account") if join_accounts else ("mailbox", "household")
+_Shared = Mapping[str, Mapping[str, Sequence[tuple[int, int, int | None]]]]
+"""By what joins circles, and by its value, the (shard, contact) that have it already."""
 
 
-def _circles(conn: Connection, people: Sequence[Person], join_accounts: bool) -> dict[int, Circle]:
+def _shared(conn: Connection, people: Sequence[Person], join_accounts: bool) -> _Shared:
+    """Who has what these people bring with them. Identity is locked, so that it stays so."""
+    kinds = ("mailbox", "household", "account") if join_accounts else ("mailbox", "household")
+    return {kind: look_up(conn, kind, [v for p in people for k, v in p.entries if k == kind]) for kind in kinds}
+
+
+def _circles(conn: Connection, people: Sequence[Person], shared: _Shared) -> dict[int, Circle]:
     """The circles that the batch touches, by id: those of its contacts, and of all who share something with them."""
     places = {(p.shard, p.id) for p in people if not p.new}
-    for kind in _joining(join_accounts):
-        for sharing in look_up(conn, kind, [v for p in people for k, v in p.entries if k == kind]).values():
-            places |= {(shard, who) for shard, who, _ in sharing}
+    places |= {(shard, who) for by_value in shared.values() for found in by_value.values() for shard, who, _ in found}
     if not places:
         return {}
     listed = sorted(places)
@@ -104,12 +111,12 @@ def _join(
     conn: Connection,
     people: Sequence[Person],
     there: Mapping[int, Circle],
-    join_accounts: bool,
+    shared: _Shared,
     now: int,
     source: str,
 ) -> _Joined:
     """Decides which circle each contact is in; merges circles that belong together, makes those of new contacts."""
-    together = _together(conn, people, join_accounts)
+    together = _together(conn, people, shared)
     groups = together.groups()
     # Sizes and numbers may have changed until the shards were locked.
     fresh = circles_at(conn, [(c.shard, c.id) for c in there.values()])
@@ -155,21 +162,20 @@ def _join(
     return _Joined(len(merged), largest, touched, frozenset(c.id for c in made))
 
 
-def _together(conn: Connection, people: Sequence[Person], join_accounts: bool) -> Together:
+def _together(conn: Connection, people: Sequence[Person], shared: _Shared) -> Together:
     """Who belongs together by what they share: circles that are there, and new contacts under the circle they would
     have."""
     together = Together()
     for person in people:
         together.find(person.circle)
-    for kind in _joining(join_accounts):
+    for kind, by_value in shared.items():
         having = [(value, person.circle) for person in people for k, value in person.entries if k == kind]
-        shared = look_up(conn, kind, [value for value, _ in having])
-        circle_of = _circle_of(conn, {(shard, who) for found in shared.values() for shard, who, _ in found})
+        circle_of = _circle_of(conn, {(shard, who) for found in by_value.values() for shard, who, _ in found})
         first: dict[str, int] = {}
         for value, mine in having:
             if (other := first.setdefault(value, mine)) != mine:
                 together.join(mine, other)
-            for _, who, _ in shared.get(value, ()):
+            for _, who, _ in by_value.get(value, ()):
                 together.join(mine, circle_of[who])
     return together
 
@@ -202,6 +208,7 @@ def _write(conn: Connection, people: Sequence[Person], now: int) -> None:
     values = {name: [p.columns[name] for p in changed] for name in COLUMNS}
     update_rows(conn, contact, _keys(changed), {**values, "recorded_at": [now] * len(changed)})
     entries = [(value, kind, 0 if kind == "outside" else p.id, p) for p in people for kind, value in p.entries]
+    entries.sort(key=itemgetter(0, 1, 2))
     insert_rows(
         conn,
         directory,
