@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from operator import itemgetter
 
 import numpy as np
 import sqlalchemy as sa
@@ -51,7 +50,6 @@ def upsert_contacts(conn: Connection, rows: Sequence[ContactRow], now: int, sour
         conn, {c.shard for c in there.values()} | {p.shard for p in people} | {shard_of(p.id) for p in people if p.new}
     )
     joined = _join(conn, people, there, shared, now, source)
-    people.sort(key=lambda p: (p.shard, p.id))  # as they lie in tables and indexes
     _write(conn, people, now)
     stopped, consents = _consents(conn, people, joined.made, now, source)
     new = [p for p in people if p.new]
@@ -208,7 +206,6 @@ def _write(conn: Connection, people: Sequence[Person], now: int) -> None:
     values = {name: [p.columns[name] for p in changed] for name in COLUMNS}
     update_rows(conn, contact, _keys(changed), {**values, "recorded_at": [now] * len(changed)})
     entries = [(value, kind, 0 if kind == "outside" else p.id, p) for p in people for kind, value in p.entries]
-    entries.sort(key=itemgetter(0, 1, 2))
     insert_rows(
         conn,
         directory,

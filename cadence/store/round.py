@@ -60,7 +60,7 @@ class Messages:
         return Messages({name: [column[i] for i in rows] for name, column in self.columns.items()})
 
 
-FEW: int = 4
+FEW: int = 2
 """Where far more is due than fits a batch, it is taken out of so many shards: what lies near each other in tables and indexes
 shares pages, and all other shards stay unlocked."""
 
@@ -105,7 +105,7 @@ def _due(
         sql = f"SELECT x.* FROM {source} AS s(shard), LATERAL ({lateral}) AS x"
         rows = fetch(conn, sql, **params, **({} if far else {"shards": list(shards)}))
     rows.sort(key=itemgetter(2, 1))
-    return rows  # type: ignore[return-value]
+    return rows
 
 
 _UNNESTED = "unnest(CAST(:shards AS int8[]))"

@@ -11,7 +11,7 @@ import pytest
 from cadence.facts import DAY, HOUR, EventKind
 from cadence.store.bulk import insert_rows
 from cadence.store.rows import ConsentRow, ContactRow, EventRow, TouchRow
-from cadence.store.tables import message
+from cadence.store.tables import contact, message
 
 NOW = 20_000 * DAY
 Someone = Callable[..., ContactRow]
@@ -240,3 +240,18 @@ def test_a_new_contact_that_shares_a_stopped_mailbox_is_in_the_circle_of_the_sto
     told.consents(ConsentRow("a", NOW, EventKind.DO_NOT_CONTACT, None, None, "stop"))
     told.contacts(someone("b", "X@example.com"))
     assert told.history("b").consents.given.tolist() == [False]
+
+
+def test_people_of_a_circle_stand_in_the_order_of_their_ids_wherever_their_rows_lie(told: Any) -> None:
+    told.contacts(ContactRow("ann", country="SE", household="h"), ContactRow("bob", country="NO", household="h"))
+    shard, id_ = told.place("ann")
+    mine = (contact.c.shard == shard) & (contact.c.id == id_)
+    with told.store.write() as conn:
+        row = dict(conn.execute(contact.select().where(mine)).mappings().one())
+        conn.execute(contact.delete().where(mine))
+        conn.execute(contact.insert().values(**row))
+
+    people = told.history("ann").people
+
+    assert people.id.tolist() == [id_, told.place("bob")[1]]
+    assert [people.country.names[c] for c in people.country.codes] == ["SE", "NO"]
