@@ -1,5 +1,6 @@
-"""The world of `world.py` in a database: the same contacts and touches as rows, in random order on disk, messages as
-campaigns plan them (shard by shard, circle by circle), and the databases that benchmarks run on.
+"""The world of `world.py` in a database: touches in random order on disk, contacts as imports leave them (batch by batch,
+each shard by shard), messages as campaigns plan them (shard by shard, circle by circle), and the databases that benchmarks
+run on.
 
 Filled as fast as the database takes it, because filling isn't what is measured here: indexes after most of the rows. The
 last of the touches come after them, since in an index that is packed full each row that is added splits a page, and in one
@@ -33,6 +34,8 @@ NAMES = {key(n): n for n in ["newsletter", "promotion", "email", *(f"content {i}
 _PIECE = 200_000
 _PACKED = 0.95
 """This part of the touches is there before their indexes."""
+_IMPORTED = 5_000
+"""Contacts of a batch."""
 _FIRST_ID = 1 << 40
 
 
@@ -82,7 +85,7 @@ def fill(store: Store, n: int, waiting: int | None = None, due: int | None = Non
     (default: all), each of a contact of its own; the others wait for other contacts."""
     history, asked = world(n)
     rng = np.random.default_rng(7)
-    ids = _FIRST_ID + rng.permutation(n).astype(np.int64)
+    ids = _FIRST_ID + np.arange(n)
     shard = shards_of(ids)
     indexes = [i for table in t.metadata.sorted_tables for i in table.indexes if table.name in _FILLED]
     with store.write() as conn:
@@ -121,6 +124,11 @@ def _write(store: Store, table: sa.Table, columns: Mapping[str, Values]) -> None
             insert_rows(conn, table, {c: v[first : first + _PIECE] for c, v in columns.items()})
 
 
+def _as_imported(who: Ints, ids: Ints, shard: Ints) -> Ints:
+    """The order in which rows of these contacts lie."""
+    return np.lexsort((ids[who], shard[who], who // _IMPORTED))
+
+
 def _circles(store: Store, touches: Touches, ids: Ints, shard: Ints) -> None:
     """With copies of their recent touches, as ticks before would have left them."""
     n, each = len(ids), 10_000
@@ -138,8 +146,9 @@ def _circles(store: Store, touches: Touches, ids: Ints, shard: Ints) -> None:
             "next_number": np.full(len(who), 64, np.int64),
             "recent": copies,
         }
+        order = _as_imported(who, ids, shard)
         with store.write() as conn:
-            insert_rows(conn, t.circle, columns)
+            insert_rows(conn, t.circle, {name: values[order] for name, values in columns.items()})
 
 
 def _contacts(store: Store, history: History, ids: Ints, shard: Ints) -> None:
@@ -147,22 +156,25 @@ def _contacts(store: Store, history: History, ids: Ints, shard: Ints) -> None:
     n, people, policy = len(ids), history.people, cadence.policy_of(POLICY).policy
     segment = segment_of(policy, ContactFacts.of(policy, history, NOW))
     zones = [f'["{ZONES[z]}"]' for z in _zone_places(people)]
+    who = _as_imported(np.arange(n), ids, shard)
+    places = who.tolist()
     _write(
         store,
         t.contact,
         {
-            "shard": shard, "id": ids, "circle": ids, "zones": zones, "country": ["SE"] * n, "attributes": ["{}"] * n,
-            "orders": people.orders, "last_click": people.latest[EventKind.CLICK], "created_at": np.full(n, NOW - 90 * DAY),
+            "shard": shard[who], "id": ids[who], "circle": ids[who], "zones": [zones[i] for i in places],
+            "country": ["SE"] * n, "attributes": ["{}"] * n, "orders": people.orders[who],
+            "last_click": people.latest[EventKind.CLICK][who], "created_at": np.full(n, NOW - 90 * DAY),
             "recorded_at": np.full(n, NOW - 90 * DAY), "segment_at": np.full(n, NOW - 30 * DAY),
-            "segment": [policy.segments[s].name if s >= 0 else None for s in segment.tolist()],
+            "segment": [policy.segments[s].name if s >= 0 else None for s in segment[who].tolist()],
         },
     )  # fmt: skip
-    addresses = [f"someone{i}@example.com" for i in range(n)]
+    addresses = [f"someone{i}@example.com" for i in places]
     _write(
         store,
         t.address,
         {
-            "shard": shard, "contact": ids, "channel": ["email"] * n, "address": addresses, "circle": ids,
+            "shard": shard[who], "contact": ids[who], "channel": ["email"] * n, "address": addresses, "circle": ids[who],
             "mailbox": addresses, "at": np.full(n, NOW - 90 * DAY), "recorded_at": np.full(n, NOW - 90 * DAY),
         },
     )  # fmt: skip
@@ -174,16 +186,17 @@ def _zone_places(people: People) -> list[int]:
 
 
 def _consents(store: Store, consents: Consents, ids: Ints, shard: Ints) -> None:
-    c, n = consents, len(consents.contact)
+    rows, n = _as_imported(consents.contact, ids, shard), len(consents.contact)
+    who = consents.contact[rows]
     _write(
         store,
         t.consent,
         {
-            "shard": shard[c.contact], "id": _FIRST_ID + np.arange(n), "circle": ids[c.contact],
-            "contact": ids[c.contact], "number": 1 + np.arange(n) % 2, "at": np.full(n, NOW - 90 * DAY),
+            "shard": shard[who], "id": _FIRST_ID + np.arange(n), "circle": ids[who],
+            "contact": ids[who], "number": 1 + np.arange(n) % 2, "at": np.full(n, NOW - 90 * DAY),
             "recorded_at": np.full(n, NOW - 90 * DAY), "kind": np.full(n, int(EventKind.OPT_IN)),
-            "category": [NAMES[k] for k in c.category.tolist()], "source": ["import"] * n,
-            "source_id": [str(i) for i in range(n)],
+            "category": [NAMES[k] for k in consents.category[rows].tolist()], "source": ["import"] * n,
+            "source_id": [str(i) for i in rows.tolist()],
         },
     )  # fmt: skip
 

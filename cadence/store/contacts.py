@@ -50,6 +50,7 @@ def upsert_contacts(conn: Connection, rows: Sequence[ContactRow], now: int, sour
         conn, {c.shard for c in there.values()} | {p.shard for p in people} | {shard_of(p.id) for p in people if p.new}
     )
     joined = _join(conn, people, there, shared, now, source)
+    people.sort(key=lambda p: (p.shard, p.id))  # so that a shard's rows share pages: ticks read a few shards at a time
     _write(conn, people, now)
     stopped, consents = _consents(conn, people, joined.made, now, source)
     new = [p for p in people if p.new]

@@ -74,12 +74,12 @@ def due_circles(
     closed: channels whose providers take nothing now; of them only what has expired is claimed."""
     if limit <= 0:
         return []
-    each = max(64, -(-2 * limit // max(len(shards), 1)))  # of so many shards, none has to wait for another's pile
-    rows = _due(conn, shards, now, each, closed)
-    if len(rows) > limit:
-        behind = list(dict.fromkeys(row[0] for row in rows))[:FEW]
-        piles = _due(conn, behind, now, -(-limit // len(behind)), closed)
-        rows = piles if len(piles) >= limit else rows
+    behind = [row[0] for row in _due(conn, shards, now, 1, closed)]
+    few = behind[:FEW]
+    rows = _due(conn, few, now, -(-limit // len(few)), closed) if few else []
+    if len(rows) < limit and len(behind) > len(few):
+        each = max(64, -(-2 * limit // len(behind)))  # of so many shards, none has to wait for another's pile
+        rows = _due(conn, behind, now, each, closed)
     return list(dict.fromkeys((int(r[0]), int(r[1])) for r in rows[:limit]))
 
 
