@@ -72,12 +72,15 @@ def load(
 def candidates(active: Active, loaded: Loaded, rows_: Ints, due: Bools) -> Candidates:
     """These rows of the messages as the core's columns; due: bool, one for each of them."""
     m, places = loaded.messages, rows_.tolist()
+    whole = places == list(range(len(m)))
 
-    def of(name: str) -> list[Any]:
-        column = m[name]
-        return [column[i] for i in places]
+    def taken(column: Sequence[Any]) -> Sequence[Any]:
+        return column if whole else [column[i] for i in places]
 
-    ways = [loaded.ways[i] for i in places]
+    def of(name: str) -> Sequence[Any]:
+        return taken(m[name])
+
+    ways = taken(loaded.ways)
     priority = [active.priority_of(c) if p is None else p for p, c in zip(of("priority"), of("category"), strict=True)]
     named = {name: keys(of(name)) for name in _NAMES}
     return Candidates(

@@ -176,8 +176,11 @@ def _write_decisions(conn: Connection, work: Work, answers: Answers, lines: _Lin
     id_ = loaded.messages.ints("id", NONE)[lines.row]
     goes = lines.touch != NONE
     touch_of = dict(zip(id_[goes].tolist(), lines.touch[goes].tolist(), strict=True))
+    places = _places(loaded, lines)
+    _, which, count = np.unique(places["circle"], return_inverse=True, return_counts=True)
+    known = [touch_of if several else None for several in (count[which] > 1).tolist()]
     columns: dict[str, Values] = {
-        **_places(loaded, lines),
+        **places,
         "id": lines.decision,
         "message": id_,
         "at": np.full(n, work.now, np.int64),
@@ -185,8 +188,10 @@ def _write_decisions(conn: Connection, work: Work, answers: Answers, lines: _Lin
         "until": lines.until,
         "held": lines.welcome_at == HELD,
         "rule": lines.rules,
-        "evidence": [_told(o.pushes, touch_of) for o in lines.outcomes],
-        "watched": [_told(o.watched, touch_of) if o.watched else None for o in lines.outcomes],
+        "evidence": [_told(o.pushes, made) for o, made in zip(lines.outcomes, known, strict=True)],
+        "watched": [
+            _told(o.watched, made) if o.watched else None for o, made in zip(lines.outcomes, known, strict=True)
+        ],
         "policy": [work.active.policy.hash] * n,
         "segment": [answers.segment[p] for p in loaded.person[lines.row].tolist()],
         "seen_number": lines.seen,
@@ -196,9 +201,10 @@ def _write_decisions(conn: Connection, work: Work, answers: Answers, lines: _Lin
         rows_of.write_decisions(conn, columns)
 
 
-def _told(pushes: Sequence[Push], touch_of: dict[int, int]) -> str:
-    """Evidence as JSON: the fields of `Push`. A touch made in this round was named by its message, negated."""
-    if any(min(push.touches, default=0) < 0 for push in pushes):
+def _told(pushes: Sequence[Push], touch_of: dict[int, int] | None) -> str:
+    """Evidence as JSON: the fields of `Push`. A touch made in this round was named by its message, negated. touch_of: by
+    message; None where no other message of the circle is in the round."""
+    if touch_of is not None and any(min(push.touches, default=0) < 0 for push in pushes):
         pushes = [replace(p, touches=tuple(touch_of.get(-t, t) if t < 0 else t for t in p.touches)) for p in pushes]
     return orjson.dumps(pushes, default=str, option=orjson.OPT_SERIALIZE_NUMPY).decode()
 

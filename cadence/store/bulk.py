@@ -144,6 +144,20 @@ def wanted(conn: Connection, name: str, columns: Mapping[str, Values]) -> tuple[
     return sql, {f"{name}_{c}": _array(v, _guessed_type(v)) for c, v in columns.items()}
 
 
+def laid_out(conn: Connection, name: str, columns: Mapping[str, Ints]) -> tuple[str, dict[str, Any]]:
+    """The same as `wanted` of numbers, for several statements one after another: SQLite would read the JSON again for each.
+    There they lie in a table of the connection's own until the next such columns come."""
+    if conn.dialect.name != "sqlite":
+        return wanted(conn, name, columns)
+    table = "_".join(("wanted", *columns))
+    conn.exec_driver_sql(f"CREATE TEMP TABLE IF NOT EXISTS {table} (row INTEGER PRIMARY KEY, {', '.join(columns)})")
+    conn.exec_driver_sql(f"DELETE FROM {table}")
+    rows = list(zip(range(length_of(columns)), *(values.tolist() for values in columns.values()), strict=True))
+    if rows:
+        conn.exec_driver_sql(f"INSERT INTO {table} VALUES ({', '.join('?' * (1 + len(columns)))})", rows)
+    return f"{table} AS {name}", {}
+
+
 def fetch(conn: Connection, sql: str, **params: Any) -> list[tuple[Any, ...]]:
     """The rows of a statement with :named parameters, as the driver's own tuples."""
     found = conn.execute(sa.text(sql), params, execution_options={"binary": True})

@@ -40,7 +40,7 @@ from cadence.facts import (
     Wish,
 )
 from cadence.policy.policy import Defaults
-from cadence.store.bulk import fetch, fetch_columns, floats, ints, wanted
+from cadence.store.bulk import fetch, fetch_columns, floats, ints, laid_out
 from cadence.store.places import Places, keys
 from cadence.store.tables import LATEST
 from cadence.store.touched import Copies, touches_and_copies
@@ -114,7 +114,8 @@ def history_of(
     rest what the policy needs. People stand in the order of the circles given, then by id. Within a transaction that
     has locked the shards, what is loaded stays true until it ends."""
     pairs = list(dict.fromkeys(circles))
-    sql, params = wanted(conn, "w", {"shard": [p[0] for p in pairs], "circle": [p[1] for p in pairs]})
+    places = np.array(pairs, np.int64).reshape(-1, 2)
+    sql, params = laid_out(conn, "w", {"shard": places[:, 0], "circle": places[:, 1]})
     names = None if every_attribute else needs.attributes
     columns = _CONTACT if names is None or names else _CONTACT.replace("c.attributes", "NULL")  # it can be long
     sql_of = f"SELECT {columns} FROM {sql} CROSS JOIN contact c WHERE c.shard = w.shard AND c.circle = w.circle"

@@ -26,5 +26,7 @@ class Places:
 
 def keys(names: Sequence[str | None]) -> Ints:
     """Names as keys, int64[n]; 0 for None."""
-    found = {name: key(name) for name in set(names)}  # mostly few different ones
+    found = {name: key(name) for name in set(names)}  # mostly few different ones, or one
+    if len(found) == 1:
+        return np.full(len(names), found[names[0]], np.int64)
     return np.fromiter(map(found.__getitem__, names), np.int64, len(names))

@@ -61,8 +61,8 @@ class Messages:
 
 
 FEW: int = 2
-"""Where far more is due than fits a batch, it is taken out of so many shards: what lies near each other in tables and indexes
-shares pages, and all other shards stay unlocked."""
+"""A batch is taken out of so many shards where they fill it, else out of as many as it takes: what lies near each other in
+tables and indexes shares pages, and all other shards stay unlocked."""
 
 
 def due_circles(
@@ -75,11 +75,14 @@ def due_circles(
     if limit <= 0:
         return []
     behind = [row[0] for row in _due(conn, shards, now, 1, closed)]
+    if not behind:
+        return []
     few = behind[:FEW]
-    rows = _due(conn, few, now, -(-limit // len(few)), closed) if few else []
-    if len(rows) < limit and len(behind) > len(few):
-        each = max(64, -(-2 * limit // len(behind)))  # of so many shards, none has to wait for another's pile
-        rows = _due(conn, behind, now, each, closed)
+    rows = _due(conn, few, now, -(-limit // len(few)), closed)
+    if len(rows) < limit and len(few) < len(behind):
+        enough = -(-5 * FEW * limit // (4 * max(len(rows), 1)))  # if the others have as much, and a quarter more
+        few = behind[:enough]
+        rows = _due(conn, few, now, max(64, -(-2 * limit // len(few))), closed)
     return list(dict.fromkeys((int(r[0]), int(r[1])) for r in rows[:limit]))
 
 
