@@ -109,8 +109,12 @@ def fill(store: Store, n: int, waiting: int | None = None, due: int | None = Non
             conn.exec_driver_sql("VACUUM ANALYZE")
             conn.exec_driver_sql("CHECKPOINT")
     else:
-        with closing(sqlite3.connect(store.url.database or "")) as plain:
+        path = Path(store.url.database or "")
+        with closing(sqlite3.connect(path)) as plain:
             plain.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with path.open("rb") as file:
+            while file.read(1 << 24):  # into the machine's memory, wherever that has let go of it (VACUUM does so above)
+                pass
 
 
 _FILLED = ("circle", "contact", "address", "consent", "event", "touch", "message")
