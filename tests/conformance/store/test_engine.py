@@ -15,7 +15,7 @@ from alembic.runtime.migration import MigrationContext
 from cadence.facts import NONE, SECOND
 from cadence.queue.leases import this_process
 from cadence.store import Store, StoreError, StoreUnavailable, engine, leases, status
-from cadence.store.bulk import fetch, insert_rows, ints, update_rows, wanted
+from cadence.store.bulk import fetch, insert_rows, ints, laid_out, update_rows, wanted
 from cadence.store.engine import lock_identity, lock_shards, now_of
 from cadence.store.ids import SHARDS
 from cadence.store.tables import circle, contact, metadata
@@ -96,6 +96,16 @@ def test_what_is_wanted_keeps_its_order(store: Store) -> None:
             conn, f"SELECT w.row, c.id FROM {sql} CROSS JOIN circle c WHERE c.shard = w.shard AND c.id = w.id", **params
         )
     assert sorted(rows) == [(0, 4), (1, 0), (2, 2)]
+
+
+def test_what_is_laid_out_stands_there_for_several_statements_until_something_else_is(store: Store) -> None:
+    first, second = np.array([4, 0, 2]), np.array([7])
+    with store.read() as conn:
+        for ids in (first, second, first[:0]):
+            sql, params = laid_out(conn, "w", {"shard": np.zeros(len(ids), np.int64), "id": ids})
+            for _ in range(2):
+                rows = fetch(conn, f"SELECT w.row, w.shard, w.id FROM {sql} ORDER BY w.row", **params)
+                assert [tuple(r) for r in rows] == [(i, 0, one) for i, one in enumerate(ids.tolist())]
 
 
 def test_texts_floats_and_flags_come_back_as_they_went(store: Store) -> None:
