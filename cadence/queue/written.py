@@ -162,7 +162,8 @@ def _lines(loaded: Loaded, outcomes: Sequence[tuple[int, Outcome]]) -> _Lines:
 def _same(loaded: Loaded, lines: _Lines) -> Bools:
     """Whether each deferral is what the message's latest one said."""
     m = loaded.messages
-    rule = [m["rule"][r] == rule for r, rule in zip(lines.row.tolist(), lines.rules, strict=True)]
+    before = m["rule"]
+    rule = [before[r] == rule for r, rule in zip(lines.row.tolist(), lines.rules, strict=True)]
     same: Bools = (
         (m.ints("decision", NONE)[lines.row] != NONE)
         & (m.ints("until", NONE)[lines.row] == lines.until)
@@ -216,8 +217,9 @@ def _write_touches(conn: Connection, work: Work, answers: Answers, lines: _Lines
     if not n:
         return
     at = np.full(n, work.now, np.int64)
-    ways = [loaded.ways[r] for r in lines.row.tolist()]
-    same = {name: [m[name][r] for r in lines.row.tolist()] for name in _TOUCH_COLUMNS}
+    rows = lines.row.tolist()
+    ways = [loaded.ways[r] for r in rows]
+    same = {name: [column[r] for r in rows] for name in _TOUCH_COLUMNS for column in [m[name]]}
     columns: dict[str, Values] = {
         **_places(loaded, lines),
         **same,

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,13 +33,11 @@ def in_turn(bounced_at: int | None, at: int, address: str) -> tuple[bool, int, s
     return (bounced_at is None, at, address)
 
 
-def ways(rows: Iterable[tuple[int, str, str, str, int | None, int]]) -> Ways:
+def ways(rows: Sequence[tuple[int, str, str, str, int | None, int]]) -> Ways:
     """Where messages go, out of rows of contact, channel, address, mailbox, bounced_at and at."""
-    chosen: dict[tuple[int, str], tuple[int, str, str, str, int | None, int]] = {}
-    for row in rows:
-        before = chosen.setdefault((row[0], row[1]), row)
-        if before is not row and in_turn(row[4], row[5], row[2]) > in_turn(before[4], before[5], before[2]):
-            chosen[row[0], row[1]] = row
+    chosen = {row[:2]: row for row in rows}
+    if len(chosen) < len(rows):
+        chosen = {row[:2]: row for row in sorted(rows, key=lambda row: in_turn(row[4], row[5], row[2]))}
     return {place: Way(row[2], row[3], row[4] is not None) for place, row in chosen.items()}
 
 
