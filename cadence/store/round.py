@@ -72,7 +72,7 @@ def due_circles(
     more are due, the shards that are furthest behind come first.
 
     closed: channels whose providers take nothing now; of them only what has expired is claimed."""
-    if limit <= 0:
+    if limit <= 0 or not shards:
         return []
     behind = [row[0] for row in _due(conn, shards, now, 1, closed)]
     if not behind:

@@ -419,6 +419,12 @@ def test_a_shard_with_little_that_is_long_due_makes_no_batch_small(
     assert claimed(world, batch=6) == {*little, much}
 
 
+def test_who_holds_no_shard_claims_nothing(world: World) -> None:
+    strangers(world, 1)
+    world.message(f"{DAY}T09:00", "c0", due_at=at(f"{DAY}T09:00"))
+    assert claim(world.work(f"{DAY}T12:00", shards=())) == []
+
+
 def claimed(world: World, batch: int) -> set[str]:
     """Whose circles a tick would take at noon."""
     names = {(shard, circle): name for name, (shard, _, circle) in world.contacts.items()}
