@@ -248,6 +248,7 @@ def _messages(store: Store, asked: Candidates, ids: Ints, shard: Ints, waiting: 
     place = np.arange(waiting)
     late = place >= first_late
     whose = np.where(late & (first_late < n), first_late + (place - first_late) % max(n - first_late, 1), place % n)
+    whose = rng.permutation(n)[whose]  # who is due is anybody, not those who were imported together
     planned = np.lexsort((ids[whose], shard[whose], place // n))  # as if each campaign had written to everybody once
     for first in range(0, waiting, _PIECE):
         rows = planned[first : first + _PIECE]
