@@ -54,10 +54,13 @@ def tick(work: Work) -> Counter[str]:
 
 
 def side_by_side(circles: list[Circle]) -> list[list[Circle]]:
-    """The circles in two parts of different shards, about as large as each other; no part is empty."""
-    middle = circles[len(circles) // 2][0]
-    parts = [[c for c in circles if c[0] < middle], [c for c in circles if c[0] >= middle]]
-    return [part for part in parts if part]
+    """The circles, in order, in two parts of different shards, cut as near the middle as may be; in one where they are all of
+    one shard."""
+    cuts = [i for i in range(1, len(circles)) if circles[i][0] != circles[i - 1][0]]
+    if not cuts:
+        return [circles]
+    cut = min(cuts, key=lambda i: abs(2 * i - len(circles)))
+    return [circles[:cut], circles[cut:]]
 
 
 def transact(work: Work, circles: list[Circle]) -> Counter[str]:

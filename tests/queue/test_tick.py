@@ -16,7 +16,7 @@ from cadence.facts import HELD, NEVER, NONE, SECOND, EventKind, Verdict
 from cadence.queue import breaker, deciding, outlets
 from cadence.queue.accept import NewMessage
 from cadence.queue.outlets import Outlet
-from cadence.queue.tick import claim, tick
+from cadence.queue.tick import Circle, claim, side_by_side, tick
 from cadence.queue.written import due_after
 from cadence.store import round as store_round
 from cadence.store import tables
@@ -423,6 +423,31 @@ def test_who_holds_no_shard_claims_nothing(world: World) -> None:
     strangers(world, 1)
     world.message(f"{DAY}T09:00", "c0", due_at=at(f"{DAY}T09:00"))
     assert claim(world.work(f"{DAY}T12:00", shards=())) == []
+
+
+@pytest.mark.parametrize(
+    ("sizes", "parts"),
+    [
+        ([5], [5]),
+        ([3, 3], [3, 3]),
+        ([4, 3], [4, 3]),
+        ([3, 4], [3, 4]),
+        ([1, 9], [1, 9]),
+        ([9, 1], [9, 1]),
+        ([2, 5, 2], [2, 7]),
+        ([2, 2, 3], [4, 3]),
+        ([1, 1, 1, 1, 5], [4, 5]),
+    ],
+)
+def test_what_goes_side_by_side_is_cut_between_two_shards_as_near_the_middle_as_may_be(
+    sizes: list[int], parts: list[int]
+) -> None:
+    circles: list[Circle] = [(shard, i) for shard, n in enumerate(sizes) for i in range(n)]
+
+    found = side_by_side(circles)
+
+    assert [len(part) for part in found] == parts
+    assert [circle for part in found for circle in part] == circles
 
 
 def claimed(world: World, batch: int) -> set[str]:
