@@ -112,10 +112,9 @@ def fill(store: Store, n: int, waiting: int | None = None, due: int | None = Non
         path = Path(store.url.database or "")
         with closing(sqlite3.connect(path)) as plain:
             plain.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        # Into the machine's memory, wherever that has let go of it; VACUUM does so above.
         with path.open("rb") as file:
-            while file.read(
-                1 << 24
-            ):  # into the machine's memory, wherever that has let go of it (VACUUM does so above)
+            while file.read(1 << 24):
                 pass
 
 

@@ -219,7 +219,7 @@ def _write_touches(conn: Connection, work: Work, answers: Answers, lines: _Lines
     at = np.full(n, work.now, np.int64)
     rows = lines.row.tolist()
     ways = [loaded.ways[r] for r in rows]
-    same = {name: [column[r] for r in rows] for name in _TOUCH_COLUMNS for column in [m[name]]}
+    same = {name: list(map(m[name].__getitem__, rows)) for name in _TOUCH_COLUMNS}
     columns: dict[str, Values] = {
         **_places(loaded, lines),
         **same,

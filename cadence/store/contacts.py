@@ -50,7 +50,7 @@ def upsert_contacts(conn: Connection, rows: Sequence[ContactRow], now: int, sour
         conn, {c.shard for c in there.values()} | {p.shard for p in people} | {shard_of(p.id) for p in people if p.new}
     )
     joined = _join(conn, people, there, shared, now, source)
-    people.sort(key=lambda p: (p.shard, p.id))  # so that a shard's rows share pages: ticks read a few shards at a time
+    people.sort(key=lambda p: (p.shard, p.id))  # as `_join` writes circles
     _write(conn, people, now)
     stopped, consents = _consents(conn, people, joined.made, now, source)
     new = [p for p in people if p.new]
@@ -139,6 +139,7 @@ def _join(
         home.update(dict.fromkeys(group, circle_now))
     for person in people:
         person.circle, person.shard = home[person.circle].id, home[person.circle].shard
+    made.sort(key=lambda c: (c.shard, c.id))  # so that a shard's rows share pages: ticks read a few shards at a time
     insert_rows(
         conn,
         circle,

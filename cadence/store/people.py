@@ -114,12 +114,12 @@ def history_of(
     rest what the policy needs. People stand in the order of the circles given, then by id. Within a transaction that
     has locked the shards, what is loaded stays true until it ends."""
     pairs = list(dict.fromkeys(circles))
-    places = np.array(pairs, np.int64).reshape(-1, 2)
-    sql, params = laid_out(conn, "w", {"shard": places[:, 0], "circle": places[:, 1]})
+    shard, circle = np.array(pairs, np.int64).reshape(-1, 2).T
+    sql, params = laid_out(conn, "w", {"shard": shard, "circle": circle})
     names = None if every_attribute else needs.attributes
     columns = _CONTACT if names is None or names else _CONTACT.replace("c.attributes", "NULL")  # it can be long
-    sql_of = f"SELECT {columns} FROM {sql} CROSS JOIN contact c WHERE c.shard = w.shard AND c.circle = w.circle"
-    rows = _in_order(fetch_columns(conn, sql_of, _FIXED + len(LATEST), **params))
+    members = f"SELECT {columns} FROM {sql} CROSS JOIN contact c WHERE c.shard = w.shard AND c.circle = w.circle"
+    rows = _in_order(fetch_columns(conn, members, _FIXED + len(LATEST), **params))
     people = people_of(rows, now, defaults, names)
     place = Places(people.id)
     reach = reach_of(needs.touches, people.wishes)
