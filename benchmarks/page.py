@@ -39,7 +39,8 @@ decisions a second.""",
 Wanted: at most 3 times the tick with 100 times the contacts (pages, not rules), at most 1.2 times with 100 times
 the messages waiting, and less than 500 MB. What limits it: with more contacts, those that are due share fewer pages. From 10,000
 contacts to a million: SQLite 1.3 times, 166 MB (2026-11-30, this machine); PostgreSQL 1.5 to 2.8 times, 106 MB (2026-11-29,
-another machine, before batches came out of few shards).""",
+another machine, before batches came out of few shards). The figures above
+are of a second run, in which those who are due are spread over all contacts.""",
     "bench_daemons.py": """\
 Wanted: at least 1.3 times the throughput. What limits it: server and daemons share two cores, and one daemon's large ticks use
 both, so that the faster one daemon is, the less a second one brings (1.26 to 1.31 in two runs). At a million contacts
