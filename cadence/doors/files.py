@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -130,13 +130,16 @@ def import_file(
     opened = open_rows(path, how.shape)
     report = Report(kind, str(path))
     batches = _batches(opened, how, Context(now, zone, categories), lookups_since)
-    with _Rejects(path, report) as rejects:
-        for batch in batches if store.dialect == "sqlite" else _ahead(batches):
+    with _Rejects(path, report) as rejects, ThreadPoolExecutor(1) as reader:
+        coming = _Coming(reader, batches)
+        while (batch := coming.take()) is not None:
+            if store.dialect != "sqlite":
+                coming.read()
             report.rows += batch.rows
             report.old_lookups += batch.old_lookups
             for line, problems in batch.bad:
                 rejects.add(line, problems)
-            _give(store, how, batch.made, clock() if clock else now, source, report, rejects)
+            _give(store, how, batch.made, clock() if clock else now, source, report, rejects, coming.read)
             if progress is not None:
                 progress(min(batch.read_so_far, opened.size), opened.size)
     return report
@@ -175,14 +178,26 @@ def _batches(opened: Opened, how: Kind, context: Context, lookups_since: int | N
     yield batch
 
 
-def _ahead(batches: Iterator[_Batch]) -> Iterator[_Batch]:
-    """The same, each read while a server is at work on the one before. SQLite works in this process, and lets go of Python's
-    lock and waits for it again at every row."""
-    with ThreadPoolExecutor(1) as reader:
-        coming = reader.submit(next, batches, None)
-        while (batch := coming.result()) is not None:
-            coming = reader.submit(next, batches, None)
-            yield batch
+@dataclass(slots=True)
+class _Coming:
+    """The batches, each read beside what is done with the one before: all the while a server is at work on that, or while
+    SQLite commits it. At work on its statements, SQLite lets go of Python's lock and waits for it again at every row."""
+
+    reader: Executor
+    batches: Iterator[_Batch]
+    _next: Future[_Batch | None] | None = None
+
+    def read(self) -> None:
+        """Begins to read the next batch, where that hasn't begun."""
+        if self._next is None:
+            self._next = self.reader.submit(next, self.batches, None)
+
+    def take(self) -> _Batch | None:
+        """The next batch; None after the last."""
+        self.read()
+        assert self._next is not None
+        batch, self._next = self._next.result(), None
+        return batch
 
 
 def _read(how: Kind, line: Line, context: Context, seen: dict[int, int]) -> tuple[Any, Sequence[Problem]]:
@@ -207,13 +222,16 @@ def _give(
     source: str,
     report: Report,
     rejects: _Rejects,
+    committing: Callable[[], None],
 ) -> None:
-    """Gives a batch to the store, in one transaction, and takes into the report what became of its rows."""
+    """Gives a batch to the store, in one transaction, and takes into the report what became of its rows. committing: told
+    when nothing is left to do but to commit."""
     if not batch:
         return
     try:
         with store.write() as conn:
             recorded = how.store(conn, [made for _, made in batch], now, source)
+            committing()
     except StoreUnavailable as error:
         raise type(error)(
             f"{error}. Of {report.file} all before line {batch[0][0]} is in, and nothing after it; import it again: what is "

@@ -168,8 +168,12 @@ def fetch(conn: Connection, sql: str, **params: Any) -> list[tuple[Any, ...]]:
 
 
 def fetch_columns(conn: Connection, sql: str, width: int, **params: Any) -> list[Sequence[Any]]:
-    """The same, turned into `width` columns; of no rows, empty ones."""
-    rows = fetch(conn, sql, **params)
+    """The same, turned into `width` columns."""
+    return turned(fetch(conn, sql, **params), width)
+
+
+def turned(rows: Sequence[tuple[Any, ...]], width: int) -> list[Sequence[Any]]:
+    """Rows as `width` columns; of no rows, empty ones."""
     return list(zip(*rows, strict=True)) if rows else [() for _ in range(width)]
 
 

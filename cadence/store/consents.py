@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from cadence.facts import NONE, Bools, EventKind, Ints
 from cadence.store.applying import latest_of
 from cadence.store.ask import ask_circles
-from cadence.store.bulk import fetch, insert_rows, wanted
+from cadence.store.bulk import fetch, insert_rows, ints, wanted
 from cadence.store.fresh import Sorted, sort_out
 from cadence.store.ids import new_ids
 from cadence.store.known import Known
@@ -64,17 +64,18 @@ def record_consents(
 
 def record_first(
     conn: Connection,
-    homes: Sequence[tuple[int, int, int]],
+    shards: Sequence[int],
+    contacts: Sequence[int],
+    circles: Sequence[int],
     rows: Sequence[ConsentRow],
     made: Collection[int],
     now: int,
     source: str,
 ) -> None:
-    """Writes undated opt-ins of contacts that this transaction has made, given as (shard, id, circle): nothing was said
-    before, so nothing is there already and nothing stands against them. made: circles of which these are the first facts,
-    whose numbers were taken as they were made."""
-    place = np.array(homes, np.int64).reshape(-1, 3)
-    known = Known(np.ones(len(rows), bool), place[:, 0], place[:, 1], place[:, 2])
+    """Writes undated opt-ins of contacts that this transaction has made: nothing was said before, so nothing is there
+    already and nothing stands against them. made: circles of which these are the first facts, whose numbers were taken as
+    they were made."""
+    known = Known(np.ones(len(rows), bool), ints(shards, None), ints(contacts, None), ints(circles, None))
     at, undated = np.full(len(rows), now, np.int64), np.ones(len(rows), bool)
     number, rest = 1 + rank_within(known.circle), ~np.isin(known.circle, np.array(list(made), np.int64))
     number[rest] = take_numbers(conn, known.shard[rest], known.circle[rest])

@@ -20,7 +20,7 @@ from sqlalchemy.engine import Connection
 from cadence.facts import EventKind
 from cadence.store.accounts import are_joined
 from cadence.store.ask import ask_circles
-from cadence.store.bulk import Values, fetch, insert_rows, update_rows, wanted
+from cadence.store.bulk import Values, fetch, insert_rows, turned, update_rows, wanted
 from cadence.store.circles import Circle, Together, circles_at, merge
 from cadence.store.consents import record_consents, record_first
 from cadence.store.engine import lock_identity, lock_shards
@@ -55,7 +55,7 @@ def upsert_contacts(conn: Connection, rows: Sequence[ContactRow], now: int, sour
     stopped, consents = _consents(conn, people, joined.made, now, source)
     new = [p for p in people if p.new]
     changed = [p for p in known if p.changed]
-    altered = {p.id for p in changed} | (consents - {p.id for p in new})
+    altered = {p.id for p in changed} | consents
     asked = {(p.shard, p.circle) for p in changed} | joined.grown
     ask_circles(conn, sorted(asked), now, "contact")
     return Recorded(
@@ -77,7 +77,12 @@ _Shared = Mapping[str, Mapping[str, Sequence[tuple[int, int, int | None]]]]
 def _shared(conn: Connection, people: Sequence[Person], join_accounts: bool) -> _Shared:
     """Who has what these people bring with them. Identity is locked, so that it stays so."""
     kinds = ("mailbox", "household", "account") if join_accounts else ("mailbox", "household")
-    return {kind: look_up(conn, kind, [v for p in people for k, v in p.entries if k == kind]) for kind in kinds}
+    brought: dict[str, list[str]] = {kind: [] for kind in kinds}
+    for person in people:
+        for kind, value in person.entries:
+            if kind in brought:
+                brought[kind].append(value)
+    return {kind: look_up(conn, kind, values) for kind, values in brought.items()}
 
 
 def _circles(conn: Connection, people: Sequence[Person], shared: _Shared) -> dict[int, Circle]:
@@ -193,33 +198,14 @@ def _circle_of(conn: Connection, places: set[tuple[int, int]]) -> dict[int, int]
 
 def _write(conn: Connection, people: Sequence[Person], now: int) -> None:
     new = [p for p in people if p.new]
-    insert_rows(
-        conn,
-        contact,
-        {
-            **_keys(new),
-            "circle": [p.circle for p in new],
-            **{name: [p.columns[name] for p in new] for name in COLUMNS},
-            "created_at": [now] * len(new),
-            "recorded_at": [now] * len(new),
-        },
-    )
+    made = {**_keys(new), "circle": [p.circle for p in new], **_columns(new)}
+    insert_rows(conn, contact, {**made, "created_at": [now] * len(new), "recorded_at": [now] * len(new)})
     changed = [p for p in people if not p.new and p.changed]
-    values = {name: [p.columns[name] for p in changed] for name in COLUMNS}
-    update_rows(conn, contact, _keys(changed), {**values, "recorded_at": [now] * len(changed)})
-    entries = [(value, kind, 0 if kind == "outside" else p.id, p) for p in people for kind, value in p.entries]
-    insert_rows(
-        conn,
-        directory,
-        {
-            "value": [e[0] for e in entries],
-            "kind": [e[1] for e in entries],
-            "slot": [e[2] for e in entries],
-            "contact": [e[3].id for e in entries],
-            "shard": [e[3].shard for e in entries],
-        },
-        on_conflict="nothing",
-    )
+    update_rows(conn, contact, _keys(changed), {**_columns(changed), "recorded_at": [now] * len(changed)})
+    entries = [(*e, 0 if e[0] == "outside" else p.id, p.id, p.shard) for p in people for e in p.entries]
+    kinds, values, slots, contacts, shards = turned(entries, 5)
+    keys: dict[str, Values] = {"value": values, "kind": kinds, "slot": slots}
+    insert_rows(conn, directory, {**keys, "contact": contacts, "shard": shards}, on_conflict="nothing")
     _forget(conn, people)
     _write_addresses(conn, people, now)
 
@@ -244,40 +230,35 @@ def _keys(people: Sequence[Person]) -> dict[str, list[int]]:
     return {"shard": [p.shard for p in people], "id": [p.id for p in people]}
 
 
+def _columns(people: Sequence[Person]) -> dict[str, Values]:
+    return dict(zip(COLUMNS, turned([p.columns for p in people], len(COLUMNS)), strict=True))
+
+
 def _write_addresses(conn: Connection, people: Sequence[Person], now: int) -> None:
     """New addresses; one that was known and is given again, after another, becomes the current one."""
-    rows = [(p, *a) for p in people for a in p.addresses]
-    keys: dict[str, Values] = {
-        "shard": [r[0].shard for r in rows],
-        "contact": [r[0].id for r in rows],
-        "channel": [r[1] for r in rows],
-        "address": [r[2] for r in rows],
-    }
+    rows = [(p.shard, p.id, p.circle, *a) for p in people for a in p.addresses]
+    shards, contacts, circles, channels, texts, mailboxes = turned(rows, 6)
+    keys: dict[str, Values] = {"shard": shards, "contact": contacts, "channel": channels, "address": texts}
     at = np.full(len(rows), now, np.int64)
-    said: dict[str, Values] = {"circle": [r[0].circle for r in rows], "mailbox": [r[3] for r in rows]}
-    if insert_rows(conn, address, {**keys, **said, "at": at, "recorded_at": at}, on_conflict="nothing") < len(rows):
+    row = {**keys, "circle": circles, "mailbox": mailboxes, "at": at, "recorded_at": at}
+    if insert_rows(conn, address, row, on_conflict="nothing") < len(rows):
         update_rows(conn, address, keys, {"at": at})
 
 
 def _consents(
     conn: Connection, people: Sequence[Person], made: Collection[int], now: int, source: str
 ) -> tuple[tuple[int, ...], set[int]]:
-    """Writes the undated opt-ins; returns the rows kept stopped, and the contacts that something new was written of."""
-    said = [(p, channel, category) for p in people for channel, category in p.told.consents]
-    new = [s for s in said if s[0].new]
-    if new:
-        record_first(conn, [_home(p) for p, _, _ in new], [_opt_in(*said) for _, *said in new], made, now, source)
-    told = [s for s in said if not s[0].new]
+    """Writes the undated opt-ins; returns the rows kept stopped, and the known contacts that something new was written of."""
+    first = [(p.shard, p.id, p.circle, _opt_in(*said)) for p in people if p.new for said in p.told.consents]
+    if first:
+        shards, contacts, circles, rows = turned(first, 4)
+        record_first(conn, shards, contacts, circles, rows, made, now, source)
+    told = [(p, _opt_in(*said)) for p in people if not p.new for said in p.told.consents]
     if not told:
-        return (), {p.id for p, _, _ in new}
-    places = [(p.shard, p.id) for p, _, _ in told]
-    written = record_consents(conn, [_opt_in(*said) for _, *said in told], now, source, places)
+        return (), set()
+    written = record_consents(conn, [row for _, row in told], now, source, [(p.shard, p.id) for p, _ in told])
     stopped = {row for i in written.kept_stopped for row in told[i][0].rows}
-    return tuple(sorted(stopped)), {p.id for p, _, _ in new} | {who for _, who in written.contacts}
-
-
-def _home(person: Person) -> tuple[int, int, int]:
-    return person.shard, person.id, person.circle
+    return tuple(sorted(stopped)), {who for _, who in written.contacts}
 
 
 @lru_cache(maxsize=4_096)

@@ -27,6 +27,8 @@ _PLAIN = ("country", "region", "locale", "household", "account")
 _LISTS = ("zones", "hours", "days")
 _plain, _lists = attrgetter(*_PLAIN), attrgetter(*_LISTS)
 COLUMNS = ("outside_id", *_LISTS, *_PLAIN, "attributes")
+_JOINING = {name: COLUMNS.index(name) for name in ("household", "account")}
+"""What contacts share beside their mailboxes, and its place among the columns."""
 
 
 @dataclass(slots=True)
@@ -39,7 +41,8 @@ class Person:
     shard: int = -1
     circle: int = 0
     new: bool = True
-    columns: dict[str, str | None] = field(default_factory=dict)
+    columns: tuple[str | None, ...] = ()
+    """In the order of COLUMNS."""
     changed: bool = False
     addresses: list[tuple[str, str, str]] = field(default_factory=list)
     """(channel, address, mailbox): those to be written, new ones and old ones that are current again."""
@@ -126,28 +129,28 @@ def read(conn: Connection, known: Sequence[Person]) -> dict[int, dict[str, Any]]
 
 def lay_over(person: Person, current: Mapping[str, Any] | None) -> None:
     """Works out the contact's columns, which addresses to write, and what the directory is to know."""
-    told, old = person.told, current or {}
-    given = {**(json.loads(old["attributes"]) if old.get("attributes") else {}), **told.attributes}
+    told, given = person.told, person.told.attributes
     said = (told.outside_id, *map(_list, _lists(told)), *_plain(told))
     if current is not None:
-        said = tuple(new or old[name] for new, name in zip(said, COLUMNS, strict=False))
-    person.columns = dict(zip(COLUMNS, (*said, _written(given) if given else None), strict=True))
-    known: Mapping[str, list[str]] = old.get("addresses", {})
+        said = tuple(new or current[name] for new, name in zip(said, COLUMNS, strict=False))
+        given = {**(json.loads(current["attributes"]) if current["attributes"] else {}), **given}
+    person.columns = (*said, _written(given) if given else None)
+    known: Mapping[str, list[str]] = {} if current is None else current["addresses"]
     for channel, text in told.addresses.items():
-        if known.get(channel, [None])[-1] != text:
+        if channel not in known or known[channel][-1] != text:
             person.addresses.append((channel, text, mailbox_of(channel, text)))
     if person.new and told.outside_id:
         person.entries.append(("outside", told.outside_id))
-    person.entries += [("mailbox", m) for m in dict.fromkeys(m for _, _, m in person.addresses)]
-    for name in ("household", "account"):
-        value = person.columns[name]
-        if value and value != old.get(name):
+    person.entries += dict.fromkeys(("mailbox", mailbox) for _, _, mailbox in person.addresses)
+    for name, place in _JOINING.items():
+        value, old = person.columns[place], None if current is None else current[name]
+        if value and value != old:
             person.entries.append((name, value))
-            if old.get(name):
-                person.left.append((name, old[name]))
+            if old:
+                person.left.append((name, old))
     if current is not None:
         person.circle = current["circle"]
-        person.changed = bool(person.addresses) or any(person.columns[name] != old[name] for name in COLUMNS)
+        person.changed = bool(person.addresses) or person.columns != tuple(current[name] for name in COLUMNS)
 
 
 def _written(attributes: Mapping[str, Any]) -> str:

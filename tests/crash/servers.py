@@ -4,7 +4,6 @@ and all that it forked, with no last word; it comes back with what it had writte
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import tempfile
 import time
@@ -61,7 +60,7 @@ def _kill(folder: Path) -> None:
         return
     for process in family:
         with suppress(psutil.NoSuchProcess):
-            os.kill(process.pid, signal.SIGKILL)
+            process.kill()
     while any(_lives(process) for process in family):
         time.sleep(0.01)
     (folder / "postmaster.pid").unlink(missing_ok=True)  # it may name a process that nobody has buried yet
