@@ -89,13 +89,10 @@ def answer_or_hold(
 
 def _failing(loaded: Loaded, decided: Decided, outcomes: Sequence[tuple[int, Outcome]]) -> list[int]:
     """Rows about to go whose campaign's `still_if` doesn't hold for the contact now."""
-    failing = []
-    for row, outcome in outcomes:
-        if outcome.verdict is Verdict.SEND and (condition := loaded.still_if(row)) is not None:
-            holds = conditions.holds(condition, decided.facts)
-            if not holds[loaded.person[row]]:
-                failing.append(row)
-    return failing
+    holds = {name: conditions.holds(condition, decided.facts) for name, condition in loaded.still_if().items()}
+    campaign = loaded.messages["campaign"]
+    going = [row for row, outcome in outcomes if outcome.verdict is Verdict.SEND] if holds else []
+    return [row for row in going if campaign[row] in holds and not holds[campaign[row]][loaded.person[row]]]
 
 
 def _held(active: Active, loaded: Loaded, rows: Ints, error: str) -> Answers:

@@ -22,7 +22,7 @@ from cadence.queue.active import Active, with_condition
 from cadence.store import round as rows
 from cadence.store.bulk import floats
 from cadence.store.people import NOT_READ, Standing, history_of
-from cadence.store.places import keys
+from cadence.store.places import keys, passing_keys
 from cadence.store.round import Campaign, Messages
 from cadence.store.touched import Copies
 from cadence.store.ways import Way
@@ -46,10 +46,9 @@ class Loaded:
     copies: Copies | None = None
     """Of which circles the recent touches are copied; None: nothing is written about them."""
 
-    def still_if(self, row: int) -> Condition | None:
-        """What its campaign wants to be still true when a message is about to go."""
-        found = self.campaigns.get(self.messages["campaign"][row] or "")
-        return None if found is None else still_if_of(found.content)
+    def still_if(self) -> dict[str, Condition]:
+        """By campaign, of those that want something to be still true when a message is about to go, what it is."""
+        return _still_if(self.messages, self.campaigns)
 
 
 def load(
@@ -57,9 +56,8 @@ def load(
 ) -> Loaded:
     """Load what deciding these messages of these circles, given as (shard, id), takes."""
     known = rows.campaigns(conn) if any(messages["campaign"]) else {}
-    for name in {c for c in messages["campaign"] if c in known}:
-        if (condition := still_if_of(known[name].content)) is not None:
-            wanted = with_condition(wanted, condition)
+    for condition in _still_if(messages, known).values():
+        wanted = with_condition(wanted, condition)
     found_history = history_of(conn, circles, now, wanted, active.policy.defaults)
     history = found_history.history
     found = found_history.ways
@@ -81,14 +79,15 @@ def candidates(active: Active, loaded: Loaded, rows_: Ints, due: Bools) -> Candi
         return taken(m[name])
 
     ways = taken(loaded.ways)
-    priority = [active.priority_of(c) if p is None else p for p, c in zip(of("priority"), of("category"), strict=True)]
+    usual = {category: active.priority_of(category) for category in set(of("category"))}
+    priority = [usual[c] if p is None else p for p, c in zip(of("priority"), of("category"), strict=True)]
     named = {name: keys(of(name)) for name in _NAMES}
     return Candidates(
         **named,
         id=m.ints("id", NONE)[rows_],
         contact=loaded.person[rows_],
         tags=Ragged.of([[key(t) for t in json.loads(tags)] if tags else () for tags in of("tags")]),
-        address=keys([w and w.address for w in ways]),
+        address=passing_keys([w and w.address for w in ways]),
         mailbox=keys([w and w.mailbox for w in ways]),
         trigger_at=m.ints("trigger_at", NONE)[rows_],
         priority=np.array(priority, np.float64),
@@ -102,6 +101,11 @@ def candidates(active: Active, loaded: Loaded, rows_: Ints, due: Bools) -> Candi
 
 
 _NAMES = ("channel", "category", "campaign", "thread", "topic", "content", "about")
+
+
+def _still_if(messages: Messages, known: Mapping[str, Campaign]) -> dict[str, Condition]:
+    found = {name: still_if_of(known[name].content) for name in set(messages["campaign"]) if name in known}
+    return {name: condition for name, condition in found.items() if condition is not None}
 
 
 @lru_cache(maxsize=1_024)

@@ -31,7 +31,7 @@ from cadence.store.people import (
     reach_of,
     within_reach,
 )
-from cadence.store.places import Places, keys
+from cadence.store.places import Places, keys, passing_keys
 from cadence.store.tables import LATEST
 from cadence.store.touched import TOUCH, touches_of
 
@@ -120,7 +120,8 @@ def _addresses(conn: Connection, sql: str, told: Mapping[str, Any], place: Place
     contact, bounced = place.of(rows[0]), ints(rows[4])
     order = np.argsort(contact, kind="stable")
     bounced = np.where(bounced > told["at"], NONE, bounced)
-    return Addresses(contact[order], keys(rows[1])[order], keys(rows[2])[order], keys(rows[3])[order], bounced[order])
+    columns = contact, keys(rows[1]), passing_keys(rows[2]), keys(rows[3]), bounced
+    return Addresses(*(column[order] for column in columns))
 
 
 def _holds(conn: Connection, loaded: Loaded, at: int, by: int) -> Holds:

@@ -41,7 +41,7 @@ from cadence.facts import (
 )
 from cadence.policy.policy import Defaults
 from cadence.store.bulk import fetch, fetch_columns, floats, ints, laid_out
-from cadence.store.places import Places, keys
+from cadence.store.places import Places, keys, passing_keys
 from cadence.store.tables import LATEST
 from cadence.store.touched import Copies, touches_and_copies
 from cadence.store.ways import Ways, ways
@@ -256,7 +256,7 @@ def _addresses(conn: Connection, sql: str, params: Mapping[str, Any], place: Pla
     rows = list(zip(*found, strict=True)) if found else [()] * 6
     contact = place.of(rows[0])
     order = np.argsort(contact, kind="stable")
-    columns = contact, keys(rows[1]), keys(rows[2]), keys(rows[3]), ints(rows[4])
+    columns = contact, keys(rows[1]), passing_keys(rows[2]), keys(rows[3]), ints(rows[4])
     return Addresses(*(column[order] for column in columns)), ways(found)
 
 

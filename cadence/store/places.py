@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cadence.facts import Ints, key
+from cadence.facts import Ints, key, passing_key
 
 
 class Places:
@@ -22,6 +22,11 @@ class Places:
             return np.zeros(0, np.int64)
         found: Ints = self._order[np.searchsorted(self._sorted, np.array(contacts, np.int64))].astype(np.int64)
         return found
+
+
+def passing_keys(texts: Sequence[str | None]) -> Ints:
+    """Texts as passing keys, int64[n]; 0 for None."""
+    return np.fromiter(map(passing_key, texts), np.int64, len(texts))
 
 
 def keys(names: Sequence[str | None]) -> Ints:

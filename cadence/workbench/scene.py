@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from cadence.decide.folding import ends_at
 from cadence.decide.needs import needs
-from cadence.facts import NEVER, NONE, Bools, Candidates, History, Ints, Ragged, key
+from cadence.facts import NEVER, NONE, Bools, Candidates, History, Ints, Ragged, key, passing_key
 from cadence.policy.finding import nearest
 from cadence.policy.load import from_content
 from cadence.policy.policy import Policy
@@ -243,7 +243,7 @@ def _loaded(conn: Connection, shard: int, history: History, seen: Mapping[int, i
 
 def _todays_way(conn: Connection, found: Found, channel: str) -> tuple[int, int]:
     way = ways_of(conn, [(found.shard, found.id)]).get((found.id, channel))
-    return (0, 0) if way is None else (key(way.address), key(way.mailbox))
+    return (0, 0) if way is None else (passing_key(way.address), key(way.mailbox))
 
 
 def _unwritten(
