@@ -61,13 +61,14 @@ def pack(touches: Touches, start: Ints) -> list[bytes | None]:
 def unpack(values: Sequence[bytes]) -> Touches:
     """The touches of packed values, value after value: `contact` holds contact ids, not places. Raises ValueError for a
     value that this release didn't write (`known`)."""
-    if not all(known(value) for value in values):
-        raise ValueError("recent touches are packed in a way that this release doesn't know")
     words = np.frombuffer(b"".join(values), "<i8").astype(np.int64, copy=False)
-    begin = np.concatenate([[0], np.cumsum([len(value) // 8 for value in values])]).astype(np.int64)[:-1]
-    _, counts, flags, tagged = (words[begin] >> shift & (1 << bits) - 1 for shift, bits in _BITS.values())
+    length = np.fromiter(map(len, values), np.int64, len(values)) // 8
+    heads = words[np.cumsum(length) - length]
+    version, counts, flags, tagged = (heads >> shift & (1 << bits) - 1 for shift, bits in _BITS.values())
+    if (version != _VERSION).any():
+        raise ValueError("recent touches are packed in a way that this release doesn't know")
     place = expand(np.zeros(len(counts), np.int64), counts)[0]
-    at, circle = begin + 1, np.repeat(np.arange(len(counts), dtype=np.int64), counts)
+    at, circle = np.cumsum(length) - length + 1, np.repeat(np.arange(len(counts), dtype=np.int64), counts)
     found: dict[str, Ints] = {}
     for name in _FULL:
         found[name] = words[at[circle] + place]

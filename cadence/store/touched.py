@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from sqlalchemy.engine import Connection
 
 from cadence.facts import NEVER, Bools, Ints, Ragged, Touches, key
 from cadence.store import recent
-from cadence.store.bulk import fetch, fetch_columns, ints, wanted
+from cadence.store.bulk import fetch, fetch_columns, ints, turned, wanted
 from cadence.store.places import Places, keys
 
 TOUCH = (
@@ -71,19 +72,16 @@ def touches_and_copies(
         "WHERE c.shard = w.shard AND c.id = w.circle",
         **params,
     )
-    found.sort(key=lambda row: row[0])
-    seen = {row[2]: row[3] for row in found}
-    shard, id_ = ints([row[1] for row in found], None), ints([row[2] for row in found], None)
+    found.sort()  # by their rows, which differ
+    _, shards, ids, last, packed, back = turned(found, 6)
+    seen, shard, id_ = dict(zip(ids, last, strict=True)), ints(shards, None), ints(ids, None)
     if since is None:
         return touches_of(place, *[()] * 13), None, seen
-    back = ints([row[5] for row in found])
-    good = np.array([recent.known(row[4]) for row in found], bool) & (back <= since)
+    good = np.array([recent.known(value) for value in packed], bool) & (ints(back) <= since)
     rows = _by_row(conn, shard[~good], id_[~good], place, since)
     touches = rows
     if good.any():
-        touches = _out_of_copies(
-            [row[4] for row, is_good in zip(found, good.tolist(), strict=True) if is_good], place, since
-        )
+        touches = _out_of_copies([*compress(packed, good.tolist())], place, since)
         touches = _joined(touches, rows) if len(rows) else touches
     return touches, Copies(shard, id_, good, since, of), seen
 
