@@ -235,6 +235,35 @@ def test_who_came_into_the_household_later_is_not_held_against_it_for_sure(store
     assert (report.ok, sorted({b.rule for b in report.unsure})) == (True, ["evasion", "stop"])
 
 
+@pytest.mark.parametrize(("recorded", "sure"), [("2026-03-03T11:59:50", False), ("2026-03-03T11:59", True)])
+def test_an_address_that_was_perhaps_still_being_written_is_not_held_against_a_decision_for_sure(
+    ledger: Ledger, recorded: str, sure: bool
+) -> None:
+    ann = ledger.contact()
+    bo = ledger.contact(circle=ann, email="bo@example.com")
+    ledger.address(bo, ann, "ann@example.com", at(recorded))
+    ledger.said(bo, EventKind.OPT_OUT, BEFORE, circle=ann)
+    ledger.sent(ann, NOON)
+
+    report = ledger.verify()
+
+    told = report.breaches if sure else report.unsure
+    assert (report.ok, sorted({b.rule for b in told})) == (not sure, ["evasion", "stop"])
+
+
+@pytest.mark.parametrize("moved", ["the one who stopped", "the one written to"])
+def test_who_came_into_the_household_just_then_is_not_held_against_it_for_sure(store: Store, moved: str) -> None:
+    ledger = Ledger(store, guard_rails={"evasion": {"scope": ["household"]}})
+    then = {"recorded_at": at("2026-03-03T11:59:50")}
+    ann = ledger.contact(household="h", **(then if moved == "the one who stopped" else {}))
+    bo = member(ledger, ann, "household", **(then if moved == "the one written to" else {}))
+    ledger.said(ann, EventKind.OPT_OUT, BEFORE)
+    ledger.sent(bo, NOON, circle=ann, mailbox="email:bo@example.com")
+
+    report = ledger.verify()
+    assert (report.ok, sorted({b.rule for b in report.unsure})) == (True, ["evasion", "stop"])
+
+
 def test_a_segments_evasion_is_looked_at_in_that_segment(store: Store) -> None:
     wide = {"evasion": {"scope": ["household"]}}
     segments = [{"name": "some", "where": {"country": "SE"}, "cadence": wide}, {"name": "everyone"}]

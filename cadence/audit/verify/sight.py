@@ -13,10 +13,13 @@ from typing import Any
 from cadence.audit.verify.localtime import zones_in
 from cadence.audit.verify.rows import Circle, Event, Message, Person, Said, Touch
 from cadence.audit.verify.terms import Terms
-from cadence.facts import ENGAGEMENT, EventKind
+from cadence.facts import ENGAGEMENT, SECOND, EventKind
 
 _SAID = (EventKind.OPT_IN, EventKind.OPT_OUT, EventKind.COMPLAINT, EventKind.DO_NOT_CONTACT)
 EVERYTHING = (EventKind.COMPLAINT, EventKind.DO_NOT_CONTACT)
+WRITING = 30 * SECOND
+"""Who records something may wait so long for his turn, with an instant that he took before: what was recorded earlier was
+surely known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,12 @@ class Sight:
         """Addresses that were recorded by then are known; they take no numbers."""
         self._touches: dict[bool, list[Touch]] = {}
 
+    def surely(self, known: Known | None = None) -> Sight:
+        """The same without the addresses that were perhaps still being written, and with these facts."""
+        other = Sight(self.circle, self.person, self.terms, self.now, known or self.known, self.thing)
+        other.segment, other.addresses_by = self.segment, self.now - WRITING
+        return other
+
     def of(self, person: Person) -> Sight:
         """The same for another member of the circle."""
         other = Sight(self.circle, person, self.terms, self.now, self.known, self.thing)
@@ -102,8 +111,8 @@ class Sight:
 
     @property
     def changed_since(self) -> bool:
-        """Whether the contact's row was written after `now`, so that it may have said something else."""
-        return self.person.recorded_at > self.now
+        """Whether the contact's row was perhaps written after `now`, so that it may have said something else."""
+        return self.person.recorded_at > self.now - WRITING
 
     def touches(self, *, everyone: bool = False) -> list[Touch]:
         """The contact's touches, or the whole circle's, as they stood, by instant; a later one lies at `now`."""
@@ -221,7 +230,7 @@ class Sight:
     def changed_of(self, contact: int) -> bool:
         """The same of another contact of the circle."""
         other = self.circle.people.get(contact)
-        return other is not None and other.recorded_at > self.now
+        return other is not None and other.recorded_at > self.now - WRITING
 
     def dead_address(self) -> int | None:
         """When the address that this goes to bounced hard, if it is known to have; None where it isn't, or where it
@@ -239,7 +248,7 @@ class Sight:
             for a in self.circle.addresses
             if a.contact == self.person.id
             and a.channel == channel
-            and a.recorded_at <= self.now
+            and a.recorded_at <= self.addresses_by
             and a.mailbox == self.thing.mailbox
         ]
         return max(dead[a] for a in mine) if mine and all(a in dead for a in mine) else None

@@ -8,15 +8,13 @@ from __future__ import annotations
 from cadence.audit.verify.clauses import Refused
 from cadence.audit.verify.report import Breach, Report
 from cadence.audit.verify.rows import Circle, Message, Touch
-from cadence.audit.verify.sight import Known, Sight, touched
+from cadence.audit.verify.sight import WRITING, Known, Sight, touched
 from cadence.audit.verify.welcome import Policies, written
 from cadence.audit.verify.wishes import evasion
-from cadence.facts import SECOND, EventKind
+from cadence.facts import EventKind
 
 HANDED_OVER = frozenset({"sending", "in_doubt", "sent"})
 """States in which a message has, or may have, reached its contact."""
-WRITING = 30 * SECOND
-"""Who records something may wait so long for his turn: what was recorded by then was surely known."""
 
 
 def judge_stops(circle: Circle, policies: Policies, report: Report) -> None:
@@ -33,13 +31,13 @@ def judge_stops(circle: Circle, policies: Policies, report: Report) -> None:
         known = Known(circle.shifts.get(decision.circle, 0), touch.number)
         sight = Sight(circle, circle.people[touch.contact], terms, touch.at, known, touched(touch, None))
         sight.segment = decision.segment
-        if _judge(sight, touch, "it was decided", report, _surely(sight, known)):
+        if _judge(sight, touch, "it was decided", report, sight.surely()):
             continue
         message = circle.messages.get(touch.message or 0)
         if message is not None and (at := handed_over_at(message, touch)) is not None:
             later = Sight(circle, sight.person, terms, at, Known(recorded_before=at), sight.thing)
             later.segment = decision.segment
-            surely = _surely(later, Known(recorded_before=at - WRITING))
+            surely = later.surely(Known(recorded_before=at - WRITING))
             _judge(later, touch, "it was handed over", report, surely)
 
 
@@ -48,13 +46,6 @@ def handed_over_at(message: Message, touch: Touch) -> int | None:
     if message.touch != touch.id or touch.withdrawn_at is not None or message.state not in HANDED_OVER:
         return None
     return message.hand_over_at
-
-
-def _surely(sight: Sight, known: Known) -> Sight:
-    """The same, without the addresses that were perhaps still being written, and with these facts."""
-    other = Sight(sight.circle, sight.person, sight.terms, sight.now, known, sight.thing)
-    other.segment, other.addresses_by = sight.segment, sight.now - WRITING
-    return other
 
 
 def _judge(sight: Sight, touch: Touch, when: str, report: Report, surely: Sight) -> bool:

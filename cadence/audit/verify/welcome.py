@@ -77,10 +77,14 @@ def _judge(circle: Circle, touch: Touch, decision: Decision, policies: Policies,
     sight = Sight(circle, person, terms, touch.at, known, touched(touch, message))
     sight.segment = decision.segment
     released = message is not None and message.released_at is not None and message.released_at <= touch.at
-    for rule, refused in refusals(sight, report, released=released):
+    refused_by = list(refusals(sight, report, released=released))
+    surely = (
+        {rule for rule, _ in refusals(sight.surely(), Report(sight.now), released=released)} if refused_by else set()
+    )
+    for rule, refused in refused_by:
         evidence = {**refused.evidence, "decision": decision.id, "policy": decision.policy[:12]}
         breach = Breach(1, rule, refused.because, touch.contact, touch.message, touch.id, touch.at, evidence)
-        report.found(breach, sure=refused.sure(sight))
+        report.found(breach, sure=refused.sure(sight) and rule in surely)
 
 
 def refusals(sight: Sight, report: Report, *, released: bool) -> Iterator[tuple[str, Refused]]:
