@@ -47,6 +47,19 @@ def test_a_stop_that_may_have_waited_for_its_turn_at_the_hand_over_is_told_apart
     assert "was being written just then" in " ".join(report.text().split())
 
 
+def test_an_old_stop_that_was_lifted_does_not_make_sure_of_a_new_one(ledger: Ledger) -> None:
+    ann = ledger.contact()
+    ledger.said(ann, EventKind.OPT_OUT, BEFORE)
+    ledger.said(ann, EventKind.OPT_IN, "2026-03-03T11:59:50")
+    ledger.sent(ann, NOON, hand_over_at=at("2026-03-03T12:00:10"))
+    ledger.said(ann, EventKind.OPT_OUT, "2026-03-03T12:00:09")
+
+    report = ledger.verify()
+
+    assert report.ok
+    assert [b.rule for b in report.unsure] == ["stop"]
+
+
 def test_a_stop_after_the_hand_over_breaks_nothing(ledger: Ledger) -> None:
     ann = ledger.contact()
     ledger.sent(ann, NOON, hand_over_at=at("2026-03-03T12:01"))

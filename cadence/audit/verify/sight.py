@@ -25,17 +25,19 @@ surely known."""
 @dataclass(frozen=True, slots=True)
 class Known:
     """Which facts were known. Those numbered above `after` and up to `until` (None: all), or recorded before an
-    instant, a consent also at it: which came first isn't told then."""
+    instant, a consent also at it: which came first isn't told then. Of those recorded in the last `doubted` microseconds
+    before that only consents: all else may have been written afterwards."""
 
     after: int = 0
     until: int | None = None
     recorded_before: int | None = None
+    doubted: int = 0
 
     def sees(self, fact: Event | Said) -> bool:
         """Whether an event or a statement was known."""
         if self.recorded_before is not None:
-            at_once = fact.kind == EventKind.OPT_IN and fact.recorded_at == self.recorded_before
-            return fact.recorded_at < self.recorded_before or at_once
+            consents = fact.kind == EventKind.OPT_IN and fact.recorded_at <= self.recorded_before
+            return consents or fact.recorded_at < self.recorded_before - self.doubted
         return self.after < fact.number and (self.until is None or fact.number < self.until)
 
     def stands(self, touch: Touch) -> bool:
@@ -78,9 +80,10 @@ class Sight:
         """Addresses that were recorded by then are known; they take no numbers."""
         self._touches: dict[bool, list[Touch]] = {}
 
-    def surely(self, known: Known | None = None) -> Sight:
-        """The same without the addresses that were perhaps still being written, and with these facts."""
-        other = Sight(self.circle, self.person, self.terms, self.now, known or self.known, self.thing)
+    def surely(self) -> Sight:
+        """The same without what was perhaps still being written: addresses, and facts told by when they were recorded."""
+        known = replace(self.known, doubted=WRITING)
+        other = Sight(self.circle, self.person, self.terms, self.now, known, self.thing)
         other.segment, other.addresses_by = self.segment, self.now - WRITING
         return other
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from cadence.audit.verify.clauses import Refused
 from cadence.audit.verify.report import Breach, Report
 from cadence.audit.verify.rows import Circle, Message, Touch
-from cadence.audit.verify.sight import WRITING, Known, Sight, touched
+from cadence.audit.verify.sight import Known, Sight, touched
 from cadence.audit.verify.welcome import Policies, written
 from cadence.audit.verify.wishes import evasion
 from cadence.facts import EventKind
@@ -31,14 +31,13 @@ def judge_stops(circle: Circle, policies: Policies, report: Report) -> None:
         known = Known(circle.shifts.get(decision.circle, 0), touch.number)
         sight = Sight(circle, circle.people[touch.contact], terms, touch.at, known, touched(touch, None))
         sight.segment = decision.segment
-        if _judge(sight, touch, "it was decided", report, sight.surely()):
+        if _judge(sight, touch, "it was decided", report):
             continue
         message = circle.messages.get(touch.message or 0)
         if message is not None and (at := handed_over_at(message, touch)) is not None:
             later = Sight(circle, sight.person, terms, at, Known(recorded_before=at), sight.thing)
             later.segment = decision.segment
-            surely = later.surely(Known(recorded_before=at - WRITING))
-            _judge(later, touch, "it was handed over", report, surely)
+            _judge(later, touch, "it was handed over", report)
 
 
 def handed_over_at(message: Message, touch: Touch) -> int | None:
@@ -48,14 +47,14 @@ def handed_over_at(message: Message, touch: Touch) -> int | None:
     return message.hand_over_at
 
 
-def _judge(sight: Sight, touch: Touch, when: str, report: Report, surely: Sight) -> bool:
-    """Whether a stop reached this touch at an instant; then it is reported. surely: what was known for certain."""
+def _judge(sight: Sight, touch: Touch, when: str, report: Report) -> bool:
+    """Whether a stop reached this touch at an instant; then it is reported."""
     refused = _stopped(sight, report)
     if refused is None:
         return False
     because, evidence = f"{refused.because} before {when}", {**refused.evidence, "looked_at": sight.now}
     breach = Breach(3, "stop", because, touch.contact, touch.message, touch.id, sight.now, evidence)
-    report.found(breach, sure=refused.sure(sight) and _stopped(surely, report) is not None)
+    report.found(breach, sure=refused.sure(sight) and _stopped(sight.surely(), Report(sight.now)) is not None)
     return True
 
 
