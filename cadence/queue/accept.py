@@ -140,14 +140,11 @@ def _contacts(conn: Connection, messages: Sequence[NewMessage], errors: dict[int
     n = len(messages)
     shard, contact, circle = (np.full(n, -1, np.int64) for _ in range(3))
     there = np.zeros(n, bool)
-    by_place = [p for p in range(n) if p not in errors and messages[p].contact is not None]
     by_name = [p for p in range(n) if p not in errors and messages[p].contact is None]
-    for rows, found in (
-        (by_place, locked(conn, places=[c for p in by_place if (c := messages[p].contact) is not None])),
-        (by_name, locked(conn, outside_ids=[messages[p].outside_id or "" for p in by_name])),
-    ):
-        at = np.array(rows, np.int64)
-        shard[at], contact[at], circle[at], there[at] = found.shard, found.contact, found.circle, found.there
+    by_place = {p: c for p in range(n) if p not in errors and (c := messages[p].contact) is not None}
+    found = locked(conn, [messages[p].outside_id or "" for p in by_name], list(by_place.values()))
+    at = np.array([*by_name, *by_place], np.int64)
+    shard[at], contact[at], circle[at], there[at] = found.shard, found.contact, found.circle, found.there
     for place in range(n):
         if place not in errors and not there[place]:
             errors[place] = f"{_whom(messages[place])} isn't known: import the contact first"

@@ -25,8 +25,8 @@ from cadence.store import outbox
 from cadence.store import round as rows_of
 from cadence.store.bulk import Values
 from cadence.store.engine import lock_shards
+from cadence.store.ids import SHARDS
 from cadence.store.round import Messages
-from cadence.store.status import every_shard
 
 _log = logger("queue")
 
@@ -41,10 +41,27 @@ def record(work: Work, outlet: Outlet, shards: Mapping[int, int], receipts: Sequ
 
     shards: where each message was, by its id. A receipt for one that somebody else has settled meanwhile changes
     nothing."""
+    done = _record(work, outlet, shards, receipts, set(shards.values()))
+    if done is None:  # all locks anew, for they are taken in one order
+        done = _record(work, outlet, shards, receipts, range(SHARDS)) or Counter()
+    _tell_trouble(outlet, receipts)
+    return done
+
+
+def _record(
+    work: Work, outlet: Outlet, shards: Mapping[int, int], receipts: Sequence[Receipt], among: Collection[int]
+) -> Counter[str] | None:
+    """The same with just these shards locked; None, and nothing written, where a message isn't where it was and there are
+    more shards to look into."""
     done: Counter[str] = Counter()
     with work.store.write() as conn:
-        lock_shards(conn, set(shards.values()))
-        messages = _still_open(conn, work, shards)
+        lock_shards(conn, among)
+        everywhere = len(among) == SHARDS
+        places = [(shard, id_) for id_, was in shards.items() for shard in (among if everywhere else (was,))]
+        messages = rows_of.messages_by_id(conn, places)
+        if len(messages) < len(shards) and not everywhere:
+            return None
+        messages = _still_open(work, messages)
         by_id = {r.message_id: r for r in receipts}
         said = {row: by_id[id_] for row, id_ in enumerate(messages["id"]) if id_ in by_id}
         known = {id_ for id_, tries in zip(messages["id"], messages["attempts"], strict=True) if tries}
@@ -54,7 +71,6 @@ def record(work: Work, outlet: Outlet, shards: Mapping[int, int], receipts: Sequ
             rows = {row: r for row, r in said.items() if r.outcome is outcome}
             if rows:
                 done += follow(conn, work, outlet, messages, rows, retry_at)
-    _tell_trouble(outlet, receipts)
     return done
 
 
@@ -88,14 +104,8 @@ def fared(health: Health, receipts: Sequence[Receipt], now: int, known: Collecti
     return reduce(after, receipts, health)
 
 
-def _still_open(conn: Connection, work: Work, shards: Mapping[int, int]) -> Messages:
-    """Those of the messages that nobody has settled since; one whose circle has moved is found where it is now."""
-    messages = rows_of.messages_by_id(conn, [(shard, id_) for id_, shard in shards.items()])
-    missing = set(shards) - set(messages["id"])
-    if missing:
-        every = every_shard(conn)
-        lock_shards(conn, every)
-        messages = rows_of.messages_by_id(conn, [(shard, id_) for id_ in shards for shard in every])
+def _still_open(work: Work, messages: Messages) -> Messages:
+    """Those of the messages that nobody has settled since."""
     states, senders = messages["state"], messages["sender"]
     mine = [
         row

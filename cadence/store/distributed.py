@@ -138,8 +138,10 @@ def pieces_of(conn: Connection, shards: Iterable[int]) -> list[list[int]]:
 
 def settle(conn: Connection) -> None:
     """Ends what the coordinator has committed and a machine hasn't heard of yet, because one of them died in between:
-    what is read next is then there."""
-    conn.exec_driver_sql(f"SELECT {_SETTLE}")
+    what is read next is then there. In a transaction of its own, for it keeps Citus's own settling out until it ends, and
+    with it the search for deadlocks."""
+    with conn.engine.begin() as other:
+        other.exec_driver_sql(f"SELECT {_SETTLE}")
 
 
 def spread(conn: Connection, pieces: int = PIECES) -> list[str]:

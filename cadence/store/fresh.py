@@ -49,7 +49,7 @@ def sort_out(
         raise ValueError(
             f"the source {source!r} is what the engine itself does; name the system that these rows come from"
         )
-    known = locked(conn, outside_ids, places)
+    known = locked(conn, outside_ids) if places is None else locked(conn, places=places)
     late = at > now + AHEAD
     candidates = np.flatnonzero(known.there & ~late)
     fresh = _unwritten(conn, table, known, candidates, source, source_ids)

@@ -9,10 +9,11 @@ Contacts move when circles merge, so what was looked up is looked at again once 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, NestedTransaction
 
 from cadence.facts import Bools, Ints
 from cadence.store.bulk import fetch, wanted
@@ -34,6 +35,11 @@ class Known:
     def take(self, rows: Ints) -> Known:
         """The same for these rows."""
         return Known(self.there[rows], self.shard[rows], self.contact[rows], self.circle[rows])
+
+    def beside(self, other: Known) -> Known:
+        """Its rows, and after them the other's."""
+        columns = ((getattr(self, name), getattr(other, name)) for name in self.__slots__)
+        return Known(*map(np.concatenate, columns))
 
     def pairs(self) -> tuple[tuple[int, int], ...]:
         """The distinct (shard, contact) that there are, in order."""
@@ -102,30 +108,32 @@ def at_places(conn: Connection, shards: Ints, contacts: Ints) -> Known:
     return Known(there, np.asarray(shards, np.int64), np.asarray(contacts, np.int64), circle)
 
 
-def locked(conn: Connection, outside_ids: Sequence[str] = (), places: Sequence[tuple[int, int]] | None = None) -> Known:
-    """The contacts of these outside ids, or of these (shard, id) places, with their shards locked until the transaction
-    ends.
+def locked(conn: Connection, outside_ids: Sequence[str] = (), places: Sequence[tuple[int, int]] = ()) -> Known:
+    """The contacts of these outside ids, and after them those of these (shard, id) places, with their shards locked until
+    the transaction ends. To be called before others are locked: locks are taken in one order.
 
     A place that a merge has emptied is followed to where the contact is now. Raises StoreBusy when contacts move faster
     than they can be locked."""
+    given = np.array(list(places), np.int64).reshape(-1, 2)
+    placed = Known(np.ones(len(given), bool), given[:, 0], given[:, 1], np.zeros(len(given), np.int64))
     for _ in range(_TRIES):
-        if places is None:
-            aimed = by_outside_id(conn, outside_ids)
-        else:
-            pairs = np.array(list(places), np.int64).reshape(-1, 2)
-            aimed = Known(np.ones(len(pairs), bool), pairs[:, 0], pairs[:, 1], np.zeros(len(pairs), np.int64))
+        aimed = by_outside_id(conn, outside_ids).beside(placed)
         rows = np.flatnonzero(aimed.there)
-        lock_shards(conn, np.unique(aimed.shard[rows]).tolist())
-        seen = at_places(conn, aimed.shard[rows], aimed.contact[rows])
-        circle, there = aimed.circle.copy(), aimed.there.copy()
-        circle[rows] = seen.circle
-        if seen.there.all():
-            return Known(there, aimed.shard, aimed.contact, circle)
+        with _taken_back(conn) as attempt:
+            lock_shards(conn, np.unique(aimed.shard[rows]).tolist())
+            seen = at_places(conn, aimed.shard[rows], aimed.contact[rows])
+            if seen.there.all():
+                circle = aimed.circle.copy()
+                circle[rows] = seen.circle
+                return Known(aimed.there, aimed.shard, aimed.contact, circle)
+            if attempt is not None:
+                attempt.rollback()
         await_moves(conn)
-        if places is not None:
-            moved = by_id(conn, aimed.contact)
-            if not moved.there[~seen.there].all():
-                there[rows] = seen.there
-                return Known(there, aimed.shard, aimed.contact, circle)
-            places = list(zip(moved.shard.tolist(), moved.contact.tolist(), strict=True))
+        placed = by_id(conn, placed.contact)
     raise StoreBusy("contacts moved between shards while they were being locked; try again")
+
+
+def _taken_back(conn: Connection) -> AbstractContextManager[NestedTransaction | None]:
+    """Within which locks are taken that can be let go again: those of a wrong guess would be out of their order. SQLite has
+    one lock, and nothing moves under it."""
+    return nullcontext() if conn.dialect.name == "sqlite" else conn.begin_nested()

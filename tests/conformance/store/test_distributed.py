@@ -15,7 +15,7 @@ from cadence.store import Store, StoreBusy, StoreError, tables
 from cadence.store.bulk import fetch
 from cadence.store.contacts import upsert_contacts
 from cadence.store.distributed import keys_of_tables
-from cadence.store.engine import lock_shards
+from cadence.store.engine import lock_identity, lock_shards
 from cadence.store.rows import ContactRow
 from cadence.store.tables import metadata
 from tests.conformance.conftest import Cluster
@@ -185,3 +185,11 @@ def test_migrations_reach_every_machine_and_spread_what_is_new(cluster: Cluster,
 
 def _spread_tables(conn: sa.Connection) -> set[str]:
     return {row[0] for row in conn.exec_driver_sql("SELECT table_name::text FROM citus_tables")}
+
+
+def test_who_writes_contacts_keeps_nobody_from_settling_what_a_crash_left(store: Store) -> None:
+    with store.write() as writing:
+        lock_identity(writing)
+        with store.write() as other:
+            other.exec_driver_sql("SET LOCAL statement_timeout = '5s'")
+            assert other.exec_driver_sql("SELECT recover_prepared_transactions()").scalar_one() == 0
