@@ -23,6 +23,7 @@ from cadence.store.consents import record_consents
 from cadence.store.engine import lock_shards
 from cadence.store.events import record_events
 from cadence.store.ids import new_id
+from cadence.store.round import Messages
 from cadence.store.rows import ConsentRow, EventRow
 from cadence.store.status import every_shard
 
@@ -45,17 +46,19 @@ class Released:
 
 def release(store: Store, policy: Policy, message: int, reason: str, by: str, now: int) -> Released:
     """Let one waiting or suppressed message pass what a release may pass, once. A suppressed one is queued again
-    under a new id.
+    under a new id. One that was released before and came back is asked at once; it stays released since the first time, by
+    which what was decided in between is judged.
 
     Raises ByHandError for a message that isn't there, or is neither."""
     _needs_reason(reason)
     with store.write() as conn:
-        shard, state = _find(conn, message)
-        place = (shard, _contact_of(conn, shard, message))
+        found = _find(conn, message)
+        state, place = found["state"][0], (found["shard"][0], found["contact"][0])
         if state == State.WAITING:
-            who: dict[str, Values] = {"released_at": [now], "released_by": [by], "released_reason": [reason]}
-            key = {"shard": [shard], "id": [message]}
-            rows_of.move(conn, key, State.WAITING, {**who, "due_at": [now], "ask_because": ["released"]})
+            changed: dict[str, Values] = {"due_at": [now], "ask_because": ["released"]}
+            if found["released_at"][0] is None:
+                changed |= {"released_at": [now], "released_by": [by], "released_reason": [reason]}
+            rows_of.move(conn, found.keys([0]), State.WAITING, changed)
             done = Released(message, None)
         elif state == State.SUPPRESSED:
             done = Released(_queue_again(conn, policy, place, message, reason, by, now), message)
@@ -127,8 +130,8 @@ def _known(contact: tuple[int, int], written: int) -> None:
         raise ByHandError(f"contact {contact[1]} isn't known")
 
 
-def _find(conn: Connection, message: int) -> tuple[int, str]:
-    """Where a message is, and its state, with its shard locked."""
+def _find(conn: Connection, message: int) -> Messages:
+    """A message as it stands, with its shard locked."""
     every = every_shard(conn)
     found = rows_of.messages_by_id(conn, [(shard, message) for shard in every])
     if not len(found):
@@ -137,11 +140,7 @@ def _find(conn: Connection, message: int) -> tuple[int, str]:
     again = rows_of.messages_by_id(conn, [(found["shard"][0], message)])
     if not len(again):
         raise ByHandError(f"message {message} moved just now, because its contact's circle merged; try again")
-    return int(again["shard"][0]), str(again["state"][0])
-
-
-def _contact_of(conn: Connection, shard: int, message: int) -> int:
-    return int(rows_of.messages_by_id(conn, [(shard, message)])["contact"][0])
+    return again
 
 
 def _queue_again(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from cadence.audit.verify import verify
 from cadence.facts import EventKind
 from cadence.queue.release import ByHandError, end_hold, hold, release, stop
-from cadence.store import changes, tables
+from cadence.store import changes, policies, tables
 from tests.queue.world import World, at, policy_of
 
 DAY = "2026-03-03"
@@ -83,6 +84,26 @@ def test_who_released_what_and_why_is_on_the_record(world: World) -> None:
     with world.store.read() as conn:
         (change,) = changes.changes(conn)
     assert (change.what, change.by, change.reason, change.message) == ("release", "eva", "she asked for it", id_)
+
+
+def test_released_once_more_it_is_released_since_the_first_time(world: World) -> None:
+    with world.store.write() as conn:
+        policies.use(conn, world.policy, at(f"{DAY}T09:00"), "test")
+    id_ = capped(world)
+    release(world.store, world.policy, id_, "she asked for it", "eva", at(f"{DAY}T11:05"))
+    world.tick(f"{DAY}T11:05")
+    world.send(f"{DAY}T15:00")  # too late: all of them are taken back
+    assert world.state(id_) == "waiting"
+
+    release(world.store, world.policy, id_, "she asked again", "ola", at(f"{DAY}T15:01"))
+
+    row = world.row(id_)
+    assert (row["released_at"], row["released_by"]) == (at(f"{DAY}T11:05"), "eva")
+    assert row["due_at"] == at(f"{DAY}T15:01")
+    with world.store.read() as conn:
+        assert {c.by for c in changes.changes(conn) if c.what == "release"} == {"eva", "ola"}
+    report = verify(world.store, now=at(f"{DAY}T15:02"))
+    assert report.ok, report.text()
 
 
 @pytest.mark.parametrize("reason", ["", "  "])
