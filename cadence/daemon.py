@@ -27,14 +27,15 @@ from cadence.policy.finding import Finding
 from cadence.policy.policy import Policy
 from cadence.queue import again, leases, outlets, rescue
 from cadence.queue.active import Active
-from cadence.queue.agreement import Agreement, agree_clock, unsettled_jump
+from cadence.queue.agreement import Agreement, agree_clock, notice_gap, unsettled_gap, unsettled_jump
 from cadence.queue.handover import AT_ONCE, LettersFor, hand_over
 from cadence.queue.outlets import Outlet
+from cadence.queue.patience import Patience, at_once_again
 from cadence.queue.refresh import refresh_segments
 from cadence.queue.reload import PolicyFiles, take_in
 from cadence.queue.tick import tick
 from cadence.queue.work import BATCH, HAND_OVER_WITHIN, Work
-from cadence.store import Store, StoreBusy, StoreUnavailable, status
+from cadence.store import Store, StoreUnavailable, status
 from cadence.store import round as rows_of
 
 __all__ = ["Daemon", "Jobs", "Options", "Pace", "Report", "agree_clock", "unsettled_jump"]
@@ -42,10 +43,8 @@ __all__ = ["Daemon", "Jobs", "Options", "Pace", "Report", "agree_clock", "unsett
 _log = logger("daemon")
 T = TypeVar("T")
 
-LONGEST_PAUSE: float = 60.0
-"""Seconds between tries when the database is away."""
-AT_ONCE_AGAIN: int = 3
-"""Tries without a pause when another writer was in the way."""
+POLICY_REFUSED = "policy_refused"
+"""Among what a daemon did last, as its row tells it: why it took in no changed policy."""
 MOST_ROUNDS: int = 10_000
 """Ticks and hand-overs in a row at one instant, before the daemon goes on to its other jobs."""
 
@@ -141,8 +140,9 @@ class Daemon:
         self._stopping, self._reload_asked = threading.Event(), threading.Event()
         self._look_for_dead, self._sending = threading.Event(), threading.Lock()
         self._asked_under: tuple[str, tuple[int, ...]] | None = None
-        self._away = 0
-        self._last: str | None = None
+        self._patience = Patience()
+        self._last: dict[str, Any] = {}
+        self._refused: str | None = None
         self._told_jump = False
         self._agreement = Agreement()
         self._next_plan: int | None = None
@@ -173,6 +173,11 @@ class Daemon:
             self._end()
         return self.totals
 
+    @property
+    def share(self) -> tuple[int, int]:
+        """How many shards it holds, or held when it ended, and how many other daemons were at work."""
+        return len(self._lease.shards), len(self._lease.living)
+
     # -- start and end ----------------------------------------------------------------------------------------------
 
     def _start(self) -> None:
@@ -183,6 +188,9 @@ class Daemon:
             _log.warning("the record is ahead of the start; going on from there", at=instant(latest).isoformat())
             self.clock.advance(latest)
         now = self.clock.now()
+        gap = notice_gap(self.store, latest, now) if isinstance(self.clock, RealClock) else None
+        if gap is not None:
+            _log.error(gap.sentence)
         self._active = take_in(self.store, policy, now, self.me, str(self.files.path))
         self._beat()
         for told in leases.unlike(self.store, self._lease.living, policy.hash):
@@ -250,8 +258,7 @@ class Daemon:
         if self._stopping.is_set():
             return True
         try:
-            _at_once_again(job)
-            self._away = 0
+            at_once_again(job)
         except StoreUnavailable as error:
             self._wait_for_store(name, error)
             return False
@@ -264,11 +271,8 @@ class Daemon:
 
     def _wait_for_store(self, name: str, error: StoreUnavailable) -> bool:
         """Say so, and wait: longer each time, never when stopping. True: try again."""
-        self._away += 1
-        pause = min(LONGEST_PAUSE, 0.5 * 2 ** min(self._away, 8))
         self.problems["database away"] += 1
-        _log.error("the database is away; nothing is lost, trying again", job=name, error=str(error), seconds=pause)
-        return not self._stopping.wait(pause)
+        return not self._stopping.wait(self._patience.pause(name, error))
 
     # -- on a virtual clock -----------------------------------------------------------------------------------------
 
@@ -412,7 +416,7 @@ class Daemon:
         started, work = passed_micros(), self._work()
         if work is not None:
             moved = refresh_segments(self.store, work.active, work.now)
-            self._report("refresh", work.now, {"segments changed": moved}, started)
+            self._report("refresh", work.now, {"segments_changed": moved}, started)
 
     def _mailbox(self) -> None:
         started, work = passed_micros(), self._work()
@@ -421,7 +425,7 @@ class Daemon:
 
     def _housekeeping(self, which: Callable[[Sequence[int], int], Sequence[int]] = lambda shards, _: shards) -> None:
         started, work = passed_micros(), self._work()
-        if work is not None and self.jobs.housekeeping is not None:
+        if work is not None and self.jobs.housekeeping is not None and unsettled_gap(self.store) is None:
             self.jobs.housekeeping(work.now, which(work.shards, work.now))
             self._report("housekeeping", work.now, {}, started)
 
@@ -431,7 +435,12 @@ class Daemon:
         forced = self._reload_asked.is_set()
         self._reload_asked.clear()
         policy = self.files.read_if_changed(self._refuse, forced)
-        if policy is None or policy.hash == self._active.policy.hash:
+        if policy is None:
+            return
+        if self._refused is not None:
+            _log.info("the policy's files are fine again", policy=policy.hash[:12])
+            self._refused = None
+        if policy.hash == self._active.policy.hash:
             return
         try:
             self._active = take_in(self.store, policy, self.clock.now(), self.me, str(self.files.path))
@@ -443,6 +452,7 @@ class Daemon:
     def _refuse(self, findings: tuple[Finding, ...]) -> None:
         self.problems["policy refused"] += 1
         told = [str(f) for f in findings]
+        self._refused = told[0]
         _log.error(
             "the changed policy is broken; the old one stays active", errors=told, policy=self._active.policy.hash[:12]
         )
@@ -453,7 +463,9 @@ class Daemon:
 
     def _beat(self) -> None:
         """A sign of life, leases, and what admins agreed to."""
-        self._lease.renew(self.clock.now(), self._active.policy.hash, self._last)
+        told = self._last if self._refused is None else {**self._last, POLICY_REFUSED: self._refused}
+        self._lease.renew(self.clock.now(), self._active.policy.hash, json.dumps(told or None))
+        self._patience.over()
         self._look_for_dead.set()
         if isinstance(self.clock, RealClock) and self._agreement.settle(self.store, self.clock):
             _log.warning("an admin agreed to the clock; deciding goes on", now=_shown(self.clock.now()))
@@ -463,6 +475,7 @@ class Daemon:
     def _saw_now(self) -> None:
         with self.store.write() as conn:
             status.saw_now(conn, self.clock.now())
+        self._patience.over()
 
     def _report(self, job: str, now: int, counts: Mapping[str, int], started: int) -> None:
         """One line in the log, the totals, and the live view."""
@@ -471,21 +484,10 @@ class Daemon:
         self.totals.update(told)
         line = {"now": _shown(now), **told, "seconds": seconds}
         if job in ("tick", "send"):
-            self._last = json.dumps({"job": job, **line})
+            self._last = {"job": job, **line}
         tell = _log.info if told else _log.debug
-        tell(job, **{name.replace(" ", "_"): value for name, value in line.items()})
+        tell(job, **line)
         self._watch(Report(job, now, told, seconds))
-
-
-def _at_once_again(job: Callable[[], object]) -> None:
-    """Run a job, and again where another writer was in the way: nothing of it was written."""
-    for _ in range(AT_ONCE_AGAIN):
-        try:
-            job()
-            return
-        except StoreBusy as error:
-            _log.info("another writer was in the way; once more", error=str(error))
-    job()
 
 
 def _shown(now: int) -> str:

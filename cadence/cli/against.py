@@ -16,13 +16,12 @@ from sqlalchemy import Connection
 from cadence.cli.facts_at_hand import of_circles
 from cadence.cli.installation import Installation
 from cadence.cli.screen import FINE, counted, errors, print_json, reader_zone, screen, table, when
-from cadence.clock import system_micros
 from cadence.decide.decision import text_of
 from cadence.facts import HELD, NEVER, Verdict, instant
 from cadence.policy.load import from_content
 from cadence.policy.policy import Policy
 from cadence.settings import Settings
-from cadence.store import policies, status
+from cadence.store import policies
 from cadence.store.accounts import outlook
 from cadence.store.find import find_contacts
 from cadence.workbench.against import Answer, Change, Compared, Comparison, compare_queue
@@ -36,7 +35,7 @@ def against_queue(policy: Policy, settings: Settings, json: bool) -> int:
     with installation.store.read() as conn:
         latest = policies.latest(conn)
         content = policies.content_of(conn, latest.hash) if latest is not None else None
-        now = max(system_micros(), status.latest_now(conn) or 0)
+    now = installation.now()
     active = from_content(content) if content is not None else policy
     with Progress(console=errors(), transient=True, disable=json or not errors().is_terminal) as bars:
         bar = bars.add_task("asking both policies", total=None)

@@ -8,9 +8,12 @@ import typer
 
 from cadence.cli.installation import Installation
 from cadence.cli.screen import FINE, print_json, screen
-from cadence.clock import system_micros
+from cadence.clock import LARGEST_JUMP
+from cadence.daemon import unsettled_jump
 from cadence.decide.needs import needs
 from cadence.policy.load import load_policy
+from cadence.queue.agreement import Gap, unsettled_gap
+from cadence.store import status
 from cadence.store.prune import prune as remove_old
 
 app = typer.Typer(add_completion=False, help="Make, update and look after the database.", no_args_is_help=True)
@@ -49,12 +52,25 @@ def prune(json: AsJson = False) -> int:
     """Remove what has been kept as long as the settings say. The daemon does this by itself once a day."""
     installation = Installation.open()
     reach = needs(load_policy(installation.settings.policy)).reach
-    removed = remove_old(installation.store, system_micros(), installation.kept(), reach)
+    removed = remove_old(installation.store, trusted_now(installation), installation.kept(), reach)
     if json:
         print_json(removed)
     else:
         screen().print(", ".join(f"{n:,} of {name}" for name, n in removed.items()) + " removed")
     return FINE
+
+
+def trusted_now(installation: Installation) -> int:
+    """The instant by the installation's clock. ValueError where that clock may be wrong: what is removed is gone for good."""
+    with installation.store.read() as conn:
+        latest = status.latest_now(conn)
+    now = installation.clock_now()
+    doubt = unsettled_jump(installation.store) or unsettled_gap(installation.store)
+    if doubt is None and latest is not None and now - latest > LARGEST_JUMP:
+        doubt = Gap(latest, now)
+    if doubt is not None:
+        raise ValueError(f"nothing was removed, because what is removed is gone for good: {doubt.sentence}")
+    return now
 
 
 def _tell(installation: Installation, json: bool, words: str) -> int:

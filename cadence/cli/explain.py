@@ -19,14 +19,13 @@ from cadence.cli.contact import instant_given, name_of, one_contact
 from cadence.cli.installation import Installation
 from cadence.cli.screen import FINE, errors, print_json, reader_zone, screen, table, when
 from cadence.cli.time_line import print_time_line
-from cadence.clock import system_micros
 from cadence.decide.decision import text_of
 from cadence.facts import CHANNELS, HELD, NEVER, instant
 from cadence.policy.load import from_content, load
 from cadence.policy.policy import Policy
 from cadence.rules.sentence import sentence
 from cadence.settings import Settings
-from cadence.store import Store, policies, status
+from cadence.store import Store, policies
 from cadence.store.find import Found, contact_by_id, find_message
 from cadence.store.shown import Recorded
 from cadence.workbench.explain import Explanation, RuleAnswer, explain
@@ -61,8 +60,8 @@ def explain_(
     policy, odd = _policy(installation.store, installation.settings)
     then = instant_given(at, "--at", shown)
     found = _whose(installation.store, message) if contact is None else one_contact(installation.store, contact)
+    now = installation.now()
     with installation.store.read() as conn:
-        now = max(system_micros(), status.latest_now(conn) or 0)
         if then is not None and then > now:
             raise ValueError(f"--at {at}: that is still to come; nobody knows what will be known then")
         told = explain(conn, set_scene(conn, Asked(found, message, category, channel, then), policy, now))

@@ -12,20 +12,18 @@ from rich.progress import Progress
 
 from cadence.cli.installation import Installation
 from cadence.cli.screen import FINE, counted, errors, print_json, screen, table
-from cadence.clock import system_micros
 from cadence.decide.decision import text_of
 from cadence.facts import instant
 from cadence.policy.policy import Policy
 from cadence.queue.refresh import segments_of_all
 from cadence.settings import Settings
-from cadence.store import Store, status
+from cadence.store import Store
 
 
 def inhabited(policy: Policy, settings: Settings, json: bool) -> int:
     """Count the contacts of each segment. Exit 0: an empty segment is a thing to know, not an error."""
-    store = Installation.open(settings).store
-    with store.read() as conn:
-        now = max(system_micros(), status.latest_now(conn) or 0)
+    installation = Installation.open(settings)
+    store, now = installation.store, installation.now()
     found_in, before = _count(store, policy, now, json)
     total = found_in.total()
     names = [s.name for s in policy.segments]

@@ -10,11 +10,12 @@ from cadence import daemon as daemons
 from cadence import log
 from cadence.cli.by_hand import who
 from cadence.cli.installation import Installation, options_of
-from cadence.cli.screen import FINE, print_json, wrong
+from cadence.cli.screen import FINE, counted, errors, print_json, wrong
 from cadence.clock import Clock, VirtualClock
 from cadence.policy.moments import moment_of
 from cadence.providers.registry import PROVIDERS
 from cadence.settings import Settings, read, strangers
+from cadence.store.ids import SHARDS
 
 app = typer.Typer(add_completion=False)
 
@@ -51,9 +52,21 @@ def run(
     daemon = installation.daemon(clock, options_of(settings, once=once, shadow=shadow, until=end))
     daemons.settle_in()
     totals = daemon.run()
+    if once:
+        _tell_share(*daemon.share)
     if json:
         print_json(dict(totals))
     return FINE
+
+
+def _tell_share(shards: int, others: int) -> None:
+    """Say what a single run left to other daemons, lest one takes nothing done for nothing due."""
+    if shards < SHARDS and others:
+        held = f"only {shards} of {SHARDS} shards were" if shards else f"none of the {SHARDS} shards was"
+        errors().print(
+            f"{held} free for this run: {counted(others, 'other daemon is', 'other daemons are')} at work, and "
+            f"{'does' if others == 1 else 'do'} what is due in the rest; `cadence status` shows how far",
+        )
 
 
 def _instant(text: str, option: str) -> int:

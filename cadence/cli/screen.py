@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable
 from datetime import datetime
@@ -19,8 +20,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from cadence.calendar import zone_index
-from cadence.facts import HELD, NEVER, NONE, instant
+from cadence.facts import DAY, HELD, HOUR, MINUTE, NEVER, NONE, SECOND, instant
 
+_NUMBERS = re.compile(r"\[\n\s+(-?[\d.]+(?:,\n\s+-?[\d.]+)*)\n\s+\]")
 FINE, NO, WRONG = 0, 1, 2
 """Exit codes: fine; a check said no; wrong use or input."""
 
@@ -36,8 +38,9 @@ def errors() -> Console:
 
 
 def print_json(what: Any) -> None:
-    """One JSON document on standard output."""
-    sys.stdout.write(json.dumps(what, ensure_ascii=False, indent=2, default=str) + "\n")
+    """One JSON document on standard output; a list of plain numbers in one line."""
+    text = json.dumps(what, ensure_ascii=False, indent=2, default=str)
+    sys.stdout.write(_NUMBERS.sub(lambda found: f"[{', '.join(found[1].replace(',', ' ').split())}]", text) + "\n")
 
 
 def wrong(message: str) -> int:
@@ -98,6 +101,14 @@ def when(at: int | datetime | None, zone: ZoneInfo, *, seconds: bool = False) ->
         return "not yet known"
     moment = (at if isinstance(at, datetime) else instant(at)).astimezone(zone)
     return moment.strftime("%a %Y-%m-%d %H:%M:%S" if seconds else "%a %Y-%m-%d %H:%M")
+
+
+def lasting(micros: int) -> str:
+    """A stretch of time as one says it, in whole units of the largest that fits: 4 s, 12 min, 3 h, 2 d."""
+    for unit, name in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
+        if abs(micros) >= unit:
+            return f"{int(micros / unit)} {name}"
+    return f"{int(micros / SECOND)} s"
 
 
 def counted(n: int, thing: str, things: str | None = None) -> str:

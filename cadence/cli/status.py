@@ -4,81 +4,23 @@ It only looks. The words of what needs attention say what to do."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from cadence.cli.installation import Installation
-from cadence.cli.screen import FINE, NO, counted, print_json, reader_zone, screen, table, when
-from cadence.daemon import unsettled_jump
+from cadence.cli.screen import FINE, NO, counted, lasting, print_json, reader_zone, screen, table, when
+from cadence.cli.standing import Daemon, Standing, standing_of
 from cadence.decide.decision import text_of
-from cadence.decide.round import ERROR
-from cadence.facts import HOUR, MINUTE, SECOND, instant
-from cadence.queue.breaker import Breaker
-from cadence.queue.leases import living, this_process
+from cadence.facts import DAY, instant
 from cadence.queue.states import State
-from cadence.store import leases, policies, status
-from cadence.store.engine import now_of
-from cadence.store.ids import SHARDS
 
 app = typer.Typer(add_completion=False)
-
-PATIENCE: int = 5 * MINUTE
-"""A message that should have been asked longer ago than this is a sign of trouble."""
-
-
-@dataclass(frozen=True, slots=True)
-class Daemon:
-    """One daemon. heard_at is by the real clock, clock_at by the one it decides by."""
-
-    id: str
-    alive: bool
-    holds: tuple[int, ...]
-    """The shards it holds."""
-    shards: int
-    """How many these are."""
-    overdue: int
-    """Waiting messages in them that should have been asked by now."""
-    behind: int | None
-    """Since when the longest of them should have been."""
-    started_at: int
-    heard_at: int
-    clock_at: int
-    policy: str
-    last: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How an installation stands. Instants are microseconds since 1970 UTC, None where there is none."""
-
-    now: int
-    database: str
-    version: str | None
-    policy: str | None
-    """The hash of the active one; None before the first."""
-    policy_since: int | None
-    daemons: tuple[Daemon, ...]
-    messages: dict[str, int]
-    """By state."""
-    holding: dict[str, int]
-    """Waiting messages by the rule that holds them."""
-    overdue: int
-    """Waiting messages that should have been asked by now."""
-    behind: int | None
-    """Since when the longest of them should have been."""
-    next_due: int | None
-    in_doubt: int
-    in_doubt_since: int | None
-    providers: tuple[dict[str, Any], ...]
-    heard_now: int
-    """The instant by the clock that signs of life go by."""
-    attention: tuple[str, ...]
-    """What somebody should look at, in sentences; empty: all is well."""
 
 
 @app.command("status")
@@ -97,116 +39,6 @@ def tell_status(
     return NO if check and standing.attention else FINE
 
 
-def standing_of(installation: Installation) -> Standing:
-    """How an installation stands now."""
-    store, now = installation.store, installation.now()
-    lease = int(installation.settings.lease_seconds * SECOND)
-    jump = unsettled_jump(store)
-    with store.read() as conn:
-        alive = living(leases.signs(conn), this_process(), now_of(conn), lease)
-        active = policies.latest(conn)
-        counts = status.counts_by_state(conn)
-        due = status.next_due(conn)
-        late = status.overdue_by_holder(conn, now)
-        standing = Standing(
-            now=now,
-            database=store.dialect,
-            version=store.version(),
-            policy=None if active is None else active.hash,
-            policy_since=None if active is None else active.at,
-            daemons=tuple(_daemon(row, alive, late) for row in status.daemons(conn)),
-            messages=counts,
-            holding=status.counts_by_rule(conn, State.WAITING),
-            overdue=status.overdue(conn, now),
-            behind=due if due is not None and due <= now else None,
-            next_due=due,
-            in_doubt=counts.get(State.IN_DOUBT, 0),
-            in_doubt_since=status.oldest(conn, State.IN_DOUBT),
-            providers=tuple(status.providers(conn)),
-            heard_now=now_of(conn),
-            attention=(*(() if jump is None else (jump.sentence,)), *store.cannot_write(conn)),
-        )
-    return replace(standing, attention=(*standing.attention, *_attention(standing), *_apart(standing)))
-
-
-def _daemon(row: dict[str, Any], alive: set[str], late: dict[str | None, tuple[int, int]]) -> Daemon:
-    overdue, behind = late.get(row["id"], (0, None))
-    return Daemon(
-        row["id"],
-        row["id"] in alive,
-        tuple(row["holds"]),
-        row["shards"],
-        overdue,
-        behind,
-        row["started_at"],
-        row["heartbeat_at"],
-        row["clock_now"],
-        row["policy"],
-        row["last_tick"],
-    )
-
-
-def _attention(standing: Standing) -> list[str]:
-    """What somebody should look at."""
-    told = []
-    alive = [d for d in standing.daemons if d.alive]
-    late = standing.behind is not None and standing.now - standing.behind > PATIENCE
-    if standing.policy is None:
-        told.append("no policy was ever in use; `cadence run` starts the daemon with the one in the settings")
-    elif not alive and _undone(standing):
-        told.append(f"no daemon is at work, and {_undone(standing)}; `cadence run` starts one")
-    elif late:
-        told.append(f"{_of(standing.overdue)} overdue; is the daemon's log quiet, or its providers slow?")
-    if errors := standing.holding.get(ERROR):
-        told.append(f"{_of(errors)} held because a rule threw; `cadence queue --rule error` tells which")
-    for row in standing.providers:
-        if row["breaker"] != Breaker.CLOSED:
-            told.append(f"provider {row['name']} is left alone for now: {row['because'] or 'it failed repeatedly'}")
-    return told
-
-
-def _apart(standing: Standing) -> list[str]:
-    """Where daemons at work differ in what they should agree on."""
-    alive, told = [d for d in standing.daemons if d.alive], []
-    if len({d.policy for d in alive}) > 1:
-        which = ", ".join(f"{d.id} by {d.policy[:12]}" for d in alive)
-        told.append(f"daemons at work go by different policies ({which}); does each see the same files?")
-    ahead = {d.id: d.clock_at - d.heard_at for d in alive}
-    if ahead and max(ahead.values()) - min(ahead.values()) > MINUTE:
-        first = max(ahead, key=lambda id_: ahead[id_])
-        told.append(
-            f"daemons at work decide by clocks that differ by {(max(ahead.values()) - min(ahead.values())) / HOUR:.1f} h; the "
-            f"one ahead is that of {first}. End the one whose clock is wrong"
-        )
-    for d in standing.daemons:
-        if d.heard_at - standing.heard_now > MINUTE:
-            told.append(
-                f"the last sign of life of {d.id} lies {(d.heard_at - standing.heard_now) / HOUR:.1f} h ahead of now: its "
-                "machine's clock, or this one's, is wrong, or was set back"
-            )
-    free = SHARDS - sum(d.shards for d in standing.daemons if d.alive)
-    if alive and free and not any(d.started_at + MINUTE > standing.heard_now for d in alive):
-        told.append(
-            f"{counted(free, 'shard is', 'shards are')} held by no daemon that is at work; are they all of one release?"
-        )
-    return told
-
-
-def _of(n: int) -> str:
-    return counted(n, "message is", "messages are")
-
-
-def _undone(standing: Standing) -> str:
-    """What waits for a daemon, in words; empty where nothing does."""
-    decided, sending = (standing.messages.get(state, 0) for state in (State.DECIDED, State.SENDING))
-    told = [
-        f"{_of(standing.overdue)} due to be asked" if standing.overdue else "",
-        f"{_of(decided)} decided and not handed over" if decided else "",
-        f"{counted(sending, 'message was', 'messages were')} being handed over when it ended" if sending else "",
-    ]
-    return ", ".join(t for t in told if t)
-
-
 def _tell(out: Console, standing: Standing, zone: ZoneInfo) -> None:
     policy = (
         f"policy {standing.policy[:12]} since {when(standing.policy_since, zone)}"
@@ -218,20 +50,9 @@ def _tell(out: Console, standing: Standing, zone: ZoneInfo) -> None:
         out.print(f"[bold red]attention:[/] {escape(sentence)}", soft_wrap=True)
     out.print()
     if standing.daemons:
-        rows: list[list[Any]] = [
-            [
-                d.id,
-                "at work" if d.alive else "gone",
-                ranges(d.holds),
-                f"{d.overdue:,} since {when(d.behind, zone)}" if d.overdue else "",
-                when(d.heard_at, zone),
-                when(d.clock_at, zone),
-                _last(d),
-            ]
-            for d in standing.daemons
-        ]
-        columns = ["daemon", "", "shards", "behind", "heard of", "its clock", "last"]
-        out.print(table(None, columns, rows))
+        out.print(shown_daemons(standing, zone))
+        if standing.being_taken_over and any(d.alive for d in standing.daemons):
+            out.print(f"{counted(standing.being_taken_over, 'shard is', 'shards are')} being taken over.")
     else:
         out.print("No daemon is at work.")
     out.print()
@@ -245,6 +66,33 @@ def _tell(out: Console, standing: Standing, zone: ZoneInfo) -> None:
     if rows:
         out.print()
         out.print(table(None, ["provider", "breaker", "failures", ""], rows))
+
+
+def shown_daemons(standing: Standing, zone: ZoneInfo) -> Table:
+    """Who is at work, in lines that fit 120 columns."""
+    rows: list[list[Any]] = [
+        [
+            d.id,
+            "at work" if d.alive else "gone",
+            ranges(d.holds),
+            f"{d.overdue:,} for {lasting(standing.now - (d.behind or standing.now))}" if d.overdue else "",
+            _ago(standing.heard_now - d.heard_at),
+            _clock(d, zone),
+            _last(d),
+        ]
+        for d in standing.daemons
+    ]
+    return table(None, ["daemon", "", "shards", "behind", "heard of", "its clock", "last"], rows)
+
+
+def _ago(passed: int) -> str:
+    return f"{lasting(passed)} ago" if passed >= 0 else f"{lasting(-passed)} ahead"
+
+
+def _clock(daemon: Daemon, zone: ZoneInfo) -> str:
+    """What its clock said at its last sign of life; the day too where it goes by a virtual one."""
+    moment = instant(daemon.clock_at).astimezone(zone)
+    return moment.strftime("%H:%M:%S" if abs(daemon.clock_at - daemon.heard_at) < DAY else "%Y-%m-%d %H:%M:%S")
 
 
 def _tell_queue(out: Console, standing: Standing, zone: ZoneInfo) -> None:
@@ -279,10 +127,10 @@ def ranges(numbers: tuple[int, ...]) -> str:
 
 
 def _last(daemon: Daemon) -> str:
-    """What it did last, in a few words."""
+    """What it did last, in a few words; --json has it all."""
     told = daemon.last or {}
-    done = ", ".join(f"{name} {n}" for name, n in told.items() if name not in ("job", "now", "seconds"))
-    return f"{told.get('job', '')}: {done}" if done else str(told.get("job", ""))
+    done = [f"{name} {n:,}" for name, n in told.items() if isinstance(n, int) and name != "now"]
+    return ": ".join(t for t in (str(told.get("job", "")), *done[:1]) if t)
 
 
 _TIMES = (
@@ -291,6 +139,8 @@ _TIMES = (
     "policy_since",
     "behind",
     "next_due",
+    "next_campaign",
+    "latest_now",
     "in_doubt_since",
     "started_at",
     "heard_at",

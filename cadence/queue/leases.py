@@ -17,12 +17,17 @@ from sqlalchemy.engine import Connection
 
 from cadence.clock import passed_micros
 from cadence.facts import DAY, SECOND
+from cadence.log import logger
 from cadence.store import Store, leases, status
 from cadence.store.engine import now_of
 from cadence.store.leases import Held, Process, Sign
 
+_log = logger("daemon")
+
 LEASE: int = 30 * SECOND
 """Within so long after its last sign of life a daemon's shards are taken over."""
+REMEMBERED: int = DAY
+"""So long after its last sign of life the row of a daemon that died is kept, and `cadence status` tells of it."""
 
 
 def silence(lease: int) -> int:
@@ -57,10 +62,15 @@ class Lease:
 
     def renew(self, clock_now: int, policy: str, last_tick: str | None) -> None:
         """Give a sign of life, and take, keep or give back what is this daemon's share. Raises StoreUnavailable."""
-        started = passed_micros()
+        started, before = passed_micros(), self.shards
         held, self.living = hold(self._store, self.me, self._here, clock_now, policy, last_tick, self._length)
         if self._renewed_at is None or started - self._renewed_at > silence(self._length):
             self._term += 1
+        lost = len(set(before) - set(held.shards)) - held.given
+        if lost > 0 and self._renewed_at is not None:
+            silent = round((started - self._renewed_at) / SECOND)
+            _log.info("others took shards over while this daemon gave no sign of life", shards=lost, seconds=silent)
+        _tell(held)
         self.shards, self._settled, self._renewed_at = held.shards, held.settled, started
 
     def unbroken(self) -> Callable[[], bool]:
@@ -73,6 +83,17 @@ class Lease:
             return term == self._term and since is not None and passed_micros() - since <= silence(self._length)
 
         return still
+
+
+def _tell(held: Held) -> None:
+    """What has just changed hands, for the log."""
+    if held.given:
+        _log.info("shards given back to be shared out", shards=held.given)
+    for dead, n in held.taken.items():
+        if dead is None:
+            _log.info("shards taken", shards=n)
+        else:
+            _log.info("shards taken over from a daemon that is gone", shards=n, gone=dead)
 
 
 def new_name() -> str:
@@ -120,7 +141,7 @@ def hold(
 ) -> tuple[Held, frozenset[str]]:
     """Give a sign of life, renew and take leases; returns what this daemon holds and the other daemons that live.
 
-    clock: the database's own. The rows of daemons dead for more than a day are removed."""
+    clock: the database's own. The rows of daemons that died long ago are removed."""
     with store.write() as conn:
         real_now = clock(conn)
         leases.beat(conn, me, here, real_now, clock_now, policy, last_tick)
@@ -128,7 +149,7 @@ def hold(
         signs = leases.signs(conn)
         live = living(signs, here, real_now, lease) | {me}
         held = leases.take(conn, me, live, real_now, lease)
-        leases.forget(conn, [s.id for s in signs if s.id not in live and real_now - s.heartbeat_at > DAY])
+        leases.forget(conn, [s.id for s in signs if s.id not in live and real_now - s.heartbeat_at > REMEMBERED])
     return held, frozenset(live - {me})
 
 
@@ -146,7 +167,7 @@ def unlike(store: Store, living: Collection[str], policy: str) -> list[str]:
 def leave(store: Store, me: str) -> None:
     """End in order: the shards are free at once."""
     with store.write() as conn:
-        leases.leave(conn, me)
+        leases.leave(conn, me, now_of(conn))
 
 
 def _read(path: str) -> str:

@@ -7,8 +7,9 @@ heartbeat is fresh. Times here are the database's own, never a virtual clock's.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -32,6 +33,10 @@ class Held:
 
     shards: tuple[int, ...]
     settled: bool
+    given: int = 0
+    """How many it has just given back."""
+    taken: Mapping[str | None, int] = field(default_factory=dict)
+    """How many it has just taken, by the dead daemon that held them; None stands for nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +74,10 @@ def signs(conn: Connection) -> list[Sign]:
     return [Sign(r[0], Process(r[1], r[2], r[3]), r[4]) for r in rows]
 
 
-def leave(conn: Connection, me: str) -> None:
-    """A daemon that ends in order gives its shards back."""
+def leave(conn: Connection, me: str, real_now: int) -> None:
+    """A daemon that ends in order gives its shards back; since when nobody holds them is kept."""
     lock_shards(conn, held_by(conn, me))
-    conn.execute(shard.update().where(shard.c.holder == me).values(holder=None, lease_until=None))
+    conn.execute(shard.update().where(shard.c.holder == me).values(holder=None, lease_until=real_now))
     conn.execute(daemon.delete().where(daemon.c.id == me))
 
 
@@ -95,10 +100,11 @@ def take(conn: Connection, me: str, live: Collection[str], real_now: int, lease:
     given = [number for number in surplus if number in idle]
     held = [number for number in keep if idle.get(number, me) == me]
     taken = [number for number in free if number in idle and idle[number] not in live]
-    _let(conn, given, None, None)
+    _let(conn, given, None, real_now)
     _let(conn, [number for number in (*held, *taken) if number in idle], me, real_now + lease)
     shards = tuple(sorted(held + taken))
-    return Held(shards, settled=len(shards) == share and len(given) == len(surplus))
+    settled = len(shards) == share and len(given) == len(surplus)
+    return Held(shards, settled, len(given), Counter(idle[number] for number in taken))
 
 
 def share_of(me: str, live: Collection[str], shards: int) -> int:
@@ -108,9 +114,16 @@ def share_of(me: str, live: Collection[str], shards: int) -> int:
     return shards // len(everyone) + (everyone.index(me) < shards % len(everyone))
 
 
-def _let(conn: Connection, shards: list[int], holder: str | None, until: int | None) -> None:
+def _let(conn: Connection, shards: list[int], holder: str | None, until: int) -> None:
     if shards:
         conn.execute(shard.update().where(shard.c.shard.in_(shards)).values(holder=holder, lease_until=until))
+
+
+def unheld(conn: Connection, live: Collection[str]) -> list[tuple[str | None, int | None]]:
+    """The shards that none of these daemons holds: by whom each was held last (None: it was given back, or nobody's ever), and
+    when that lease ended or ends."""
+    rows = conn.execute(sa.select(shard.c.holder, shard.c.lease_until).order_by(shard.c.shard))
+    return [(holder, until) for holder, until in rows if holder not in live]
 
 
 def forget(conn: Connection, ids: Iterable[str]) -> None:

@@ -97,10 +97,12 @@ def agreed_jump(conn: Connection) -> int | None:
 
 
 def agree_jump(conn: Connection, clock_now: int) -> None:
-    """An admin agrees that the clock is right as it is; decisions go on from there, the unsettled jump is forgotten."""
+    """An admin agrees that the clock is right as it is; decisions go on from there, what was unsettled of it is
+    forgotten."""
     mine = installation.update().where(installation.c.id == 1)
     conn.execute(mine.values(agreed_jump_at=clock_now, last_now=clock_now))
     save_note(conn, "jump", None)
+    save_note(conn, "gap", None)
 
 
 def note(conn: Connection, name: str) -> Any:

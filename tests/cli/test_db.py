@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import time_machine
 
-from cadence.store import Store, tables
+from cadence.facts import DAY, instant
+from cadence.store import Store, status, tables
 from tests.cli.office import Office
+from tests.queue.world import at
 
 
 @pytest.mark.parametrize("word", ["init", "migrate"])
@@ -81,6 +84,39 @@ def test_what_is_kept_long_enough_is_removed_and_what_stands_stays(busy: Office)
     assert told["message"] == 2
     assert {m["state"] for m in busy.world.rows(tables.message)} == {"waiting", "suppressed"}
     assert len(busy.world.rows(tables.consent)) == 1
+
+
+def saw(office: Office, now: int, jump: dict[str, int] | None = None) -> None:
+    """A daemon was at work at this instant."""
+    with office.world.store.write() as conn:
+        status.saw_now(conn, now)
+        status.save_note(conn, "jump", jump)
+
+
+def test_a_clock_far_ahead_of_the_record_removes_nothing_until_somebody_agrees_to_it(busy: Office) -> None:
+    now = at("2026-03-03T12:00")
+    saw(busy, now)
+    before = {t.name: busy.world.rows(t) for t in (tables.decision, tables.message, tables.touch)}
+    with time_machine.travel(instant(now + 500 * DAY), tick=False):
+        told = busy.run("db", "prune")
+        assert (told.code, told.out) == (2, "")
+        assert "nothing was removed, because what is removed is gone for good: the clock says 2027-07-16" in told.err
+        assert "500 days after the latest instant that was on record (2026-03-03T11:00:00+00:00)" in told.err
+        assert "`cadence run --agree-clock`" in told.err
+        assert {t.name: busy.world.rows(t) for t in (tables.decision, tables.message, tables.touch)} == before
+
+        assert busy.run("run", "--once", "--agree-clock").code == 0
+        assert busy.json("db", "prune")["decision"] == len(before["decision"])
+
+
+def test_while_a_jump_of_the_clock_is_unsettled_nothing_is_removed(busy: Office) -> None:
+    now = at("2026-03-03T12:00")
+    saw(busy, now, {"expected": now - 900 * DAY, "found": now})
+
+    told = busy.run("db", "prune")
+
+    assert told.code == 2
+    assert "nothing was removed, because what is removed is gone for good: the clock jumped ahead" in told.err
 
 
 def test_a_file_is_never_distributed_and_that_is_said(office: Office) -> None:

@@ -106,6 +106,22 @@ def test_once_runs_what_is_due_and_stops(desk: Desk) -> None:
     assert json.loads(desk.run("status", "--json")[1])["daemons"] == []
 
 
+def test_once_beside_a_daemon_that_holds_everything_says_that_it_did_nothing(desk: Desk) -> None:
+    process = desk.start("run")
+    try:
+        for _ in range(100):
+            daemons = json.loads(desk.run("status", "--json")[1])["daemons"]
+            if daemons and daemons[0]["shards"] == 64:
+                break
+        code, out, err = desk.run("run", "--once", "--json")
+    finally:
+        process.kill()
+        process.communicate()
+
+    assert (code, json.loads(out)) == (0, {})
+    assert "none of the 64 shards was free for this run: 1 other daemon is at work, and does what is due" in err
+
+
 def test_the_daemon_shows_itself_at_work_and_ends_in_order_when_told(desk: Desk) -> None:
     process = desk.start("run")
     try:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+from rich.console import Console
 
+from cadence.cli.installation import Installation
+from cadence.cli.standing import standing_of
+from cadence.cli.status import shown_daemons
+from cadence.facts import DAY, MINUTE, SECOND
 from cadence.store import status, tables
 from tests.cli.office import Office
 from tests.queue.world import at
@@ -54,11 +61,7 @@ def test_what_was_decided_or_at_hand_when_the_last_daemon_ended_needs_attention(
         sent = tables.message.c.state == "sent"
         first = conn.execute(tables.message.select().where(sent)).first()
         assert first is not None
-        conn.execute(
-            tables.daemon.update().values(heartbeat_at=0, lease_until=0)
-            if "lease_until" in tables.daemon.c
-            else tables.daemon.update().values(heartbeat_at=0)
-        )
+        conn.execute(tables.daemon.update().values(heartbeat_at=0))
         conn.execute(tables.message.update().where(tables.message.c.id == first.id).values(state="sending"))
 
     (told,) = busy.json("status")["attention"]
@@ -141,3 +144,159 @@ def test_trouble_is_told_with_what_to_do(busy: Office, trouble: Any, said: str) 
     assert said in " ".join(attention(busy))
     assert busy.run("status", "--check").code == 1
     assert busy.run("status").code == 0
+
+
+def died(office: Office, ago: int, leases_end: int | None = None) -> None:
+    """The daemon there was died so long ago, on another machine; a second one is at work beside."""
+    now = at("2026-03-03T12:00")
+    office.world.me = "daemon-2"
+    office.world.work("2026-03-03T12:00")
+    with office.world.store.write() as conn:
+        mine = tables.daemon.c.id == "daemon-1"
+        conn.execute(tables.daemon.update().where(mine).values(heartbeat_at=now - ago, host="elsewhere"))
+        conn.execute(tables.daemon.update().where(~mine).values(started_at=now - DAY))
+        ends = now - ago + 30 * SECOND if leases_end is None else leases_end
+        conn.execute(tables.shard.update().where(tables.shard.c.shard < 11).values(holder="daemon-1", lease_until=ends))
+        conn.execute(tables.shard.update().where(tables.shard.c.shard >= 11).values(holder="daemon-2"))
+
+
+def alone(office: Office) -> None:
+    """No daemon is at work."""
+    with office.world.store.write() as conn:
+        conn.execute(tables.daemon.delete())
+
+
+def waiting_later(office: Office) -> None:
+    alone(office)
+    with office.world.store.write() as conn:
+        status.saw_now(conn, at("2026-03-03T11:59"))
+
+
+def only_a_campaign(office: Office) -> None:
+    alone(office)
+    with office.world.store.write() as conn:
+        conn.execute(tables.message.delete())
+        row = {"name": "spring", "hash": "h", "content": "{}", "state": "running"}
+        conn.execute(tables.campaign.insert().values(**row))
+        due = {"campaign": "spring", "zone": "Europe/Stockholm", "next_due": at("2026-03-10T08:00")}
+        conn.execute(tables.campaign_next.insert().values(**due))
+
+
+def only_rows_of_the_dead(office: Office) -> None:
+    with office.world.store.write() as conn:
+        conn.execute(tables.message.delete())
+        conn.execute(tables.daemon.update().values(heartbeat_at=at("2026-03-03T11:55"), host="elsewhere"))
+
+
+@pytest.mark.parametrize(
+    "nobody, said",
+    [
+        (waiting_later, "no daemon is at work, and 1 message waits: without one no campaign is planned"),
+        (
+            only_a_campaign,
+            "no daemon is at work, and a campaign comes due: without one no campaign is planned, nothing is decided",
+        ),
+        (only_rows_of_the_dead, "no daemon is at work (the last, daemon-1, was heard of 5 min ago)"),
+    ],
+)
+def test_no_daemon_at_work_needs_attention_at_once(busy: Office, nobody: Any, said: str) -> None:
+    nobody(busy)
+
+    (told,) = attention(busy)
+
+    assert told.startswith(said)
+    assert "`cadence run` starts one" in told
+    assert busy.run("status", "--check").code == 1
+
+
+def test_where_no_daemon_ever_ran_and_nothing_waits_all_is_well(office: Office) -> None:
+    assert attention(office) == []
+
+
+def test_a_run_on_a_virtual_clock_that_has_ended_needs_no_daemon(busy: Office) -> None:
+    alone(busy)
+    with busy.world.store.write() as conn:
+        status.saw_now(conn, at("2026-03-09T12:00"))
+
+    assert attention(busy) == []
+
+
+def test_shards_of_one_that_has_just_died_are_being_taken_over_and_that_is_no_mystery(busy: Office) -> None:
+    died(busy, 24 * SECOND)
+
+    (told,) = attention(busy)
+
+    assert "daemon daemon-1 is gone, or asleep: it never ended in order" in told
+    assert "no sign of life for 24 s; its 11 shards are being taken over" in told
+    assert "this is said for another 23 h" in told
+    assert "11 shards are being taken over." in busy.run("status").words
+
+
+def test_shards_that_were_given_back_a_moment_ago_are_no_mystery(busy: Office) -> None:
+    died(busy, 24 * SECOND, at("2026-03-03T12:00") - 2 * SECOND)
+    with busy.world.store.write() as conn:
+        conn.execute(tables.daemon.delete().where(tables.daemon.c.id == "daemon-1"))
+        conn.execute(tables.shard.update().where(tables.shard.c.shard < 11).values(holder=None))
+
+    assert attention(busy) == []
+    assert "11 shards are being taken over." in busy.run("status").words
+
+
+def test_shards_that_nobody_has_taken_for_longer_need_attention(busy: Office) -> None:
+    died(busy, 5 * MINUTE)
+
+    assert "11 shards are held by no daemon that is at work; are they all of one release?" in attention(busy)
+
+
+def test_a_daemon_that_died_needs_attention_until_its_row_is_removed(busy: Office) -> None:
+    died(busy, 5 * MINUTE)
+    with busy.world.store.write() as conn:
+        conn.execute(tables.shard.update().values(holder="daemon-2"))
+
+    (told,) = attention(busy)
+
+    assert "no sign of life for 5 min; others do its work" in told
+
+
+def test_a_policy_that_one_daemon_refused_is_told_with_its_place(busy: Office) -> None:
+    busy.world.work("2026-03-03T12:00")
+    with busy.world.store.write() as conn:
+        conn.execute(tables.daemon.update().values(last_tick='{"policy_refused": "policy.yaml:2: segmnts is no key"}'))
+
+    (told,) = attention(busy)
+
+    assert told == (
+        "daemon-1 refused a changed policy, and goes on by the one before: policy.yaml:2: segmnts is no key; mend its file"
+    )
+
+
+def test_each_daemon_is_one_line_of_at_most_120_columns(busy: Office) -> None:
+    names = [f"mailer-{n}.example.net-{3_000_000 + n}-0a1b2c3d" for n in range(3)]
+    now = at("2026-03-03T12:00")
+    last = '{"job": "tick", "now": "2026-03-03T11:00:00+00:00", "claimed": 20000, "send": 12345, "asked": 3, "seconds": 0.2}'
+    with busy.world.store.write() as conn:
+        conn.execute(tables.daemon.delete())
+        for place, name in enumerate(names):
+            row = {"id": name, "host": "elsewhere", "pid": 1, "started_at": now - DAY, "policy": "p", "last_tick": last}
+            conn.execute(
+                tables.daemon.insert().values(**row, heartbeat_at=now - 4 * SECOND, clock_now=now - 4 * SECOND)
+            )
+            theirs = tables.shard.c.shard.between(22 * place, 22 * place + 21)
+            conn.execute(tables.shard.update().where(theirs).values(holder=name, lease_until=now))
+        conn.execute(tables.message.update().values(state="waiting", due_at=now - 3 * MINUTE))
+
+    console = Console(width=120, record=True)
+    console.print(shown_daemons(standing_of(Installation.open()), ZoneInfo("UTC")))
+    lines = [line.rstrip() for line in console.export_text().splitlines()]
+
+    assert len(lines) == 4
+    assert "for 3 min  4 s ago   10:59:56   tick: claimed 20,000" in "\n".join(lines)
+
+
+def test_lists_of_numbers_are_one_line_of_json(busy: Office) -> None:
+    busy.world.work("2026-03-03T12:00")
+
+    answer = busy.run("status", "--json")
+
+    assert f'"holds": [{", ".join(str(n) for n in range(64))}],' in answer.out
+    assert json.loads(answer.out)["daemons"][0]["holds"] == list(range(64))

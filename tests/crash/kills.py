@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from cadence import daemon
+from cadence.queue import patience
 from cadence.queue.steps import STEPS
 from cadence.store import Store, tables
 from tests.conformance.conftest import OURS, Cluster
@@ -55,7 +55,7 @@ class Round:
 
     def live(self, kills: int) -> Counter[str]:
         """Kill so often, or until there is nothing left to do; then let one daemon finish. How often what was killed."""
-        daemon.LONGEST_PAUSE = 0.5
+        patience.LONGEST_PAUSE = 0.5
         kinds = {"a daemon": 5, "a daemon at a step": 3, **({"the server": 2, "both": 2} if self.servers else {})}
         try:
             while not self.through and self.killed.total() < kills:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from cadence.clock import VirtualClock
 from cadence.daemon import Daemon, Jobs, Options, whose_turn
@@ -226,6 +227,44 @@ def test_a_broken_policy_never_replaces_a_good_one(world: World) -> None:
     one.run(signals=False)
 
     assert (world.state(id_), one.problems["policy refused"]) == ("sent", 1)
+
+
+def test_a_policy_that_was_mended_is_said_to_be_fine_again_and_until_then_the_daemons_row_tells(world: World) -> None:
+    one = daemon(world, "2026-03-03T12:00")
+    one._start()
+    good = one.files.path.read_text("utf-8")
+
+    def then(text: str) -> tuple[list[str], Any]:
+        one.files.path.write_text(text, "utf-8")
+        with capture_logs() as lines:
+            one._reload()
+            one._beat()
+        with world.store.read() as conn:
+            (row,) = status.daemons(conn)
+        return [line["event"] for line in lines], row["last_tick"]
+
+    said, told = then(good + "segmnts: []\n")
+    assert said == ["the changed policy is broken; the old one stays active"]
+    assert "segmnts" in told["policy_refused"]
+    assert then(good) == (["the policy's files are fine again"], None)
+    assert then(good) == ([], None)
+
+
+def test_a_database_that_was_away_is_said_to_be_back_once(world: World) -> None:
+    one = daemon(world, "2026-03-03T12:00")
+    one._start()
+    one._stopping.set()
+    with capture_logs() as lines:
+        for _ in range(3):
+            one._wait_for_store("tick", StoreUnavailable("gone"))
+        one._reload()
+        one._beat()
+        one._beat()
+
+    assert [line["event"] for line in lines] == [
+        *["the database is away; nothing is lost, trying again"] * 3,
+        "the database is back; work goes on",
+    ]
 
 
 def test_a_stop_that_comes_while_it_waits_is_heeded(world: World) -> None:

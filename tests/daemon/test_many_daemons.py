@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from cadence.audit.verify import verify
 from cadence.facts import SECOND, EventKind, instant
@@ -214,3 +215,34 @@ def test_shares_are_all_shards_and_differ_by_one_at_the_most() -> None:
         shares = [leases.share_of(me, names, SHARDS) for me in names]
         assert sum(shares) == SHARDS
         assert max(shares) - min(shares) <= 1
+
+
+def test_the_log_tells_what_each_takes_gives_back_and_loses(company: Company) -> None:
+    """By hand, one after another: what a machine's log says when its share changes."""
+    store = company.world.store
+    first, second = holding.Lease(store, 10 * LEASE), holding.Lease(store, 10 * LEASE)
+    first._here = second._here = leases.Process("elsewhere", 1, None)
+
+    def beat(one: holding.Lease) -> list[tuple[str, int]]:
+        with capture_logs() as lines:
+            one.renew(0, "p", None)
+        return [(line["event"], line["shards"]) for line in lines]
+
+    assert beat(first) == [("shards taken", 64)]
+    assert beat(second) == []
+    assert beat(first) == [("shards given back to be shared out", 32)]
+    assert beat(second) == [("shards taken", 32)]
+    assert (beat(first), beat(second)) == ([], [])
+
+    silent(store, first.me, 10 * LEASE)
+    assert beat(second) == [("shards taken over from a daemon that is gone", 32)]
+    lost = [("others took shards over while this daemon gave no sign of life", 32)]
+    assert beat(first) == lost
+    assert beat(second) == [("shards given back to be shared out", 32)]
+
+
+def silent(store: Store, name: str, for_so_long: int) -> None:
+    """A daemon's last sign of life was so long ago."""
+    with store.write() as conn:
+        at = now_of(conn) - for_so_long
+        conn.execute(tables.daemon.update().where(tables.daemon.c.id == name).values(heartbeat_at=at))

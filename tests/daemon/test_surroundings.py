@@ -4,23 +4,26 @@ database that can only be read or restarts. Each is named, in words that say wha
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import time_machine
 
 from cadence.cli import installation as installing
+from cadence.cli.db import trusted_now
 from cadence.cli.installation import Installation, options_of
-from cadence.cli.status import standing_of
-from cadence.daemon import Daemon
-from cadence.facts import HOUR, SECOND, instant
+from cadence.cli.standing import standing_of
+from cadence.clock import RealClock
+from cadence.daemon import Daemon, agree_clock, unsettled_jump
+from cadence.facts import DAY, HOUR, SECOND, instant
 from cadence.queue import leases as holding
 from cadence.settings import Settings
 from cadence.store import Store, StoreError, StoreUnavailable, engine, status, tables
 from cadence.store.engine import now_of
-from cadence.store.ids import SHARDS
+from cadence.store.ids import SHARDS, new_id
 from tests.conformance.conftest import Cluster
 from tests.daemon.test_mishaps import AROUND_THE_CLOCK
 from tests.queue.world import World
@@ -186,6 +189,79 @@ def test_a_machine_whose_clock_is_an_hour_off_says_so_at_start_and_decides_by_th
 
     assert "this machine's clock is 1.0 h ahead of the database's; decisions go by the database's" in told[0]
     assert abs(clock.now() - real()) < 60 * SECOND
+
+
+def old_decision(installation: Installation, now: int) -> Callable[[], int]:
+    """A decision of 300 days ago; how many are left of it."""
+    decided = sa.select(sa.func.count()).select_from(tables.decision)
+    world = World(installation.store, installation.settings.var / "maildir")
+    shard, contact, circle = world.contact("old")
+    row = {"shard": shard, "id": new_id(), "circle": circle, "contact": contact, "message": new_id()}
+    with installation.store.write() as conn:
+        conn.execute(tables.decision.insert().values(**row, at=now - 300 * DAY, verdict=0, policy="p", seen_number=0))
+
+    def left() -> int:
+        with installation.store.read() as conn:
+            return int(conn.scalar(decided) or 0)
+
+    return left
+
+
+def housekeeping(installation: Installation, now: int) -> None:
+    """A daemon that starts, and looks for what is old, by a clock that says this."""
+    with installation.store.read() as conn:
+        latest = status.latest_now(conn)
+    clock = RealClock(lambda: now, latest, unsettled_jump(installation.store), lambda: 0)
+    one = installation.daemon(clock, options_of(installation.settings, once=True))
+    one.run(signals=False)
+    one._lease.renew(now, "p", None)
+    one._housekeeping()
+    holding.leave(installation.store, one.me)
+
+
+def test_what_is_old_goes_by_the_databases_clock_not_by_the_machines(installation: Installation) -> None:
+    if installation.store.dialect == "sqlite":
+        pytest.skip("declared: SQLite has no clock but the machine's")
+    now = installation.clock_now()
+    left = old_decision(installation, now)
+    with installation.store.write() as conn:
+        status.saw_now(conn, now)
+    with time_machine.travel(instant(now + 500 * DAY), tick=False):
+        assert trusted_now(installation) - now < HOUR
+    assert left() == 1
+
+
+def test_a_daemon_that_starts_with_its_clock_far_ahead_removes_nothing_until_an_admin_agrees(
+    installation: Installation,
+) -> None:
+    now = installation.clock_now()
+    left = old_decision(installation, now)
+    with installation.store.write() as conn:
+        status.saw_now(conn, now)
+
+    housekeeping(installation, now + 200 * DAY)
+    assert left() == 1
+    housekeeping(installation, now + 200 * DAY + SECOND)
+    assert left() == 1
+    assert "200 days after the latest instant that was on record" in attention(installation)
+    with pytest.raises(ValueError, match="nothing was removed"):
+        trusted_now(installation)
+
+    agree_clock(installation.store, now + 200 * DAY, "eva")
+    housekeeping(installation, now + 200 * DAY + 2 * SECOND)
+    assert left() == 0
+
+
+def test_while_a_jump_of_the_clock_is_unsettled_a_daemon_removes_nothing(installation: Installation) -> None:
+    now = installation.clock_now()
+    left = old_decision(installation, now)
+    with installation.store.write() as conn:
+        status.saw_now(conn, now)
+        status.save_note(conn, "jump", {"expected": now, "found": now + 200 * DAY})
+
+    housekeeping(installation, now + 200 * DAY)
+
+    assert left() == 1
 
 
 def test_a_database_that_can_only_be_read_is_named_and_nothing_goes_out(installation: Installation) -> None:

@@ -11,11 +11,10 @@ from unittest import mock
 
 import pytest
 
-from cadence import daemon as running
 from cadence.audit.verify import verify
 from cadence.daemon import Daemon, Jobs, Options
 from cadence.facts import DAY, HOUR, EventKind, instant
-from cadence.queue import leases
+from cadence.queue import leases, patience
 from cadence.queue.accept import NewMessage
 from cadence.queue.outlets import Outlet
 from cadence.queue.reload import PolicyFiles
@@ -42,7 +41,7 @@ FIRST_ID = 1 << 47
 @pytest.fixture
 def world(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """Eight contacts, two of them in one circle, with a receipt and four letters each over a week."""
-    monkeypatch.setattr(running, "LONGEST_PAUSE", 0.0)
+    monkeypatch.setattr(patience, "LONGEST_PAUSE", 0.0)
     made = prepared(database_url, tmp_path, monkeypatch)
     yield made
     made.store.close()
@@ -123,7 +122,7 @@ def test_a_daemon_lives_through_a_storm(world: World, seed: int) -> None:
 
 @pytest.mark.parametrize("seed", [1_006])
 def test_a_storm_that_once_left_something_lying(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "LONGEST_PAUSE", 0.0)
+    monkeypatch.setattr(patience, "LONGEST_PAUSE", 0.0)
     world = prepared(f"sqlite:///{tmp_path / 'cadence.db'}", tmp_path, monkeypatch)
 
     _, provider = live_through(world, seed, rate=0.02 * (1 + seed % 10), can_look=seed % 2 == 0)
@@ -133,7 +132,7 @@ def test_a_storm_that_once_left_something_lying(seed: int, tmp_path: Path, monke
 
 
 def test_the_seed_of_a_storm_replays_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "LONGEST_PAUSE", 0.0)
+    monkeypatch.setattr(patience, "LONGEST_PAUSE", 0.0)
     struck, taken = [], []
     for name in ("first", "again"):
         (tmp_path / name).mkdir()

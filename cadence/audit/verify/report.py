@@ -13,6 +13,8 @@ from typing import Any
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_KEPT: int = 1_000
 """So many breaches are kept with all they tell; the others are counted."""
+MOST_SHOWN: int = 20
+"""So many are shown to people, who look at the first few; machines get all that are kept."""
 PROMISES: Mapping[int, str] = {
     1: "No one is over-contacted",
     2: "Nothing is lost, and no marketing is sent twice",
@@ -81,24 +83,25 @@ class Report:
         if len(self.breaches) < MOST_KEPT:
             self.breaches.append(breach)
 
-    def text(self) -> str:
-        """The report for people: what was judged, each promise, each breach with its evidence."""
+    def text(self, most: int = MOST_SHOWN) -> str:
+        """The report for people: what was judged, each promise, and of breaches and of what isn't sure at most so many, with
+        their evidence."""
         counts = ", ".join(f"{n:,} {what}" for what, n in self.judged.items()) or "nothing"
         lines = [f"Judged {counts} in {self.seconds:.1f} s, as of {shown(self.now)}."]
         for promise, words in PROMISES.items():
             broken = self.total[promise]
             lines.append(f"{promise}. {words}: " + (f"BROKEN {_times(broken)}" if broken else "kept"))
-        for breach in self.breaches:
+        for breach in self.breaches[:most]:
             lines.append(f"  {breach.sentence()}")
             lines += [f"      {name}: {_told(name, value)}" for name, value in breach.evidence.items()]
-        if (more := sum(self.total.values()) - len(self.breaches)) > 0:
-            lines.append(f"  ... and {more:,} more")
+        lines += _and_more(self.total.total() - min(most, len(self.breaches)))
         if self.unsure:
             lines.append(
                 "Not sure, because the contact's own data has changed since and what it was then isn't kept, or was being "
                 "written just then:"
             )
-            lines += [f"  {breach.sentence()}" for breach in self.unsure]
+            lines += [f"  {breach.sentence()}" for breach in self.unsure[:most]]
+            lines += _and_more(self.judged["unsure"] - min(most, len(self.unsure)))
         lines += [f"Not judged: {_times(n)}, {why}" for why, n in self.unjudged.items()]
         return "\n".join(lines)
 
@@ -114,6 +117,10 @@ class Report:
             "unsure": [_plain(b) for b in self.unsure],
             "unjudged": dict(self.unjudged),
         }
+
+
+def _and_more(n: int) -> list[str]:
+    return [f"  ... and {n:,} more; --json lists them (at most {MOST_KEPT:,})"] if n > 0 else []
 
 
 def shown(at: int) -> str:

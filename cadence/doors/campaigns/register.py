@@ -14,10 +14,13 @@ from sqlalchemy.engine import Connection
 
 from cadence.doors.campaigns.campaign import Campaign
 from cadence.doors.campaigns.spec import State
+from cadence.log import logger
 from cadence.store import campaigns as stored
 from cadence.store.ask import ask_campaign
 from cadence.store.campaigns import Run
 from cadence.store.engine import Store
+
+_log = logger("campaigns")
 
 
 class CampaignRefused(ValueError):
@@ -53,6 +56,10 @@ def _renamed(conn: Connection, campaign: Campaign, known: Mapping[str, stored.St
 def _changed(conn: Connection, campaign: Campaign, before: dict[str, Any], state: str, now: int) -> str:
     """Takes what changed in a campaign's file; returns its state from now on."""
     said = json.loads(campaign.written)
+    _log.info(
+        "a campaign's file says something new; where this comes again and again, another daemon has another file",
+        campaign=campaign.name,
+    )
     stored.save_campaign(conn, campaign.name, campaign.hash, campaign.written)
     if said.get("schedule") != before.get("schedule"):
         stored.forget_next(conn, campaign.name)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
+from structlog.testing import capture_logs
 
 from cadence.doors.campaigns import plan as planning
 from cadence.doors.campaigns.register import CampaignRefused, end, listed, pause, resume
@@ -219,6 +220,18 @@ def test_the_state_in_the_file_is_taken_when_it_changes_and_not_before(shop) -> 
     assert listed(shop.store)[0].state == "ended"
     shop.plans(shop.campaigns(WEEKLY + "state: paused\n"))
     assert listed(shop.store)[0].state == "paused"
+
+
+def test_files_that_differ_from_machine_to_machine_are_named_in_the_log_at_each_turn(shop) -> None:
+    here, there = shop.campaigns(WEEKLY), shop.campaigns(WEEKLY.replace('TUE", zone: contact', 'THU", zone: UTC'))
+    shop.plans(here)
+
+    with capture_logs() as lines:
+        for campaigns in (there, here, there, there):
+            shop.plans(campaigns)
+
+    named = [line["campaign"] for line in lines if "another daemon has another file" in line["event"]]
+    assert named == [here[0].name] * 3
 
 
 def test_a_changed_schedule_begins_anew_from_now(shop) -> None:

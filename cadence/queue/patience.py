@@ -1,0 +1,52 @@
+"""A database that is away, or in which another writer was in the way: how long to wait, and what the log says of it.
+
+What waits is the daemon's business; so is giving up.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from cadence.log import logger
+from cadence.store import StoreBusy, StoreUnavailable
+
+_log = logger("daemon")
+
+LONGEST_PAUSE: float = 60.0
+"""Seconds between tries when the database is away."""
+AT_ONCE_AGAIN: int = 3
+"""Tries without a pause when another writer was in the way."""
+
+
+class Patience:
+    """How often in a row the database was found away, by whichever job; safe to ask from several threads."""
+
+    def __init__(self) -> None:
+        self._lock, self._times = threading.Lock(), 0
+
+    def pause(self, job: str, error: StoreUnavailable) -> float:
+        """Say that it is away; the seconds to wait before the next try, more each time."""
+        with self._lock:
+            self._times += 1
+            seconds = min(LONGEST_PAUSE, 0.5 * (1 << min(self._times, 8)))
+        _log.error("the database is away; nothing is lost, trying again", job=job, error=str(error), seconds=seconds)
+        return seconds
+
+    def over(self) -> None:
+        """It has just taken a write: say so, once, where it was away."""
+        with self._lock:
+            away, self._times = self._times > 0, 0
+        if away:
+            _log.info("the database is back; work goes on")
+
+
+def at_once_again(job: Callable[[], object]) -> None:
+    """Run a job, and again where another writer was in the way: nothing of it was written."""
+    for _ in range(AT_ONCE_AGAIN):
+        try:
+            job()
+            return
+        except StoreBusy as error:
+            _log.info("another writer was in the way; once more", error=str(error))
+    job()
