@@ -16,9 +16,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
-from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 CONFIG_FILE = Path("config/cadence.toml")
+ENV_FILE = Path(".env")
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -66,7 +73,8 @@ class Settings(BaseModel):
     """The host whose mailbox `unsubscribe` takes the mails of those who want out; its maildir is `var/unsubscribe`. Unset:
     mail into a local maildir still carries one, and providers that reach real people refuse marketing."""
     secret: SecretStr | None = None
-    """Signs the way out in each mail. Made and kept in `var/` where it isn't set."""
+    """Signs the way out in each mail: 16 bytes or more; `openssl rand -hex 32` makes one. Made and kept in `var/` where it isn't
+    set."""
     tick_seconds: float = Field(default=5.0, gt=0)
     """How often the daemon asks what is due."""
     batch: int = Field(default=5_000, ge=1, le=50_000)
@@ -100,7 +108,7 @@ def read(model: type[Model], section: str = "", **given: Any) -> Model:
         model_config = SettingsConfigDict(
             title=prefix,
             env_prefix=prefix,
-            env_file=".env",
+            env_file=ENV_FILE,
             env_nested_delimiter="__",
             extra="ignore",
             secrets_dir=secrets,
@@ -128,11 +136,12 @@ _NO_SETTINGS = ("CADENCE_SECRETS_DIR", "CADENCE_CI", "CADENCE_THOROUGH")
 
 
 def strangers(sections: Mapping[str, type[BaseModel]]) -> list[str]:
-    """Variables of the environment that look like settings and set nothing, each as a sentence with the nearest right
-    name. sections: each provider's model, by its name."""
+    """Variables of the environment and of `.env` that look like settings and set nothing, each as a sentence with the nearest
+    right name. sections: each provider's model, by its name."""
     known = [*_names("CADENCE_", Settings), *_NO_SETTINGS]
     known += [name for section, model in sections.items() for name in _names(f"CADENCE_{section.upper()}_", model)]
-    found = sorted(name for name in os.environ if name.startswith("CADENCE_") and name not in known)
+    given = {*os.environ, *(name.upper() for name in DotEnvSettingsSource(BaseSettings, env_file=ENV_FILE).env_vars)}
+    found = sorted(name for name in given if name.startswith("CADENCE_") and name not in known)
     near = {name: difflib.get_close_matches(name, known, n=1) for name in found}
     return [f"{n} is no setting and sets nothing" + (f"; did you mean {near[n][0]}?" if near[n] else "") for n in found]
 

@@ -78,3 +78,10 @@ def test_a_misspelt_variable_is_named_with_the_nearest_right_one(monkeypatch: py
     assert [t for t in told if t not in before] == [
         "CADENCE_DATABSE_URL is no setting and sets nothing; did you mean CADENCE_DATABASE_URL?"
     ]
+
+
+def test_a_misspelt_name_in_a_dotenv_file_is_named_likewise(alone: Path) -> None:
+    (alone / ".env").write_text("CADENCE_BATCH=8\nCADENCE_BACTH=9\nOTHER=1\n", "utf-8")
+
+    assert "CADENCE_BACTH is no setting and sets nothing; did you mean CADENCE_BATCH?" in strangers({})
+    assert not [told for told in strangers({}) if "OTHER" in told or "CADENCE_BATCH is" in told]

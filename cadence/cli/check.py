@@ -69,7 +69,9 @@ def check(
 
         return inhabited(loaded.policy, settings, json)
     from cadence.cli.facts_at_hand import beside_the_facts
+    from cadence.cli.installation import tell_strangers
 
+    tell_strangers()
     return _tell(
         replace(loaded, findings=(*loaded.findings, *beside_the_facts(loaded.policy, where, settings))), where, json
     )

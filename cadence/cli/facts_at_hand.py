@@ -21,7 +21,7 @@ from cadence.rules.rule import Category
 from cadence.settings import Settings
 from cadence.store import Store
 from cadence.store.accounts import Outlook, outlook
-from cadence.store.engine import StoreError
+from cadence.store.errors import StoreError
 from cadence.store.names import categories_told, undated_opt_ins
 
 

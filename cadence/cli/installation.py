@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from cadence.cli.screen import warn
 from cadence.cli.signing import agree_secret, settle_secret, signing_secret
 from cadence.clock import Clock, RealClock, system_micros
 from cadence.daemon import Daemon, Jobs, Options, Pace, Report, unsettled_jump
@@ -38,7 +39,7 @@ from cadence.send.desk import TemplateDesk
 from cadence.send.headers import mailbox
 from cadence.send.letters import Letters, letters_of
 from cadence.send.wayout import WayOut, open_way_out
-from cadence.settings import Settings, read
+from cadence.settings import Settings, read, strangers
 from cadence.store import Store, leases, status
 from cadence.store.cards import attribute_names
 from cadence.store.engine import now_of
@@ -57,12 +58,16 @@ class Installation:
     """None where no mailbox is set up for it."""
 
     @classmethod
-    def open(cls, settings: Settings | None = None, *, new: bool = False) -> Installation:
-        """Open the database, brought up to date if need be, and the way out.
+    def open(
+        cls, settings: Settings | None = None, *, new: bool = False, tell: Callable[[str], None] = warn
+    ) -> Installation:
+        """Open the database, brought up to date if need be, and the way out. tell: hears of variables that set nothing, by
+        default whoever reads the screen.
 
         new: make the database where there is none. StoreError otherwise: who asks in the wrong folder must not hear
         that nothing waits."""
         chosen = settings or read(Settings)
+        tell_strangers(tell)
         store = Store.open(chosen.database_url, made=not new)
         store.migrate()
         return cls(chosen, store, _way_out(chosen))
@@ -203,6 +208,13 @@ class CampaignDesk:
         self._campaigns = (*loaded.campaigns, *(c for c in before if c.name not in names))
         self.policy = policy
         self._letters = self._installation.letters(policy, self._campaigns)
+
+
+def tell_strangers(tell: Callable[[str], None] = warn) -> None:
+    """Tell of variables that look like settings and set nothing: without the setting that was meant a command may look into
+    another database."""
+    for stranger in strangers({name: module.Settings for name, module in PROVIDERS.items()}):
+        tell(stranger)
 
 
 def _way_out(settings: Settings) -> WayOut | None:

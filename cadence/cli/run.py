@@ -13,8 +13,7 @@ from cadence.cli.installation import Installation, options_of
 from cadence.cli.screen import FINE, counted, errors, print_json, wrong
 from cadence.clock import Clock, VirtualClock
 from cadence.policy.moments import moment_of
-from cadence.providers.registry import PROVIDERS
-from cadence.settings import Settings, read, strangers
+from cadence.settings import Settings, read
 from cadence.store.ids import SHARDS
 
 app = typer.Typer(add_completion=False)
@@ -38,11 +37,9 @@ def run(
     """Run the daemon. SIGTERM ends it after the batch under way; SIGHUP reads the policy again."""
     settings = read(Settings)
     log.configure(level=settings.log_level)
-    for stranger in strangers({name: module.Settings for name, module in PROVIDERS.items()}):
-        log.logger("run").warning(stranger)
     if start is None and (speed is not None or until is not None):
         return wrong("--speed and --until go with --from")
-    installation = Installation.open(settings, new=True)
+    installation = Installation.open(settings, new=True, tell=log.logger("run").warning)
     if agree_clock:
         daemons.agree_clock(installation.store, installation.clock_now(), who())
     if agree_secret:

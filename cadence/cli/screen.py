@@ -49,12 +49,17 @@ def wrong(message: str) -> int:
     return WRONG
 
 
+def warn(message: str) -> None:
+    """Tell what may not be as it was meant."""
+    errors().print(f"[yellow]warning:[/] {escape(message)}")
+
+
 def tell_wrong(problem: Exception) -> int:
     """Any error that reached the top: in words where a user can do something about it, else raised on."""
     from pydantic import ValidationError
 
     from cadence.policy.load import PolicyError
-    from cadence.store.engine import StoreError
+    from cadence.store.errors import StoreError, in_words
 
     if isinstance(problem, PolicyError | StoreError | ValueError | OSError) and not isinstance(
         problem, ValidationError
@@ -63,6 +68,8 @@ def tell_wrong(problem: Exception) -> int:
     if isinstance(problem, ValidationError):
         told = ((_setting(problem.title, e["loc"]), e["msg"]) for e in problem.errors(include_input=False))
         return wrong("the settings are wrong: " + "; ".join(f"{name}: {why}" for name, why in told))
+    if (sentence := in_words(problem)) is not None:
+        return wrong(sentence)
     raise problem
 
 

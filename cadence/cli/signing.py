@@ -13,6 +13,7 @@ from collections.abc import Collection
 from hashlib import sha256
 
 from cadence.facts import instant
+from cadence.send.wayout import SHORTEST_SECRET
 from cadence.settings import Settings
 from cadence.store import Store, StoreError, changes, status
 
@@ -21,9 +22,21 @@ _PURPOSE = b"cadence fingerprint\0"
 
 
 def signing_secret(settings: Settings) -> bytes:
-    """The secret that signs the way out: from the settings, else made once and kept in `var/` for its owner only."""
+    """The secret that signs the way out: from the settings, else made once and kept in `var/` for its owner only. ValueError
+    where it is too short to keep anybody from guessing it."""
+    found, place = _found(settings)
+    if len(found) < SHORTEST_SECRET:
+        raise ValueError(
+            f"{place} has {len(found)} bytes, and the secret that signs the way out needs {SHORTEST_SECRET} or more: put there "
+            "what `openssl rand -hex 32` prints, the same on every machine"
+        )
+    return found
+
+
+def _found(settings: Settings) -> tuple[bytes, str]:
+    """The secret, and where it was found."""
     if settings.secret is not None:
-        return settings.secret.get_secret_value().encode()
+        return settings.secret.get_secret_value().encode(), "CADENCE_SECRET"
     path = settings.var / "secret"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -33,7 +46,7 @@ def signing_secret(settings: Settings) -> bytes:
         with contextlib.suppress(FileExistsError):
             os.link(made, path)
         made.unlink()
-    return path.read_text("ascii").strip().encode()
+    return path.read_text("ascii").strip().encode(), str(path)
 
 
 def fingerprint(secret: bytes) -> str:

@@ -22,7 +22,8 @@ from cadence.doors.rows.cells import Context, Problem, Row
 from cadence.facts import EventKind
 from cadence.store.consents import record_consents
 from cadence.store.contacts import upsert_contacts
-from cadence.store.engine import Store, StoreUnavailable
+from cadence.store.engine import Store
+from cadence.store.errors import StoreUnavailable
 from cadence.store.events import record_events
 from cadence.store.rows import EventRow, Recorded
 from cadence.store.touches import record_touches

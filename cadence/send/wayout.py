@@ -23,7 +23,8 @@ _MAC_BYTES = 12
 _BODY = struct.Struct(">Bqq")
 _TOKEN_LENGTH = -(-(_BODY.size + _MAC_BYTES) * 8 // 5)
 _LONGEST_NAME = 64 - 1 - _TOKEN_LENGTH
-_SHORTEST_SECRET = 16
+SHORTEST_SECRET: int = 16
+"""So many bytes a signing secret has at least."""
 _PURPOSE = b"cadence way out\0"
 
 
@@ -89,9 +90,9 @@ class WayOut:
 def open_way_out(address: str, secrets: Mapping[int, bytes]) -> WayOut:
     """The way out through a mailbox, signed with the secrets.
 
-    `address` is the mailbox, to whose name `+TOKEN` is added. `secrets` are numbered 0 to 255 and have at least 16
-    bytes each; the highest number signs and all are read, so that a new one can be added while mails signed with the
-    old are still about. Raises `ValueError` for what can't work.
+    `address` is the mailbox, to whose name `+TOKEN` is added. `secrets` are numbered 0 to 255 and have at least
+    `SHORTEST_SECRET` bytes each; the highest number signs and all are read, so that a new one can be added while mails
+    signed with the old are still about. Raises `ValueError` for what can't work.
     """
     wire = wire_address(address, "the unsubscribe address")
     name = wire.rpartition("@")[0]
@@ -105,8 +106,8 @@ def open_way_out(address: str, secrets: Mapping[int, bytes]) -> WayOut:
     for number, secret in secrets.items():
         if not 0 <= number <= 255:
             raise ValueError(f"signing secret number {number}; allowed are 0 to 255")
-        if len(secret) < _SHORTEST_SECRET:
-            raise ValueError(f"signing secret {number} has {len(secret)} bytes; allowed are {_SHORTEST_SECRET} or more")
+        if len(secret) < SHORTEST_SECRET:
+            raise ValueError(f"signing secret {number} has {len(secret)} bytes; allowed are {SHORTEST_SECRET} or more")
     return WayOut(wire, dict(secrets))
 
 

@@ -4,6 +4,7 @@ The only place that knows SQL. It decides nothing: what a message's answer is st
 follows from it in `cadence.queue`. SQLite, PostgreSQL and PostgreSQL spread over machines give the same
 answers; the conformance suite runs on all three."""
 
-from cadence.store.engine import Store, StoreBusy, StoreError, StoreUnavailable
+from cadence.store.engine import Store
+from cadence.store.errors import StoreBusy, StoreError, StoreUnavailable
 
 __all__ = ["Store", "StoreBusy", "StoreError", "StoreUnavailable"]

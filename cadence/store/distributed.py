@@ -93,7 +93,7 @@ def narrow(engine: Engine) -> None:
         """A row that clashes on a worker is told of as an error of unknown kind."""
         told = context.original_exception
         if "duplicate key value" in str(told) and not isinstance(context.sqlalchemy_exception, sa.exc.IntegrityError):
-            raise sa.exc.IntegrityError(context.statement, context.parameters, told) from told
+            raise sa.exc.IntegrityError(context.statement, context.parameters, told, hide_parameters=True) from told
 
 
 def named(statement: str, parameters: dict[str, Any]) -> tuple[str, dict[str, Any]]:

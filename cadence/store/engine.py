@@ -1,5 +1,4 @@
-"""Opening the database: one `Store` for SQLite, PostgreSQL and PostgreSQL spread over machines, who may write when,
-and which errors mean that it is away.
+"""Opening the database: one `Store` for SQLite, PostgreSQL and PostgreSQL spread over machines, and who may write when.
 
 It asks no questions of its own but for locks. Writers on SQLite begin with BEGIN IMMEDIATE, because a transaction
 that reads before it writes otherwise loses updates without an error; readers have their own engine, so that they
@@ -7,10 +6,11 @@ never wait for writers. On PostgreSQL whoever writes facts or decisions of a cir
 
 from __future__ import annotations
 
+import difflib
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from cadence.store import distributed
 from cadence.store.bulk import insert_rows
+from cadence.store.errors import StoreError, StoreUnavailable, named_errors, shown
 from cadence.store.ids import SHARDS
 from cadence.store.tables import installation, shard
 
@@ -40,20 +41,6 @@ POSTGRESQL_LEAST: int = 14
 _IDENTITY_LOCK = 0x43414445  # any number, the same everywhere: "CADE"
 
 
-class StoreError(Exception):
-    """The database can't be used as it was asked to be: a sentence that says what to do."""
-
-
-class StoreUnavailable(StoreError):
-    """The database is away, full, or gave up in the middle: nothing of the transaction was written. Asking later may
-    help."""
-
-
-class StoreBusy(StoreUnavailable):
-    """Another writer was in the way (deadlock, serialisation, lock time-out): the transaction may be tried again at
-    once."""
-
-
 @dataclass(frozen=True, slots=True)
 class Store:
     """An open database. `write()` and `read()` give connections in a transaction; `migrate()` brings its tables up to
@@ -68,20 +55,11 @@ class Store:
         """Opens sqlite:///PATH or postgresql://...; a missing folder of the SQLite file is made. Nothing is created in
         it: see `migrate`. made: it must have its tables already, and nothing is made, not even a folder. Raises
         StoreError for another kind of database, StoreUnavailable when it can't be reached."""
-        try:
-            parsed = sa.make_url(url)
-        except sa.exc.ArgumentError as error:
-            raise StoreError(
-                f"{url!r} is no database URL; allowed are sqlite:///PATH and postgresql://USER@HOST/NAME"
-            ) from error
+        parsed = _parsed(url)
         kind = parsed.get_backend_name()
-        if kind not in ("sqlite", "postgresql", "postgres"):
-            raise StoreError(
-                f"{kind!r} databases can't be used; allowed are sqlite:///PATH and postgresql://USER@HOST/NAME"
-            )
         if made and kind == "sqlite" and not Path(parsed.database or "").exists():
             raise _none_here(parsed, f"there is no file {Path(parsed.database or '').absolute()}")
-        with _named_errors(parsed):
+        with named_errors(parsed):
             opened = (
                 _open_sqlite(parsed)
                 if kind == "sqlite"
@@ -100,13 +78,13 @@ class Store:
     def write(self) -> Iterator[Connection]:
         """A connection in a write transaction: committed at the end, rolled back on any exception. Raises
         StoreUnavailable or StoreBusy for errors of a database that is away or contended."""
-        with _named_errors(self.url), self.writer.begin() as conn:
+        with named_errors(self.url), self.writer.begin() as conn:
             yield conn
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection that sees one state of the database and writes nothing."""
-        with _named_errors(self.url), self.reader.connect() as conn:
+        with named_errors(self.url), self.reader.connect() as conn:
             yield conn
 
     def migrate(self) -> None:
@@ -114,7 +92,7 @@ class Store:
         `installation` and `shard` are there. Safe to call at every start, by several processes at once."""
         from cadence.store.migrate import upgrade
 
-        with _named_errors(self.url):
+        with named_errors(self.url):
             upgrade(self)
 
     def distribute(self, pieces: int = distributed.PIECES) -> list[str]:
@@ -123,7 +101,7 @@ class Store:
         do."""
         from cadence.store.migrate import distribute
 
-        with _named_errors(self.url):
+        with named_errors(self.url):
             return distribute(self, pieces)
 
     def is_distributed(self) -> bool:
@@ -139,10 +117,10 @@ class Store:
             return (
                 []
                 if fine
-                else [f"{_shown(self.url)} can't be written to; look at the file's and its folder's permissions"]
+                else [f"{shown(self.url)} can't be written to; look at the file's and its folder's permissions"]
             )
         asked = "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool"
-        where = [_shown(self.url)] if conn.exec_driver_sql(asked).scalar_one() else []
+        where = [shown(self.url)] if conn.exec_driver_sql(asked).scalar_one() else []
         if distributed.is_distributed(conn):
             where += distributed.unwritable(conn, asked)
         return [f"{one} can only be read: nothing is decided until it takes writes again" for one in where]
@@ -151,7 +129,7 @@ class Store:
         """The revision of the tables, None in an empty database."""
         from cadence.store.migrate import current
 
-        with _named_errors(self.url):
+        with named_errors(self.url):
             return current(self)
 
     def close(self) -> None:
@@ -221,6 +199,28 @@ def fill_fixed_rows(conn: Connection, at: int) -> None:
     insert_rows(conn, shard, {"shard": [s for s in range(SHARDS) if s not in there]})
 
 
+def _parsed(url: str) -> URL:
+    """A URL in its parts. StoreError where it can't be meant as it is written; what may hold a password isn't repeated."""
+    allowed = "allowed are sqlite:///PATH and postgresql://USER@HOST/NAME"
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        raise StoreError(f"what CADENCE_DATABASE_URL holds is no database URL; {allowed}") from None
+    except ValueError:
+        raise StoreError(
+            "CADENCE_DATABASE_URL: a port is a number, as in HOST:5432/NAME; an @ in a password is written %40, a : %3A"
+        ) from None
+    kind = parsed.get_backend_name()
+    if kind not in ("sqlite", "postgresql", "postgres"):
+        raise StoreError(f"{kind!r} databases can't be used; {allowed}")
+    if kind != "sqlite" and "@" in f"{parsed.host}{parsed.database}":
+        raise StoreError(
+            "CADENCE_DATABASE_URL: more than one @ stands before the host or after it; an @ in a password is written %40, "
+            "a / %2F"
+        )
+    return parsed
+
+
 def _open_sqlite(url: URL) -> Store:
     if not url.database or url.database == ":memory:":
         raise StoreError(
@@ -246,7 +246,9 @@ sqlite3.register_adapter(np.bool_, bool)
 
 def _sqlite_engine(url: URL, begin: str) -> Engine:
     engine = sa.create_engine(
-        url, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None, "check_same_thread": False}
+        url,
+        hide_parameters=True,
+        connect_args={"timeout": BUSY_SECONDS, "isolation_level": None, "check_same_thread": False},
     )
 
     @sa.event.listens_for(engine, "connect")
@@ -272,14 +274,16 @@ def _sqlite_engine(url: URL, begin: str) -> Engine:
 
 
 def _open_postgresql(url: URL) -> Store:
-    from psycopg.pq import Format
+    from psycopg.pq import Conninfo, Format
 
     from cadence.store.arrays import register
 
+    _check_options(url, {option.keyword.decode() for option in Conninfo.get_defaults()})
     # A custom plan of the first executions may merge-join a whole table: generic plans keep a tick's cost by what is
     # due.
     engine = sa.create_engine(
         url,
+        hide_parameters=True,
         pool_pre_ping=True,
         pool_size=8,
         max_overflow=16,
@@ -287,6 +291,7 @@ def _open_postgresql(url: URL) -> Store:
             "options": "-c plan_cache_mode=force_generic_plan -c timezone=UTC "
             f"-c idle_in_transaction_session_timeout={ASLEEP_SECONDS}s",
             "connect_timeout": 10,
+            "fallback_application_name": "cadence",  # where neither the URL nor PGAPPNAME names another
             # A server that vanishes without a word is noticed within a minute, not within hours.
             "keepalives_idle": 30,
             "keepalives_interval": 10,
@@ -297,7 +302,7 @@ def _open_postgresql(url: URL) -> Store:
     @sa.event.listens_for(engine, "connect")
     def _connect(connection: Any, entry: ConnectionPoolEntry) -> None:
         if (found := connection.info.server_version // 10_000) < POSTGRESQL_LEAST:
-            raise StoreError(f"{_shown(url)} is PostgreSQL {found}; {POSTGRESQL_LEAST} or newer is needed")
+            raise StoreError(f"{shown(url)} is PostgreSQL {found}; {POSTGRESQL_LEAST} or newer is needed")
         register(connection.adapters)
         distributed.prepare(connection, entry)
 
@@ -323,70 +328,23 @@ def _open_postgresql(url: URL) -> Store:
     return Store(url, engine, reader)
 
 
-@contextmanager
-def _named_errors(url: URL) -> Iterator[None]:
-    """Turns the drivers' errors of a database that is away, full or contended into ours; leaves all others."""
-    try:
-        yield
-    except sa.exc.DBAPIError as error:
-        named = _named(error.orig or error, url, error.connection_invalidated)
-        if named is None:
-            raise
-        raise named from error
-    except sa.exc.TimeoutError as error:
-        raise StoreBusy(f"no connection to {_shown(url)} became free in time") from error
-    except Exception as error:
-        named = _named(error, url) if _is_operational(error) else None  # in the middle of connecting
-        if named is None:
-            raise
-        raise named from error
-
-
-def _named(error: BaseException, url: URL, gone: bool = False) -> StoreUnavailable | None:
-    """Ours for a driver's error; None where it is none of those. gone: the connection is no longer usable."""
-    cause = next(iter(str(error).strip().splitlines()), type(error).__name__)
-    state = getattr(error, "sqlstate", None)
-    if state in ("40001", "40P01", "55P03"):
-        return StoreBusy(f"{_shown(url)}: another writer was in the way ({cause}); the transaction can be tried again")
-    if "database is locked" in cause:
-        return StoreBusy(
-            f"{_shown(url)}: another process held it for more than {BUSY_SECONDS} s; which one writes so long?"
-        )
-    full = ("disk is full", "disk I/O error", "No space left", "could not extend file")
-    if any(word in cause for word in full) or state == "53100":
-        return StoreUnavailable(f"{_shown(url)}: the disk is full or failing ({cause}); make room, nothing was lost")
-    if state == "25006" or "during recovery" in cause:
-        return StoreUnavailable(
-            f"{_shown(url)} can only be read ({cause}): a standby, or set so by hand? Nothing is decided and nothing goes out "
-            "until it takes writes again"
-        )
-    away = ("unable to open database file", "readonly database", "file is not a database", "malformed")
-    if any(word in cause for word in away):
-        return StoreUnavailable(f"{_shown(url)}: {cause}; look at the path and its permissions")
-    if state == "25P03":
-        return StoreUnavailable(
-            f"{_shown(url)}: this process said nothing for {ASLEEP_SECONDS} s in the middle of a transaction, and the server "
-            "undid it; was the machine asleep?"
-        )
-    if gone or (state is None and _is_operational(error)):
-        return StoreUnavailable(f"{_shown(url)} is away: {cause}")
-    if state is not None and state[:2] in ("08", "53", "57"):
-        return StoreUnavailable(f"{_shown(url)} is away: {cause}")
-    return None
+def _check_options(url: URL, known: Collection[str]) -> None:
+    """StoreError where a URL has options that no connection to PostgreSQL has: one that is near to none is not shown."""
+    for name in url.query:
+        near = difflib.get_close_matches(name, known, 1, 0.75)
+        if name not in known and near:
+            raise StoreError(
+                f"CADENCE_DATABASE_URL: {name!r} is no option of a connection to PostgreSQL; did you mean {near[0]}?"
+            )
+        if name not in known:
+            raise StoreError(
+                "CADENCE_DATABASE_URL: after its ? stands what is no option of a connection to PostgreSQL; an & in a password "
+                "is written %26"
+            )
 
 
 def _none_here(url: URL, because: str) -> StoreError:
     return StoreError(
-        f"{_shown(url)} isn't made yet: {because}. `cadence db init` makes it, so do `cadence import` and `cadence run`; "
+        f"{shown(url)} isn't made yet: {because}. `cadence db init` makes it, so do `cadence import` and `cadence run`; "
         "CADENCE_DATABASE_URL names another"
     )
-
-
-def _is_operational(error: BaseException) -> bool:
-    """Whether it is psycopg's word for what isn't the statement's fault; it is not imported where nobody needs it."""
-    kinds = type(error).__mro__
-    return any(c.__module__.startswith("psycopg") and c.__name__ == "OperationalError" for c in kinds)
-
-
-def _shown(url: URL) -> str:
-    return f"the database {url.render_as_string(hide_password=True)}"

@@ -17,7 +17,8 @@ from sqlalchemy.engine import Connection, NestedTransaction
 
 from cadence.facts import Bools, Ints
 from cadence.store.bulk import fetch, wanted
-from cadence.store.engine import StoreBusy, await_moves, lock_shards
+from cadence.store.engine import await_moves, lock_shards
+from cadence.store.errors import StoreBusy
 from cadence.store.ids import SHARDS
 
 _TRIES = 5

@@ -18,7 +18,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from cadence.store import distributed
-from cadence.store.engine import StoreError, fill_fixed_rows, now_of
+from cadence.store.engine import fill_fixed_rows, now_of
+from cadence.store.errors import StoreError, shown
 from cadence.store.tables import daemon
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def upgrade(store: Store) -> None:
     found = current(store)
     if found is not None and found != newest() and found not in _known():
         raise StoreError(
-            f"the database {store.url.render_as_string()} is at revision {found}, which this release doesn't know "
+            f"{shown(store.url)} is at revision {found}, which this release doesn't know "
             f"(it knows up to {newest()}); start the newer release, or take a backup from before"
         )
     with store.writer.connect() as conn:
@@ -86,17 +87,17 @@ def upgrade(store: Store) -> None:
 def distribute(store: Store, pieces: int) -> list[str]:
     """Spreads this release's tables over machines; of tables that are spread nothing is changed. Raises StoreError
     where the server can't, or a daemon is at work."""
-    shown = store.url.render_as_string()
+    name = shown(store.url)
     if store.dialect == "sqlite":
-        raise StoreError(f"{shown} is one file; only PostgreSQL with Citus can be distributed")
+        raise StoreError(f"{name} is one file; only PostgreSQL with Citus can be distributed")
     with store.writer.connect() as conn, conn.begin():
         lacking = distributed.missing_for_it(conn)
         if lacking is not None:
-            raise StoreError(f"{shown} can't be distributed: {lacking}")
+            raise StoreError(f"{name} can't be distributed: {lacking}")
         conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
         lately = sa.select(daemon.c.id).where(daemon.c.heartbeat_at > now_of(conn) - _LATELY)
         if not distributed.is_distributed(conn) and conn.execute(lately).first() is not None:
-            raise StoreError(f"a daemon is at work on {shown}; stop all of them first (cadence status names them)")
+            raise StoreError(f"a daemon is at work on {name}; stop all of them first (cadence status names them)")
         done = distributed.spread(conn, pieces)
     store.writer.dispose()  # what is connected knows of one server only
     return done

@@ -118,6 +118,63 @@ def test_a_database_that_cannot_be_reached_is_told_without_its_password(
     assert "hunter2" not in answer.err
 
 
+def test_a_statement_that_the_database_refuses_is_told_without_its_values(busy: Office) -> None:
+    with busy.world.store.write() as conn:
+        conn.exec_driver_sql("ALTER TABLE message RENAME TO massage")
+
+    answer = busy.run("queue")
+
+    assert answer.code == 2
+    assert "no such table: message" in answer.err
+    assert "cadence db version" in answer.err
+    assert "parameters" not in answer.err + answer.out
+    assert answer.err.count("\n") < 4
+
+
+@pytest.mark.parametrize("words", ["status", "check", "check --contacts", "queue", "db version", "run --once"])
+def test_a_variable_that_sets_nothing_is_named_once_by_whatever_opens_the_database(
+    words: str, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CADENCE_DATABSE_URL", "postgresql://kim:hunter2@db/cadence")
+
+    answer = office.run(*words.split())
+
+    said = [line for line in answer.err.splitlines() if "CADENCE_DATABSE_URL is no setting" in line]
+    assert len(said) == 1
+    assert "did you mean CADENCE_DATABASE_URL?" in said[0]
+    assert "hunter2" not in answer.err
+
+
+def test_a_variable_that_sets_nothing_is_named_before_what_comes_of_it(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CADENCE_DATABASE_URL")
+    monkeypatch.setenv("CADENCE_DATABSE_URL", "postgresql://kim@db/cadence")
+
+    answer = office.run("status")
+
+    assert answer.code == 2
+    assert answer.err.index("CADENCE_DATABSE_URL") < answer.err.index("isn't made yet")
+
+
+@pytest.mark.parametrize("place", ["CADENCE_SECRET", "var/secret"])
+def test_too_short_a_secret_is_named_with_how_to_make_one(
+    place: str, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if place == "CADENCE_SECRET":
+        monkeypatch.setenv(place, "hunter2hunter2")
+    else:
+        (office.folder / "var").mkdir(exist_ok=True)
+        (office.folder / "var/secret").write_text("hunter2hunter2", "ascii")
+
+    answer = office.run("run", "--once")
+
+    assert answer.code == 2
+    assert f"{place} has 14 bytes" in answer.err
+    assert "openssl rand -hex 32" in answer.err
+    assert "hunter2" not in answer.err
+
+
 def test_a_broken_policy_is_told_with_its_place(office: Office) -> None:
     (office.folder / "policy.yaml").write_text("version: 1\ncategorys: {}\n", "utf-8")
 

@@ -32,7 +32,8 @@ from cadence.store import audience as people
 from cadence.store import campaigns as stored
 from cadence.store.audience import Member
 from cadence.store.campaigns import Run
-from cadence.store.engine import Store, StoreError
+from cadence.store.engine import Store
+from cadence.store.errors import StoreError
 from cadence.store.ids import SHARDS
 
 _log = logger("campaigns")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -197,6 +199,76 @@ def test_who_only_reads_may_take_its_time(store: Store, monkeypatch: Any) -> Non
         time.sleep(1.5)
         assert fetch(conn, "SELECT 2") == [(2,)]
     slow.close()
+
+
+def test_connections_are_told_apart_on_the_server(store: Store) -> None:
+    url = _on_a_server(store)
+    asked = "SELECT application_name FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+    said = []
+    for one in (url, url.update_query_dict({"application_name": "night"})):
+        opened = Store.open(one.render_as_string(hide_password=False))
+        with opened.read() as conn:
+            said.append(fetch(conn, asked)[0][0])
+        opened.close()
+    assert said == ["cadence", "night"]
+
+
+def test_a_database_that_is_not_there_is_named_with_how_to_make_it(store: Store) -> None:
+    url = _on_a_server(store).set(database="nodb")
+    with pytest.raises(StoreUnavailable, match=r"there is no database nodb .*CREATE DATABASE nodb OWNER"):
+        Store.open(url.render_as_string(hide_password=False), made=True)
+
+
+def test_a_role_that_is_not_there_is_named_as_refused(store: Store) -> None:
+    url = _on_a_server(store).set(username="nemo", password="hunter2")
+    with pytest.raises(StoreUnavailable, match="refuses the role nemo or its password") as caught:
+        Store.open(url.render_as_string(hide_password=False), made=True)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.fixture
+def watcher(store: Store) -> Iterator[Store]:
+    """The same database, opened as a role that was given nothing."""
+    url = _on_a_server(store).set(username="watcher")
+    with store.write() as conn:
+        conn.exec_driver_sql("CREATE ROLE watcher LOGIN")
+    opened = Store.open(url.render_as_string(hide_password=False))
+    yield opened
+    opened.close()
+    with store.write() as conn:
+        conn.exec_driver_sql("DROP OWNED BY watcher")
+        conn.exec_driver_sql("DROP ROLE watcher")
+
+
+def test_who_lacks_a_right_is_told_which_and_how_to_give_it(store: Store, watcher: Store) -> None:
+    with store.write() as conn:
+        conn.exec_driver_sql("GRANT SELECT ON shard TO watcher")  # asked of by each connection to a distributed one
+    values = {"secret": "".join(["hun", "ter2"])}  # lest the test's own lines show it
+    for does, says in {
+        "SELECT 1 FROM contact WHERE country = %(secret)s": r"may not SELECT .*contact.*GRANT SELECT ON ALL .* TO watcher",
+        "UPDATE contact SET country = %(secret)s": r"may not UPDATE .*contact.*GRANT UPDATE ON ALL .* TO watcher",
+        "SELECT shard FROM shard WHERE shard = 3 AND holder = %(secret)s FOR UPDATE": r"may not UPDATE .*shard.*GRANT UPDATE ON ALL",
+        "ALTER TABLE contact ADD COLUMN x text": r"may not make or change tables .*contact.*OWNER TO watcher",
+        "CREATE TABLE more (x text)": r"may not make or change tables .*public.*OWNER TO watcher",
+    }.items():
+        with pytest.raises(StoreUnavailable, match=says) as caught, watcher.write() as conn:
+            conn.exec_driver_sql(does, values)
+        assert "hunter2" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_who_may_only_select_opens_the_database_and_looks(store: Store, watcher: Store) -> None:
+    with store.write() as conn:
+        conn.exec_driver_sql("GRANT SELECT ON ALL TABLES IN SCHEMA public TO watcher")
+    watcher.migrate()
+    with watcher.read() as conn:
+        assert fetch(conn, "SELECT count(*) FROM shard") == [(SHARDS,)]
+
+
+def _on_a_server(store: Store) -> sa.URL:
+    """Its URL; of SQLite there is nothing to try."""
+    if store.dialect == "sqlite":
+        pytest.skip("declared: SQLite knows no roles and no connections")
+    return store.url.set(query={k: v for k, v in store.url.query.items() if k != "application_name"})
 
 
 def _circles(store: Store, n: int) -> None:
