@@ -106,12 +106,13 @@ def test_a_daemon_whose_settings_cannot_work_does_not_start(
     assert says in " ".join(answer.err.split())
 
 
+@pytest.mark.parametrize("words", ["status", "run", "db init"])
 def test_a_database_that_cannot_be_reached_is_told_without_its_password(
-    office: Office, monkeypatch: pytest.MonkeyPatch
+    words: str, office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CADENCE_DATABASE_URL", "postgresql://eva:hunter2@localhost:1/nowhere")
 
-    answer = office.run("status")
+    answer = office.run(*words.split())
 
     assert answer.code == 2
     assert "is away" in answer.err
