@@ -485,6 +485,7 @@ class Daemon:
         line = {"now": _shown(now), **told, "seconds": seconds}
         if job in ("tick", "send"):
             self._last = {"job": job, **line}
+            self._patience.over()
         tell = _log.info if told else _log.debug
         tell(job, **line)
         self._watch(Report(job, now, told, seconds))

@@ -169,7 +169,7 @@ def _nobody(standing: Standing) -> Iterator[str]:
         return
     last = max(standing.daemons, key=lambda d: d.heard_at, default=None)
     told = f", and {waits}" if waits else ""
-    heard = f" (the last, {last.id}, was heard of {lasting(standing.heard_now - last.heard_at)} ago)" if last else ""
+    heard = f" ({last.id} died, last heard of {lasting(standing.heard_now - last.heard_at)} ago)" if last else ""
     yield (
         f"no daemon is at work{told}{heard}: without one no campaign is planned, nothing is decided or sent, and no "
         "mail of the way out is read; `cadence run` starts one"

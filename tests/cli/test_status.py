@@ -196,7 +196,7 @@ def only_rows_of_the_dead(office: Office) -> None:
             only_a_campaign,
             "no daemon is at work, and a campaign comes due: without one no campaign is planned, nothing is decided",
         ),
-        (only_rows_of_the_dead, "no daemon is at work (the last, daemon-1, was heard of 5 min ago)"),
+        (only_rows_of_the_dead, "no daemon is at work (daemon-1 died, last heard of 5 min ago)"),
     ],
 )
 def test_no_daemon_at_work_needs_attention_at_once(busy: Office, nobody: Any, said: str) -> None:
