@@ -38,6 +38,10 @@ WAL_PAGES: int = 16_000
 pages."""
 SQLITE_LEAST: tuple[int, int, int] = (3, 35, 0)
 POSTGRESQL_LEAST: int = 14
+_NO_PORT = (
+    "CADENCE_DATABASE_URL: a port is a number, as in HOST:5432/NAME, one for each host; an @ in a password is written %40, "
+    "a : %3A"
+)
 _IDENTITY_LOCK = 0x43414445  # any number, the same everywhere: "CADE"
 
 
@@ -207,9 +211,7 @@ def _parsed(url: str) -> URL:
     except sa.exc.ArgumentError:
         raise StoreError(f"what CADENCE_DATABASE_URL holds is no database URL; {allowed}") from None
     except ValueError:
-        raise StoreError(
-            "CADENCE_DATABASE_URL: a port is a number, as in HOST:5432/NAME; an @ in a password is written %40, a : %3A"
-        ) from None
+        raise StoreError(_NO_PORT) from None
     kind = parsed.get_backend_name()
     if kind not in ("sqlite", "postgresql", "postgres"):
         raise StoreError(f"{kind!r} databases can't be used; {allowed}")
@@ -329,7 +331,8 @@ def _open_postgresql(url: URL) -> Store:
 
 
 def _check_options(url: URL, known: Collection[str]) -> None:
-    """StoreError where a URL has options that no connection to PostgreSQL has: one that is near to none is not shown."""
+    """StoreError where a URL has options that no connection to PostgreSQL has, or hosts and ports that don't go together:
+    what is near to no option is not shown."""
     for name in url.query:
         near = difflib.get_close_matches(name, known, 1, 0.75)
         if name not in known and near:
@@ -341,6 +344,10 @@ def _check_options(url: URL, known: Collection[str]) -> None:
                 "CADENCE_DATABASE_URL: after its ? stands what is no option of a connection to PostgreSQL; an & in a password "
                 "is written %26"
             )
+    try:
+        url.get_dialect()().create_connect_args(url)
+    except sa.exc.ArgumentError:  # its sentence has the ports in it
+        raise StoreError(_NO_PORT) from None
 
 
 def _none_here(url: URL, because: str) -> StoreError:

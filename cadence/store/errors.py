@@ -147,6 +147,8 @@ def _closed(url: URL, cause: str) -> str | None:
     role, database = _role(url), _database(url)
     if "no password supplied" in cause:
         return f"{shown(url)}: the server wants a password for the role {role}, and CADENCE_DATABASE_URL has none"
+    if cause.startswith("connection is bad: invalid"):
+        return f"{shown(url)}: an option in CADENCE_DATABASE_URL has a value that it can't have ({cause})"
     if (found := _SERVERS_WORDS.search(cause)) is None or any(word in cause for word in _PASSING):
         return None
     said = found[1]

@@ -33,6 +33,7 @@ def test_what_is_no_url_is_refused_with_what_is_allowed() -> None:
         ("postgresql://kim:pass@hunter2sekrit@127.0.0.1/c", "an @ in a password is written %40"),
         ("postgresql://kim:pa@ss/hunter2sekrit@h/c", "an @ in a password is written %40"),
         ("postgresql://kim@h/c?password=a&hunter2sekrit=b", "an & in a password is written %26"),
+        ("postgresql://kim:hunter2sekrit@/c?host=h&port=hunter2", "a port is a number"),
     ],
 )
 def test_a_url_that_cannot_be_meant_is_refused_without_being_shown(url: str, says: str) -> None:
@@ -83,6 +84,14 @@ def test_a_server_that_is_away_is_named_without_its_password(url: str) -> None:
     store = Store.open(url)
     with pytest.raises(StoreUnavailable, match=r"postgresql.*kim.*cadence.* is away") as caught, store.write():
         pass
+    assert "hunter2" not in str(caught.value)
+
+
+def test_an_option_with_a_value_that_it_cannot_have_is_no_database_that_is_away() -> None:
+    store = Store.open("postgresql://kim:hunter2@127.0.0.1:1/cadence?sslmode=requier")
+    with pytest.raises(StoreUnavailable, match=r"CADENCE_DATABASE_URL .*sslmode") as caught, store.read():
+        pass
+    assert "away" not in str(caught.value)
     assert "hunter2" not in str(caught.value)
 
 
