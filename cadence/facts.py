@@ -52,12 +52,6 @@ def key(name: str | None) -> int:
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big") >> 1 or 1
 
 
-def passing_key(text: str | None) -> int:
-    """The same for a text that is only compared with others in this process, as an address is: it costs a tenth of `key`, and
-    the next process has another."""
-    return hash(text) | 1 if text else 0
-
-
 def micros(instant: datetime) -> int:
     """An aware datetime as microseconds since 1970 UTC. Raises ValueError for a naive one."""
     if instant.tzinfo is None:

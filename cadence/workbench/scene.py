@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from cadence.decide.folding import ends_at
 from cadence.decide.needs import needs
-from cadence.facts import NEVER, NONE, Bools, Candidates, History, Ints, Ragged, key, passing_key
+from cadence.facts import NEVER, NONE, Bools, Candidates, History, Ints, Ragged, key
 from cadence.policy.finding import nearest
 from cadence.policy.load import from_content
 from cadence.policy.policy import Policy
@@ -26,6 +26,7 @@ from cadence.store import round as rows_of
 from cadence.store.find import Found, find_message
 from cadence.store.past import history_at
 from cadence.store.people import history_of
+from cadence.store.places import passing_key
 from cadence.store.round import Messages
 from cadence.store.shown import Recorded, decisions_about, fate_of
 from cadence.store.ways import ways_of
