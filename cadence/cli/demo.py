@@ -53,7 +53,7 @@ def demo(
     out = screen() if not json else Console(quiet=True)
     with (var / "cadence.log").open("a", encoding="utf-8") as lines:
         log.configure(level=settings.log_level, json=True, stream=lines)
-        installation = Installation.open(settings, new=True)
+        installation = Installation.open(settings, update=True)
         begins = _begins(live)
         if fresh:
             _import(out, installation, var, begins)

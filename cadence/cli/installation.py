@@ -59,17 +59,33 @@ class Installation:
 
     @classmethod
     def open(
-        cls, settings: Settings | None = None, *, new: bool = False, tell: Callable[[str], None] = warn
+        cls,
+        settings: Settings | None = None,
+        *,
+        new: bool = False,
+        update: bool = False,
+        tell: Callable[[str], None] = warn,
     ) -> Installation:
-        """Open the database, brought up to date if need be, and the way out. tell: hears of variables that set nothing, by
-        default whoever reads the screen.
+        """Open the database, and the way out.
 
         new: make the database where there is none. StoreError otherwise: who asks in the wrong folder must not hear
-        that nothing waits."""
+        that nothing waits. update: that, and bring the tables of an older release up to date; StoreError otherwise. tell:
+        hears of variables that set nothing, and of tables of a newer release that serve this one; by default whoever reads
+        the screen."""
         chosen = settings or read(Settings)
         tell_strangers(tell)
-        store = Store.open(chosen.database_url, made=not new)
-        store.migrate()
+        store = Store.open(chosen.database_url, made=not (new or update))
+        if update or store.version() is None:
+            store.migrate()
+        else:
+            store.check()
+        there = store.versions()
+        if there.newer:
+            by = f" ({there.brought_by})" if there.brought_by else ""
+            tell(
+                f"the database is at revision {there.found}, of a newer release{by}; this one, which knows up to "
+                f"{there.known}, can work with it as it is"
+            )
         return cls(chosen, store, _way_out(chosen))
 
     def campaigns(self, policy: Policy) -> Loaded:

@@ -45,6 +45,8 @@ class Daemon:
     clock_at: int
     policy: str
     last: Any
+    release: str | None
+    """None where it is of one that didn't write it down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,7 @@ def _daemon(row: dict[str, Any], alive: set[str], late: dict[str | None, tuple[i
         row["clock_now"],
         row["policy"],
         row["last_tick"],
+        row["release"],
     )
 
 

@@ -74,6 +74,7 @@ def shown_daemons(standing: Standing, zone: ZoneInfo) -> Table:
         [
             d.id,
             "at work" if d.alive else "gone",
+            d.release or "",
             ranges(d.holds),
             f"{d.overdue:,} for {lasting(standing.now - (d.behind or standing.now))}" if d.overdue else "",
             _ago(standing.heard_now - d.heard_at),
@@ -82,7 +83,7 @@ def shown_daemons(standing: Standing, zone: ZoneInfo) -> Table:
         ]
         for d in standing.daemons
     ]
-    return table(None, ["daemon", "", "shards", "behind", "heard of", "its clock", "last"], rows)
+    return table(None, ["daemon", "", "release", "shards", "behind", "heard of", "its clock", "last"], rows)
 
 
 def _ago(passed: int) -> str:

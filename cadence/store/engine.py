@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -27,6 +27,9 @@ from cadence.store.bulk import insert_rows
 from cadence.store.errors import StoreError, StoreUnavailable, named_errors, shown
 from cadence.store.ids import SHARDS
 from cadence.store.tables import installation, shard
+
+if TYPE_CHECKING:
+    from cadence.store.migrate import Versions
 
 BUSY_SECONDS: int = 30
 """How long a writer on SQLite waits for another."""
@@ -93,11 +96,27 @@ class Store:
 
     def migrate(self) -> None:
         """Creates the tables, or brings those of an older release up to date, and sees to it that the rows of
-        `installation` and `shard` are there. Safe to call at every start, by several processes at once."""
+        `installation` and `shard` are there. Those of a newer release that serve this one stay as they are. Safe to call
+        at every start, by several processes at once. Raises StoreError where this release can't work with them."""
         from cadence.store.migrate import upgrade
 
         with named_errors(self.url):
             upgrade(self)
+
+    def check(self) -> None:
+        """Changes nothing. Raises StoreError where this release can't work with the tables as they are: they are of an
+        older release, or of a newer one that doesn't serve this."""
+        from cadence.store.migrate import check
+
+        with named_errors(self.url):
+            check(self)
+
+    def versions(self) -> Versions:
+        """The revision of the tables beside this release's, and whether both go together."""
+        from cadence.store.migrate import versions
+
+        with self.read() as conn:
+            return versions(conn)
 
     def distribute(self, pieces: int = distributed.PIECES) -> list[str]:
         """Spreads the tables, with their rows, over the machines that the server knows; returns the names of those that
@@ -191,16 +210,22 @@ def await_moves(conn: Connection) -> None:
 
 def fill_fixed_rows(conn: Connection, at: int) -> None:
     """The rows that are there from the start: `installation` and one per shard."""
-    shards = conn.scalar(sa.select(installation.c.shards).where(installation.c.id == 1))
-    if shards is None:
+    if not check_shards(conn):
         conn.execute(installation.insert(), {"id": 1, "created_at": at, "shards": SHARDS})
-    elif shards != SHARDS:
+    there = {row[0] for row in conn.execute(sa.select(shard.c.shard))}
+    insert_rows(conn, shard, {"shard": [s for s in range(SHARDS) if s not in there]})
+
+
+def check_shards(conn: Connection) -> bool:
+    """Whether it is settled over how many shards circles are spread. Raises StoreError where this release knows another
+    number."""
+    shards = conn.scalar(sa.select(installation.c.shards).where(installation.c.id == 1))
+    if shards is not None and shards != SHARDS:
         raise StoreError(
             f"this database's circles are spread over {shards} shards, and this release knows {SHARDS}: it would look for "
             "everybody in the wrong place. Start the release that it was made with"
         )
-    there = {row[0] for row in conn.execute(sa.select(shard.c.shard))}
-    insert_rows(conn, shard, {"shard": [s for s in range(SHARDS) if s not in there]})
+    return shards is not None
 
 
 def _parsed(url: str) -> URL:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from cadence.store.engine import lock_idle, lock_shards
+from cadence.store.release import release
 from cadence.store.tables import daemon, shard
 
 
@@ -63,7 +64,7 @@ def beat(
         values["last_tick"] = last_tick
     if conn.execute(daemon.update().where(daemon.c.id == me), values).rowcount == 0:
         first = {"id": me, "host": process.host, "pid": process.pid, "started_ticks": process.started_ticks}
-        conn.execute(daemon.insert(), {**first, "started_at": real_now, **values})
+        conn.execute(daemon.insert(), {**first, "started_at": real_now, "release": release(), **values})
 
 
 def signs(conn: Connection) -> list[Sign]:

@@ -460,9 +460,11 @@ daemon = Table(
     _at("clock_now"),
     _text("policy"),
     _text("last_tick"),
+    _text("release"),
 )
 """heartbeat_at is by the real clock, clock_now by the one that decisions go by. host names the machine and its
-namespace of process ids, started_ticks when the process began: so a dead daemon is known at once on its own machine."""
+namespace of process ids, started_ticks when the process began: so a dead daemon is known at once on its own machine.
+release: of which one the program is; those before 0005 left it empty."""
 
 provider = Table(
     "provider",

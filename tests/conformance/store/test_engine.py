@@ -259,7 +259,7 @@ def test_who_lacks_a_right_is_told_which_and_how_to_give_it(store: Store, watche
 def test_who_may_only_select_opens_the_database_and_looks(store: Store, watcher: Store) -> None:
     with store.write() as conn:
         conn.exec_driver_sql("GRANT SELECT ON ALL TABLES IN SCHEMA public TO watcher")
-    watcher.migrate()
+    watcher.check()
     with watcher.read() as conn:
         assert fetch(conn, "SELECT count(*) FROM shard") == [(SHARDS,)]
 

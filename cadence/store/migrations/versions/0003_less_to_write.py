@@ -1,7 +1,7 @@
 """Less to write at each decision: what no question goes by is let go, and the few large circles have an index of their own.
 
 Takes a column away in the same step in which nothing reads it any more, against docs/many-daemons.md: no release wrote
-it."""
+it. So releases before it can't work with these tables."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
+SERVES = "0003"
 
 _LARGE = sa.text("size > 1000")
 _FOREIGN = sa.text("source <> 'cadence'")
