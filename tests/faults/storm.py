@@ -137,7 +137,7 @@ def _cut(store: Store, conn: Connection) -> None:
     driver = conn.connection.driver_connection
     assert driver is not None
     with store.reader.connect() as other:
-        other.exec_driver_sql("SELECT pg_terminate_backend(%(pid)s)", {"pid": driver.info.backend_pid})
+        other.exec_driver_sql("SELECT pg_terminate_backend(%(pid)s::int)", {"pid": driver.info.backend_pid})
 
 
 class StormyProvider(Ledger):
