@@ -29,29 +29,29 @@ read and five written, so two thirds of the time is the database's own; on SQLit
 one tick in three also takes the log into the file. Of the rest, a third is deciding, and the other two thirds are Python
 objects on the way in (a message has 27 columns, a contact 38) and evidence on the way out. The usual way writes no evidence
 and looks for no later instant, so it does less. Three or four transactions side by side are slower on two cores than two. At a
-million contacts (2026-11-30, the machine of the figures above): SQLite 12,154 a second [7,830 to 12,579], 2.7 times the usual
-way, 1.52 times its statements alone; PostgreSQL 12,910 [11,196 to 14,083], 17.4 times the usual way, in one transaction 9,144,
-1.57 times its statements alone. So both are fast enough. **1.5 is missed on SQLite, and on PostgreSQL in one run of two**
-(1.44 to 1.69): since a batch comes out of few shards its statements take half as long as they did, and what is ours takes as
-long as before. The figures of PostgreSQL above are those of a second run: the first, while the machine was slow, made 9,774
-decisions a second.""",
+million contacts (2026-11-30, the machine and the hour of the figures above): SQLite 15,261 a second [10,163 to 15,717], 2.3
+times the usual way, 1.43 times its statements alone; PostgreSQL 18,509 [17,240 to 19,577], 15.0 times the usual way, in one
+transaction 12,947, 1.33 times its statements alone. Another such machine, on the morning before, made 12,154 and 12,910. Beside
+its statements alone a tick takes 1.3 to 1.55 times as long, from pair to pair.""",
     "bench_growth.py": """\
 Wanted: at most 3 times the tick with 100 times the contacts (pages, not rules), at most 1.2 times with 100 times
 the messages waiting, and less than 500 MB. What limits it: with more contacts, those that are due share fewer pages. From 10,000
-contacts to a million: SQLite 1.3 times, 166 MB (2026-11-30, this machine); PostgreSQL 1.5 to 2.8 times, 106 MB (2026-11-29,
-another machine, before batches came out of few shards). The figures above
-are of a second run, in which those who are due are spread over all contacts.""",
+contacts to a million: SQLite 1.3 times, 166 MB (2026-11-30, in the morning); PostgreSQL 1.5 to 2.8 times, 106 MB (2026-11-29,
+another machine, before batches came out of few shards). Ticks of 250 messages differ from each other by more than the last of
+these ratios: on PostgreSQL it was 1.1 in the run before this one.""",
     "bench_daemons.py": """\
-Wanted: at least 1.3 times the throughput. What limits it: server and daemons share two cores, and one daemon's large ticks use
-both, so that the faster one daemon is, the less a second one brings (1.26 to 1.31 in two runs). At a million contacts
-(2026-11-29, another machine, a tick then still in one transaction): 1.4 to 1.7 times.""",
+Wanted: at least 1.3 times the throughput at a million contacts. What limits it: server and daemons share two cores, and one
+daemon's large ticks use both already, in two transactions side by side: the faster one daemon is, the less a second one brings.
+**At a million contacts it brings nothing** (2026-11-30): 17,575 decisions a second [17,084 to 18,802] with one, 19,212
+[16,478 to 19,632] with two, pair by pair 1.04 times. Beside a daemon that decides in one transaction (12,947 a second) that is
+1.5 times.""",
     "bench_verify.py": """\
 Wanted: millions of rows in minutes, in less than 500 MB. What limits it: it is plain Python on purpose, a circle at a time.""",
     "bench_import.py": """\
 Wanted: 20,000 contacts a second on SQLite, 15,000 on PostgreSQL. What limits it: a Python object for each row and each
-consent; on SQLite half of the time is the database's own, on PostgreSQL two thirds. **Neither is reached.** The day before,
-the same machine took in 17,077 a second on SQLite and 12,985 on PostgreSQL: the same program differs by a third from hour to
-hour.""",
+consent; on SQLite half of the time is the database's own, on PostgreSQL two thirds. The next rows are read while the ones before
+are committed (SQLite) or written (PostgreSQL). Both are reached on this machine in this hour; the same program differs by a
+third from hour to hour, and was as much slower on the day before on another such machine.""",
 }
 
 
