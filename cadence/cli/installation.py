@@ -75,11 +75,11 @@ class Installation:
         chosen = settings or read(Settings)
         tell_strangers(tell)
         store = Store.open(chosen.database_url, made=not (new or update))
-        if update or store.version() is None:
+        if update:
             store.migrate()
-        else:
-            store.check()
-        there = store.versions()
+        there = store.check()
+        if there.found is None:
+            store.migrate()
         if there.newer:
             by = f" ({there.brought_by})" if there.brought_by else ""
             tell(

@@ -56,11 +56,11 @@ def _record(
     done: Counter[str] = Counter()
     with work.store.write() as conn:
         lock_shards(conn, among)
-        everywhere = len(among) == SHARDS
-        places = [(shard, id_) for id_, was in shards.items() for shard in (among if everywhere else (was,))]
-        messages = rows_of.messages_by_id(conn, places)
-        if len(messages) < len(shards) and not everywhere:
-            return None
+        messages = rows_of.messages_by_id(conn, [(shard, id_) for id_, shard in shards.items()])
+        if len(messages) < len(shards):
+            if len(among) < SHARDS:
+                return None
+            messages = rows_of.messages_by_id(conn, [(shard, id_) for id_ in shards for shard in among])
         messages = _still_open(work, messages)
         by_id = {r.message_id: r for r in receipts}
         said = {row: by_id[id_] for row, id_ in enumerate(messages["id"]) if id_ in by_id}

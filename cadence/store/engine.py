@@ -103,13 +103,13 @@ class Store:
         with named_errors(self.url):
             upgrade(self)
 
-    def check(self) -> None:
-        """Changes nothing. Raises StoreError where this release can't work with the tables as they are: they are of an
-        older release, or of a newer one that doesn't serve this."""
+    def check(self) -> Versions:
+        """Changes nothing; the revision of the tables beside this release's. Raises StoreError where this release can't work
+        with the tables as they are: they are of an older release, or of a newer one that doesn't serve this."""
         from cadence.store.migrate import check
 
         with named_errors(self.url):
-            check(self)
+            return check(self)
 
     def versions(self) -> Versions:
         """The revision of the tables beside this release's, and whether both go together."""

@@ -114,8 +114,9 @@ def versions(conn: sa.Connection) -> Versions:
     )
 
 
-def check(store: Store) -> None:
-    """Changes nothing. Raises StoreError where this release can't work with the tables as they are, and says what to do."""
+def check(store: Store) -> Versions:
+    """Changes nothing; what is there. Raises StoreError where this release can't work with the tables as they are, and says
+    what to do."""
     with store.reader.connect() as conn:
         there = versions(conn)
         if there.older:
@@ -126,6 +127,7 @@ def check(store: Store) -> None:
         _refuse_strangers(store, there)
         if there.found is not None:
             check_shards(conn)
+    return there
 
 
 def upgrade(store: Store) -> None:

@@ -40,7 +40,7 @@ from cadence.facts import (
     Wish,
 )
 from cadence.policy.policy import Defaults
-from cadence.store.bulk import fetch, fetch_columns, floats, ints, laid_out
+from cadence.store.bulk import fetch, fetch_columns, floats, ints, laid_out, turned
 from cadence.store.places import Places, keys, passing_keys
 from cadence.store.tables import LATEST
 from cadence.store.touched import Copies, touches_and_copies
@@ -253,7 +253,7 @@ def _addresses(conn: Connection, sql: str, params: Mapping[str, Any], place: Pla
         "WHERE a.shard = w.shard AND a.circle = w.circle",
         **params,
     )
-    rows = list(zip(*found, strict=True)) if found else [()] * 6
+    rows = turned(found, 6)
     contact = place.of(rows[0])
     order = np.argsort(contact, kind="stable")
     columns = contact, keys(rows[1]), passing_keys(rows[2]), keys(rows[3]), ints(rows[4])

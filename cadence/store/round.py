@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from cadence.facts import NONE, Ints
-from cadence.store.bulk import Values, fetch, insert_rows, ints, update_rows, wanted
+from cadence.store.bulk import Values, fetch, insert_rows, ints, turned, update_rows, wanted
 from cadence.store.distributed import is_distributed, listed
 from cadence.store.tables import LARGE_CIRCLE, LIVE, OUT, campaign, circle, contact, decision, event, message, touch
 
@@ -258,5 +258,4 @@ def _pairs(conn: Connection, pairs: Sequence[tuple[int, int]]) -> tuple[str, dic
 
 def _messages(rows: list[tuple[Any, ...]], names: Sequence[str]) -> Messages:
     rows.sort(key=itemgetter(0, 2, 3, 5, 1))
-    columns: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [()] * len(names)
-    return Messages(dict(zip(names, columns, strict=True)))
+    return Messages(dict(zip(names, turned(rows, len(names)), strict=True)))

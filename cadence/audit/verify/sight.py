@@ -115,7 +115,7 @@ class Sight:
     @property
     def changed_since(self) -> bool:
         """Whether the contact's row was perhaps written after `now`, so that it may have said something else."""
-        return self.person.recorded_at > self.now - WRITING
+        return self.changed_of(self.person.id)
 
     def touches(self, *, everyone: bool = False) -> list[Touch]:
         """The contact's touches, or the whole circle's, as they stood, by instant; a later one lies at `now`."""

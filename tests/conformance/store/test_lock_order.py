@@ -17,6 +17,7 @@ from cadence.queue.accept import NewMessage
 from cadence.store import Store, known
 from cadence.store.contacts import upsert_contacts
 from cadence.store.events import record_events
+from cadence.store.ids import SHARDS
 from cadence.store.rows import ContactRow, EventRow
 from tests.queue.world import World, at
 
@@ -34,7 +35,7 @@ class Watch:
         self.locking = 0
         with store.read() as conn:
             pieces = conn.info.get("pieces") or range(10**6)
-            self.place = {shard: (pieces[shard], shard) for shard in range(64)}
+            self.place = {shard: (pieces[shard], shard) for shard in range(SHARDS)}
         for name in ("begin", "commit", "rollback", "savepoint", "rollback_savepoint", "release_savepoint"):
             sa.event.listen(store.writer, name, getattr(self, name))
         sa.event.listen(store.writer, "before_cursor_execute", self.statement)
