@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -14,11 +16,13 @@ from tests.crash.servers import one, spread
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "servers"), [("postgresql", one), ("distributed", spread)])
 def test_daemons_and_servers_killed_keep_every_promise(kind: str, servers: object, tmp_path: Path) -> None:
+    killed: Counter[str] = Counter()
     with servers() as those:  # type: ignore[operator]
-        done = play(kind, those, tmp_path / "round", "a share", 0, kills=12, contacts=80)
-
-    assert sum(done["kills"].values()) >= 8, done
-    assert done["kills"]["the server"] + done["kills"]["both"] >= 2, done
+        for number in count():
+            killed += play(kind, those, tmp_path / "round", f"a share {number}", number, kills=12, contacts=80)["kills"]
+            # A fast machine may be through with a round after a kill or two.
+            if killed.total() >= 8 and killed["the server"] + killed["both"] >= 2:
+                return
 
 
 def test_a_soak_goes_on_where_it_was_broken_off(tmp_path: Path) -> None:
