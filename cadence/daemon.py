@@ -45,6 +45,8 @@ T = TypeVar("T")
 
 POLICY_REFUSED = "policy_refused"
 """Among what a daemon did last, as its row tells it: why it took in no changed policy."""
+CAMPAIGNS = "campaigns"
+"""Likewise: the hash of the campaigns that it goes by."""
 MOST_ROUNDS: int = 10_000
 """Ticks and hand-overs in a row at one instant, before the daemon goes on to its other jobs."""
 
@@ -69,6 +71,8 @@ class Jobs:
     letters_for: LettersFor
     plan: Callable[[Policy, int], int | None] | None = None
     """Accepts the messages of campaigns that are due; returns when the next is."""
+    campaigns: Callable[[], str] | None = None
+    """The hash of all of them, as this daemon has their files."""
     mailbox: Callable[[int], int] | None = None
     """Reads what came back by mail; returns how many mails there were."""
     housekeeping: Callable[[int, Sequence[int]], object] | None = None
@@ -463,7 +467,11 @@ class Daemon:
 
     def _beat(self) -> None:
         """A sign of life, leases, and what admins agreed to."""
-        told = self._last if self._refused is None else {**self._last, POLICY_REFUSED: self._refused}
+        told = {**self._last}
+        if self._refused is not None:
+            told[POLICY_REFUSED] = self._refused
+        if self.jobs.campaigns is not None:
+            told[CAMPAIGNS] = self.jobs.campaigns()
         self._lease.renew(self.clock.now(), self._active.policy.hash, json.dumps(told or None))
         self._patience.over()
         self._look_for_dead.set()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parseaddr
 from functools import partial
+from hashlib import sha256
 from typing import Any
 
 from pydantic import BaseModel
@@ -54,8 +55,6 @@ class Installation:
 
     settings: Settings
     store: Store
-    way_out: WayOut | None
-    """None where no mailbox is set up for it."""
 
     @classmethod
     def open(
@@ -66,7 +65,7 @@ class Installation:
         update: bool = False,
         tell: Callable[[str], None] = warn,
     ) -> Installation:
-        """Open the database, and the way out.
+        """Open the database.
 
         new: make the database where there is none. StoreError otherwise: who asks in the wrong folder must not hear
         that nothing waits. update: that, and bring the tables of an older release up to date; StoreError otherwise. tell:
@@ -86,7 +85,7 @@ class Installation:
                 f"the database is at revision {there.found}, of a newer release{by}; this one, which knows up to "
                 f"{there.known}, can work with it as it is"
             )
-        return cls(chosen, store, _way_out(chosen))
+        return cls(chosen, store)
 
     def campaigns(self, policy: Policy) -> Loaded:
         """The campaigns in the folder of the settings, checked against a policy and what contacts have."""
@@ -96,12 +95,25 @@ class Installation:
             attributes = attribute_names(conn)
         return load_campaigns(self.settings.campaigns, policy, TemplateDesk(), attributes=attributes or None)
 
+    def way_out(self) -> WayOut | None:
+        """The way out of marketing mail; None where no mailbox is set up for it. A local maildir always has one; a provider
+        that reaches real people only if it is set up. ValueError where the secret is too short."""
+        domain = self._way_out_domain()
+        if domain is None:
+            return None
+        return open_way_out(f"unsubscribe@{domain}", {0: signing_secret(self.settings)})
+
+    def _way_out_domain(self) -> str | None:
+        if self.settings.unsubscribe_domain is not None:
+            return self.settings.unsubscribe_domain
+        return "cadence.example" if self.settings.provider == Settings.model_fields["provider"].default else None
+
     def letters(self, policy: Policy, campaigns: tuple[Campaign, ...]) -> Letters:
         """What writes the letters of these campaigns. ValueError where the sender of the settings is none."""
         name, address = parseaddr(self.settings.sender)
         mailbox("CADENCE_SENDER", Mailbox(address, name))  # one that is none would have every letter refused
         defaults = policy.defaults
-        return letters_of(campaigns, Mailbox(address, name), self.way_out, defaults.locale, defaults.timezone)
+        return letters_of(campaigns, Mailbox(address, name), self.way_out(), defaults.locale, defaults.timezone)
 
     def provider(self) -> Provider:
         """The provider of e-mail, opened with its own settings. ValueError for a name that is none."""
@@ -117,16 +129,17 @@ class Installation:
 
     def daemon(self, clock: Clock, options: Options, watch: Callable[[Report], None] = lambda report: None) -> Daemon:
         """The daemon of this installation. Raises StoreError where it would sign with another secret than the others."""
-        if self.way_out is not None:
-            settle_secret(self.store, signing_secret(self.settings), self.clock_now())
         files = PolicyFiles(self.settings.policy)
-        desk = CampaignDesk(self, files.read())
+        policy = files.read()
+        if self._way_out_domain() is not None:
+            settle_secret(self.store, self.settings, self.clock_now())
+        desk = CampaignDesk(self, policy)
         provider = self.provider()
         rate = self.settings.send_per_second
         ways: Mapping[str, Outlet] = {
             provider.channel: Outlet(provider, Rate(rate, max(1, int(rate))) if rate is not None else None)
         }
-        inbox, way_out = Inbox(self.settings.var / "unsubscribe"), self.way_out
+        inbox, way_out = Inbox(self.settings.var / "unsubscribe"), self.way_out()
         if way_out is None:
             _log.error(
                 "no way out is set up, so marketing is refused; set CADENCE_UNSUBSCRIBE_DOMAIN", provider=provider.name
@@ -134,6 +147,7 @@ class Installation:
         jobs = Jobs(
             letters_for=desk.letters_for,
             plan=desk.plan,
+            campaigns=desk.hash,
             mailbox=partial(read_mailbox, self.store, inbox, way_out) if way_out is not None else None,
             housekeeping=lambda now, shards: prune(self.store, now, self.kept(), needs(desk.policy).reach, shards),
         )
@@ -204,6 +218,11 @@ class CampaignDesk:
             _log.info("plan", now=at, runs=done.runs, queued=done.accepted, missed=done.missed)
         return done.next_due
 
+    def hash(self) -> str:
+        """Of what all campaigns say, so that daemons with other files can be told apart."""
+        said = sorted(f"{c.name} {c.hash}" for c in self._campaigns)
+        return sha256("\n".join(said).encode()).hexdigest()
+
     def letters_for(self, conn: Any, messages: Any) -> Any:
         """Letters for decided messages: see `queue.handover.LettersFor`."""
         return self._letters(conn, messages)
@@ -231,14 +250,6 @@ def tell_strangers(tell: Callable[[str], None] = warn) -> None:
     another database."""
     for stranger in strangers({name: module.Settings for name, module in PROVIDERS.items()}):
         tell(stranger)
-
-
-def _way_out(settings: Settings) -> WayOut | None:
-    """The way out of marketing mail. A local maildir always has one; a provider that reaches real people only if it is set up."""
-    domain = settings.unsubscribe_domain
-    if domain is None and settings.provider == Settings.model_fields["provider"].default:
-        domain = "cadence.example"
-    return open_way_out(f"unsubscribe@{domain}", {0: signing_secret(settings)}) if domain is not None else None
 
 
 def options_of(settings: Settings, **changed: Any) -> Options:

@@ -9,8 +9,10 @@ import contextlib
 import hmac
 import os
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from hashlib import sha256
+from pathlib import Path
+from typing import Any
 
 from cadence.facts import instant
 from cadence.send.wayout import SHORTEST_SECRET
@@ -19,6 +21,7 @@ from cadence.store import Store, StoreError, changes, status
 
 _NOTE = "secret"
 _PURPOSE = b"cadence fingerprint\0"
+_SAME = "Set the same CADENCE_SECRET as everywhere else (or copy var/secret)"
 
 
 def signing_secret(settings: Settings) -> bytes:
@@ -37,7 +40,7 @@ def _found(settings: Settings) -> tuple[bytes, str]:
     """The secret, and where it was found."""
     if settings.secret is not None:
         return settings.secret.get_secret_value().encode(), "CADENCE_SECRET"
-    path = settings.var / "secret"
+    path = _kept(settings)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         made = path.with_name(f".secret.{os.getpid()}")
@@ -49,25 +52,41 @@ def _found(settings: Settings) -> tuple[bytes, str]:
     return path.read_text("ascii").strip().encode(), str(path)
 
 
+def _kept(settings: Settings) -> Path:
+    """Where one is kept that was made here."""
+    return settings.var / "secret"
+
+
 def fingerprint(secret: bytes) -> str:
     """What tells one secret from another, and nothing of it."""
     return hmac.digest(secret, _PURPOSE, sha256).hex()[:32]
 
 
-def settle_secret(store: Store, secret: bytes, now: int) -> None:
+def settle_secret(store: Store, settings: Settings, now: int) -> None:
     """Sees to it that everybody who writes mail for this database signs with one secret: the first one's is kept.
 
-    Raises StoreError where this one is another, and says what to do."""
-    mine = {"fingerprint": fingerprint(secret), "since": now}
+    Raises StoreError where this one is another, or there is none here yet (then none is made), and says what to do."""
+    with store.read() as conn:
+        known = status.note(conn, _NOTE)
+    if known is not None and settings.secret is None and not _kept(settings).exists():
+        raise StoreError(
+            f"mails of this database are signed with a secret since {_day(known)}, and these settings have none: without it "
+            f"unsubscribe addresses signed here could not be read there, nor those of old mails here. {_SAME}; where it is "
+            "lost, stop all daemons and start one with `cadence run --agree-secret`"
+        )
+    mine = {"fingerprint": fingerprint(signing_secret(settings)), "since": now}
     with store.write() as conn:
         known = status.keep_note(conn, _NOTE, mine)
     if not hmac.compare_digest(known["fingerprint"], mine["fingerprint"]):
         raise StoreError(
-            "the secret in these settings isn't the one that mails of this database are signed with since "
-            f"{instant(known['since']).date().isoformat()}: unsubscribe addresses signed here could not be read there, nor "
-            "those of old mails here. Set the same CADENCE_SECRET as everywhere else (or copy var/secret); where it was "
+            f"the secret in these settings isn't the one that mails of this database are signed with since {_day(known)}: "
+            f"unsubscribe addresses signed here could not be read there, nor those of old mails here. {_SAME}; where it was "
             "changed on purpose, stop all daemons and start one with `cadence run --agree-secret`"
         )
+
+
+def _day(known: Mapping[str, Any]) -> str:
+    return instant(known["since"]).date().isoformat()
 
 
 def agree_secret(store: Store, secret: bytes, now: int, by: str, living: Collection[str]) -> None:

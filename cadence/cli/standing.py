@@ -11,7 +11,7 @@ from typing import Any
 
 from cadence.cli.installation import Installation
 from cadence.cli.screen import counted, lasting
-from cadence.daemon import POLICY_REFUSED, unsettled_jump
+from cadence.daemon import CAMPAIGNS, POLICY_REFUSED, unsettled_jump
 from cadence.decide.round import ERROR
 from cadence.facts import DAY, HOUR, MINUTE, SECOND
 from cadence.queue.agreement import unsettled_gap
@@ -202,6 +202,13 @@ def _apart(standing: Standing) -> list[str]:
     if len({d.policy for d in alive}) > 1:
         which = ", ".join(f"{d.id} by {d.policy[:12]}" for d in alive)
         told.append(f"daemons at work go by different policies ({which}); does each see the same files?")
+    planned = {d.id: d.last[CAMPAIGNS] for d in alive if CAMPAIGNS in (d.last or {})}
+    if len({*planned.values()}) > 1:
+        which = ", ".join(f"{id_} by {its[:12]}" for id_, its in planned.items())
+        told.append(
+            f"daemons at work go by different campaigns ({which}); does each see the same files? Their logs name those that "
+            "differ. Until they agree, a schedule that differs begins anew again and again, and may be missed"
+        )
     ahead = {d.id: d.clock_at - d.heard_at for d in alive}
     if ahead and max(ahead.values()) - min(ahead.values()) > MINUTE:
         first = max(ahead, key=lambda id_: ahead[id_])

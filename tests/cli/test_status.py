@@ -127,6 +127,15 @@ def policies_apart(office: Office) -> None:
         conn.execute(tables.daemon.update().where(tables.daemon.c.id == "daemon-2").values(policy="another"))
 
 
+def campaigns_apart(office: Office) -> None:
+    office.world.me = "daemon-2"
+    office.world.work("2026-03-03T12:00")
+    with office.world.store.write() as conn:
+        for id_, its in ("daemon-1", "0123"), ("daemon-2", "4567"):
+            mine = tables.daemon.c.id == id_
+            conn.execute(tables.daemon.update().where(mine).values(last_tick=f'{{"campaigns": "{its}"}}'))
+
+
 @pytest.mark.parametrize(
     "trouble, said",
     [
@@ -136,6 +145,7 @@ def policies_apart(office: Office) -> None:
         (breaker, "provider post office is left alone for now: it is closed"),
         (clock, "the clock jumped ahead"),
         (policies_apart, "different policies"),
+        (campaigns_apart, "different campaigns (daemon-1 by 0123, daemon-2 by 4567); does each see the same files?"),
     ],
 )
 def test_trouble_is_told_with_what_to_do(busy: Office, trouble: Any, said: str) -> None:

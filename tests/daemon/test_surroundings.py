@@ -136,6 +136,28 @@ def test_a_daemon_with_another_secret_is_refused_until_an_admin_agrees(
     other.store.close()
 
 
+def test_a_machine_without_the_secret_is_refused_and_makes_none_of_its_own(
+    installation: Installation, tmp_path: Path
+) -> None:
+    daemon(installation).run(signals=False)
+    (tmp_path / "elsewhere").mkdir()
+    other = opened(installation.settings.database_url, tmp_path / "elsewhere")
+
+    with pytest.raises(StoreError, match=r"these settings have none: .* copy var/secret\); where it is lost, stop all"):
+        daemon(other)
+
+    assert not (other.settings.var / "secret").exists()
+    other.agree_secret("eva")
+    daemon(other).run(signals=False)
+    other.store.close()
+
+
+def test_who_only_looks_makes_no_secret(installation: Installation) -> None:
+    attention(installation)
+
+    assert not (installation.settings.var / "secret").exists()
+
+
 def test_the_database_knows_no_secret(installation: Installation) -> None:
     daemon(installation).run(signals=False)
 
@@ -158,6 +180,17 @@ def test_daemons_with_different_policies_are_named_at_start_and_in_status(
     ]
     another(installation, id="third", policy="fedcba9876543210")
     assert "different policies (another by 0123456789ab, third by fedcba987654)" in attention(installation)
+
+
+def test_daemons_with_different_campaigns_are_named_in_status(installation: Installation) -> None:
+    another(installation, last_tick='{"campaigns": "0123456789abcdef"}')
+    one = daemon(installation)
+    told: list[str] = []
+    one._watch = lambda report: told.append(attention(installation))
+    message(installation)
+    one.run(signals=False)
+
+    assert any("different campaigns (another by 0123456789ab, " in seen for seen in told)
 
 
 def test_a_daemon_whose_clock_is_an_hour_off_is_named_in_status(installation: Installation) -> None:
