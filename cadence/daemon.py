@@ -404,7 +404,7 @@ class Daemon:
                     self._report("send", work.now, counts, started)
                 if counts.total() < AT_ONCE or self._stopping.is_set():
                     return
-        except StoreUnavailable:
+        except Exception:
             self._look_for_dead.set()  # what it recorded as `sending`, and perhaps never heard of, is its own to settle
             raise
         finally:

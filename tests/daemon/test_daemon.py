@@ -14,7 +14,7 @@ from cadence.clock import VirtualClock
 from cadence.daemon import Daemon, Jobs, Options, whose_turn
 from cadence.facts import HOUR, EventKind, instant
 from cadence.providers.provider import Outcome, Receipt
-from cadence.queue import reload
+from cadence.queue import reload, steps
 from cadence.queue.outlets import Outlet
 from cadence.queue.reload import PolicyFiles
 from cadence.store import Store, StoreUnavailable, policies, status
@@ -106,6 +106,24 @@ def test_what_falls_due_at_the_very_instant_at_which_it_ends_is_done(world: Worl
     daemon(world, "2026-03-03T22:00", "2026-03-04T08:00").run(signals=False)
 
     assert (world.state(welcome), world.state(expires)) == ("sent", "expired")
+
+
+def test_what_a_fault_left_half_handed_over_is_settled_at_the_next_instant(world: World) -> None:
+    world.contact("ann")
+    world.contact("bea")
+    first = world.message("2026-03-03T10:00", "ann")
+    second = world.message("2026-03-03T10:00", "bea", due_at=at("2026-03-03T12:00"))
+
+    def fault() -> None:
+        raise RuntimeError("a bug nobody knew of")
+
+    steps.arm("handed over", fault)
+    try:
+        daemon(world, "2026-03-03T10:00", "2026-03-03T13:00").run(signals=False)
+    finally:
+        steps.arm("")
+
+    assert (world.state(first), world.state(second)) == ("sent", "sent")
 
 
 def test_what_is_old_is_looked_for_in_each_shard_once_a_day() -> None:
