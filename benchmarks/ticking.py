@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import statistics
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from world import NOW, POLICY
 
 import cadence
 from cadence.daemon import settle_in
+from cadence.queue import tick as ticking
 from cadence.queue.active import Active
 from cadence.queue.tick import tick
 from cadence.queue.work import Work
@@ -46,9 +48,11 @@ def work_of(store: Store, batch: int, me: str = "bench", live: Sequence[str] = (
     return Work(store, me, active, {}, mine, NOW, batch=batch)
 
 
-def in_processes(url: str, daemons: int, batch: int, ticks: int) -> tuple[list[Ticked], float]:
+def in_processes(
+    url: str, daemons: int, batch: int, ticks: int, side_by_side: bool = True
+) -> tuple[list[Ticked], float]:
     """So many daemons at once, each with its share of the shards, each so many ticks after one that isn't counted; and how
-    many seconds passed until the first was through."""
+    many seconds passed until the last was through. side_by_side: their large ticks have two transactions, as they do."""
     names = [f"bench-{i}" for i in range(daemons)]
     store = Store.open(url)
     with store.write() as conn:
@@ -60,14 +64,18 @@ def in_processes(url: str, daemons: int, batch: int, ticks: int) -> tuple[list[T
     with context.Manager() as manager, context.Pool(daemons) as pool:
         ready = manager.Barrier(daemons)
         waited: list[AsyncResult[Ticked]] = [
-            pool.apply_async(_ticks, (url, name, names, batch, ticks, ready)) for name in names
+            pool.apply_async(_ticks, (url, name, names, batch, ticks, ready, side_by_side)) for name in names
         ]
         done = [result.get() for result in waited]
     return done, max(sum(one.seconds) for one in done)
 
 
-def _ticks(url: str, me: str, names: Sequence[str], batch: int, ticks: int, ready: threading.Barrier) -> Ticked:
+def _ticks(
+    url: str, me: str, names: Sequence[str], batch: int, ticks: int, ready: threading.Barrier, side_by_side: bool
+) -> Ticked:
     store = Store.open(url)
+    if not side_by_side:
+        ticking.MANY = sys.maxsize
     settle_in()
     work = work_of(store, batch, me, names)
     tick(work)
