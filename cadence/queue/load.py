@@ -22,7 +22,7 @@ from cadence.queue.active import Active, with_condition
 from cadence.store import round as rows
 from cadence.store.bulk import floats
 from cadence.store.people import NOT_READ, Standing, history_of
-from cadence.store.places import keys, passing_keys
+from cadence.store.places import Places, keys, passing_keys
 from cadence.store.round import Campaign, Messages
 from cadence.store.touched import Copies
 from cadence.store.ways import Way
@@ -62,7 +62,7 @@ def load(
     history = found_history.history
     found = found_history.ways
     ways = tuple(found.get((c, ch)) for c, ch in zip(messages["contact"], messages["channel"], strict=True))
-    people = _rows_of(history.people.id, messages.ints("contact", NONE))
+    people = Places(history.people.id).find(messages.ints("contact", NONE))
     standing, copies = found_history.standing, found_history.copies
     return Loaded(messages, history, people, ways, known, found_history.seen, standing, copies)
 
@@ -113,13 +113,3 @@ def still_if_of(content: str) -> Condition | None:
     """The condition of a campaign's `still_if`, out of its JSON; None where it has none."""
     found = json.loads(content).get("still_if")
     return None if not found else conditions.parse(found["where"])
-
-
-def _rows_of(ids: Ints, wanted: Ints) -> Ints:
-    """The place of each wanted id among ids, -1 where it isn't there."""
-    if not len(ids):
-        return np.full(len(wanted), -1, np.int64)
-    order = np.argsort(ids, kind="stable")
-    place = np.minimum(np.searchsorted(ids[order], wanted), len(ids) - 1)
-    found = order[place]
-    return np.where(ids[found] == wanted, found, -1).astype(np.int64)

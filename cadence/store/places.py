@@ -23,6 +23,13 @@ class Places:
         found: Ints = self._order[np.searchsorted(self._sorted, np.array(contacts, np.int64))].astype(np.int64)
         return found
 
+    def find(self, ids: Ints) -> Ints:
+        """The places of these ids, -1 where there is none."""
+        if not len(self._sorted):
+            return np.full(len(ids), -1, np.int64)
+        place = np.minimum(np.searchsorted(self._sorted, ids), len(self._sorted) - 1)
+        return np.where(self._sorted[place] == ids, self._order[place], -1).astype(np.int64)
+
 
 def passing_key(text: str | None) -> int:
     """The same for a text that is only compared with others in this process, as an address is: it costs a tenth of `key`, and
