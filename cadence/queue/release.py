@@ -15,19 +15,21 @@ from sqlalchemy.engine import Connection
 from cadence.facts import EventKind, HoldKind
 from cadence.policy.policy import Policy
 from cadence.queue.accept import NewMessage, accept
-from cadence.queue.states import State
+from cadence.queue.states import FINAL, State
 from cadence.store import Store, arrivals, changes
 from cadence.store import round as rows_of
 from cadence.store.bulk import Values
 from cadence.store.consents import record_consents
 from cadence.store.engine import lock_shards
 from cadence.store.events import record_events
+from cadence.store.find import queued_again_for
 from cadence.store.ids import new_id
 from cadence.store.round import Messages
 from cadence.store.rows import ConsentRow, EventRow
 from cadence.store.status import every_shard
 
 SOURCE = "by hand"
+_CAME_TO_NOTHING = FINAL - {State.SENT, State.SUPPRESSED}
 
 
 class ByHandError(ValueError):
@@ -49,7 +51,7 @@ def release(store: Store, policy: Policy, message: int, reason: str, by: str, no
     under a new id. One that was released before and came back is asked at once; it stays released since the first time, by
     which what was decided in between is judged.
 
-    Raises ByHandError for a message that isn't there, or is neither."""
+    Raises ByHandError for a message that isn't there, is neither, or was queued again before and may still go, or went."""
     _needs_reason(reason)
     with store.write() as conn:
         found = _find(conn, message)
@@ -61,6 +63,7 @@ def release(store: Store, policy: Policy, message: int, reason: str, by: str, no
             rows_of.move(conn, found.keys([0]), State.WAITING, changed)
             done = Released(message, None)
         elif state == State.SUPPRESSED:
+            _only_once(conn, message, place[1])
             done = Released(_queue_again(conn, policy, place, message, reason, by, now), message)
         else:
             raise ByHandError(f"message {message} is {state}; only what is waiting or suppressed can be released")
@@ -141,6 +144,18 @@ def _find(conn: Connection, message: int) -> Messages:
     if not len(again):
         raise ByHandError(f"message {message} moved just now, because its contact's circle merged; try again")
     return again
+
+
+def _only_once(conn: Connection, message: int, contact: int) -> None:
+    """A suppressed message is queued again once: whoever clicks twice means one letter. Where that one came to nothing, once
+    more."""
+    for again, state in queued_again_for(conn, message, contact):
+        if state == State.SUPPRESSED:
+            raise ByHandError(
+                f"message {message} was queued again as {again}, and that was suppressed too; release {again}"
+            )
+        if state not in _CAME_TO_NOTHING:
+            raise ByHandError(f"message {message} was released before: it is queued again as {again}, which is {state}")
 
 
 def _queue_again(

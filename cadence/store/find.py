@@ -76,6 +76,20 @@ def find_message(conn: Connection, message: int) -> tuple[int, int, str] | None:
     return None if not rows else (int(rows[0][0]), int(rows[0][1]), str(rows[0][2]))
 
 
+def queued_again_for(conn: Connection, message: int, contact: int) -> list[tuple[int, str]]:
+    """The (id, state) of each message of this contact that was queued again for a suppressed one, oldest first."""
+    sql, params = wanted(conn, "w", {"shard": list(range(SHARDS))})
+    rows = fetch(
+        conn,
+        f"SELECT m.id, m.state FROM {sql} CROSS JOIN message m "  # noqa: S608
+        "WHERE m.shard = w.shard AND m.contact = :contact AND m.revives = :message ORDER BY m.id",
+        contact=contact,
+        message=message,
+        **params,
+    )
+    return [(int(id_), str(state)) for id_, state in rows]
+
+
 def members_of(conn: Connection, circle: tuple[int, int]) -> list[Found]:
     """All contacts of a circle given as (shard, id)."""
     rows = fetch(

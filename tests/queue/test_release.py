@@ -49,7 +49,8 @@ def test_a_released_message_does_not_pass_the_night(world: World) -> None:
     assert (world.state(id_), world.row(id_)["rule"]) == ("waiting", "night")
 
 
-def test_a_suppressed_message_is_queued_again_under_a_new_id(world: World) -> None:
+def suppressed(world: World) -> int:
+    """A message that the cap ended."""
     world.policy = policy_of(guard_rails={"caps": [{"max": 1, "per": "30d"}]})
     world.contact("ann")
     world.message(f"{DAY}T10:00", "ann")
@@ -57,6 +58,11 @@ def test_a_suppressed_message_is_queued_again_under_a_new_id(world: World) -> No
     id_ = world.message(f"{DAY}T11:00", "ann", expires_at=at("2026-03-05T11:00"))
     world.tick(f"{DAY}T11:00")
     assert world.state(id_) == "suppressed"
+    return id_
+
+
+def test_a_suppressed_message_is_queued_again_under_a_new_id(world: World) -> None:
+    id_ = suppressed(world)
 
     released = release(world.store, world.policy, id_, "she asked for it", "eva", at(f"{DAY}T12:00"))
     world.tick(f"{DAY}T12:00")
@@ -64,6 +70,33 @@ def test_a_suppressed_message_is_queued_again_under_a_new_id(world: World) -> No
     assert (world.state(id_), world.state(released.message)) == ("suppressed", "decided")
     assert world.row(released.message)["revives"] == id_
     assert world.row(released.message)["variables"] == world.row(id_)["variables"]
+
+
+def test_a_suppressed_message_that_is_released_twice_goes_once(world: World) -> None:
+    id_ = suppressed(world)
+    again = release(world.store, world.policy, id_, "she asked for it", "eva", at(f"{DAY}T11:05")).message
+
+    with pytest.raises(ByHandError, match=f"was released before: it is queued again as {again}, which is waiting"):
+        release(world.store, world.policy, id_, "she asked for it", "bob", at(f"{DAY}T11:05"))
+    world.tick(f"{DAY}T11:06")
+    world.send(f"{DAY}T11:06")
+
+    with pytest.raises(ByHandError, match=f"as {again}, which is sent"):
+        release(world.store, world.policy, id_, "she asked for it", "bob", at(f"{DAY}T11:07"))
+
+
+def test_where_the_one_that_was_queued_again_came_to_nothing_it_is_released_once_more(world: World) -> None:
+    id_ = suppressed(world)
+    first = release(world.store, world.policy, id_, "she asked for it", "eva", at(f"{DAY}T11:05")).message
+    with world.store.write() as conn:
+        conn.execute(tables.message.update().where(tables.message.c.id == first).values(state="refused"))
+
+    second = release(world.store, world.policy, id_, "once more", "eva", at(f"{DAY}T11:06")).message
+    with world.store.write() as conn:
+        conn.execute(tables.message.update().where(tables.message.c.id == second).values(state="suppressed"))
+
+    with pytest.raises(ByHandError, match=f"and that was suppressed too; release {second}"):
+        release(world.store, world.policy, id_, "once more", "eva", at(f"{DAY}T11:07"))
 
 
 def test_a_release_never_passes_a_stop(world: World) -> None:
