@@ -332,12 +332,13 @@ def _deferred(conn: Connection, work: Work, loaded: Loaded, lines: _Lines) -> No
 
 
 def _remember_contacts(conn: Connection, work: Work, answers: Answers, lines: _Lines) -> None:
-    """Segments, and for contacts with something still waiting when time alone may change an answer: of those in whom one
-    of them changed. An instant that isn't later than now would ask for ever: it is taken as an hour from now."""
-    loaded = answers.loaded
-    person = loaded.person[lines.row]
-    people, first = np.unique(person, return_index=True)
-    waits = np.isin(people, person[lines.verdict == Verdict.DEFER])
+    """Segments, and for contacts with something still waiting, asked now or not, when time alone may change an answer: of
+    those in whom one of them changed. An instant that isn't later than now would ask for ever: it is taken as an hour from
+    now."""
+    loaded, asked = answers.loaded, answers.asked
+    people, first = np.unique(loaded.person[lines.row], return_index=True)
+    decided = loaded.messages.ints("id", NONE)[lines.row[lines.verdict != Verdict.DEFER]]
+    waits = np.isin(people, asked.contact[~np.isin(asked.id, decided)])
     change = answers.next_change[people]
     change = np.where(change <= work.now, work.now + HOUR, change)
     change = np.where((change == NEVER) | ~waits, NONE, change).astype(np.int64)

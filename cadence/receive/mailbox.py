@@ -7,7 +7,6 @@ before the mail is put aside, so that a crash reads it again, and writing it twi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Protocol, TypeVar
 
 from sqlalchemy.engine import Connection
@@ -15,7 +14,7 @@ from sqlalchemy.engine import Connection
 from cadence.addresses import address_of
 from cadence.facts import EventKind
 from cadence.log import logger
-from cadence.store import Store
+from cadence.store import Store, StoreError
 from cadence.store.consents import record_consents
 from cadence.store.find import find_contacts
 from cadence.store.rows import ConsentRow
@@ -29,8 +28,12 @@ class Mail(Protocol):
     """One mail that lies in the mailbox, as far as it matters here."""
 
     @property
-    def file(self) -> Path:
-        """Where it lies."""
+    def name(self) -> str:
+        """What it is called, in plain text: no other mail is."""
+
+    @property
+    def unread(self) -> str | None:
+        """Why it can't be read at the moment; None where it was."""
 
     @property
     def received_at(self) -> int:
@@ -80,16 +83,28 @@ class Mailbox(Protocol[M]):
 def read_mailbox(store: Store, mailbox: Mailbox[M], way_out: WayOut, now: int, most: int = 1_000) -> int:
     """Turn what lies in the mailbox into stops; returns how many mails were read.
 
-    A mail that names nobody we know is put aside with a warning, since nothing can follow from it. The stop lies at `now`:
-    a file's own time may come from another clock."""
+    A mail that names nobody we know is put aside with a warning, since nothing can follow from it. One that can't be read or
+    turned into a stop stays where it is, for the next time, and keeps no other waiting: somebody wants out. The stop lies at
+    `now`: a file's own time may come from another clock. Raises StoreError where the database is away."""
     read = 0
     for mail in mailbox.waiting(most):
-        with store.write() as conn:
-            stopped = _stop(conn, mail, way_out, now)
-        if not stopped:
-            _log.warning(
-                "a mail to the way out names nobody we know; it is kept, and nothing follows", file=mail.file.name
+        if mail.unread is not None:
+            _log.error(
+                "a mail to the way out can't be read; it stays, to be tried again", file=mail.name, error=mail.unread
             )
+            continue
+        try:
+            with store.write() as conn:
+                stopped = _stop(conn, mail, way_out, now)
+        except StoreError:
+            raise
+        except Exception:  # noqa: BLE001 - one odd mail must not keep all others from being read
+            _log.exception(
+                "a mail to the way out can't be turned into a stop; it stays, to be tried again", file=mail.name
+            )
+            continue
+        if not stopped:
+            _log.warning("a mail to the way out names nobody we know; it is kept, and nothing follows", file=mail.name)
         mailbox.done(mail)
         read += 1
     return read
@@ -120,9 +135,7 @@ def _write(conn: Connection, told: str, mail: Mail, now: int, stopper: Stopper |
         return False
     message = stopper.message_id if stopper else None
     rows = [
-        ConsentRow(
-            f.outside_id or "", now, EventKind.OPT_OUT, source_id=mail.file.name, by="the contact", message=message
-        )
+        ConsentRow(f.outside_id or "", now, EventKind.OPT_OUT, source_id=mail.name, by="the contact", message=message)
         for f in found
     ]
     record_consents(conn, rows, now, SOURCE, places=[(f.shard, f.id) for f in found])

@@ -233,6 +233,29 @@ def test_time_alone_that_changes_a_segment_asks_again(world: World) -> None:
     assert world.state(second) == "decided"
 
 
+def test_what_else_goes_to_a_contact_makes_no_difference_to_when_time_alone_asks_again(world: World) -> None:
+    world.policy = policy_of(
+        segments=[
+            {"name": "fresh", "where": {"last_purchase": {"in_the_last": "7d"}},
+             "cadence": {"caps": [{"max": 1, "per": "30d"}]}},
+            {"name": "everyone", "cadence": {}},
+        ],
+        guard_rails={},
+    )  # fmt: skip
+    world.contact("ann", last_purchase=at("2026-03-01T12:00"))
+    world.message("2026-03-02T12:00", "ann")
+    world.tick("2026-03-02T12:00")
+    held = world.message("2026-03-02T12:01", "ann", expires_at=at("2026-05-05T12:00"))
+    world.tick("2026-03-02T12:01")
+    assert (world.state(held), world.row(held)["rule"]) == ("waiting", "1 per 30d")
+
+    world.message("2026-03-03T12:00", "ann", "receipt")
+    world.tick("2026-03-03T12:00")
+    world.tick("2026-03-08T12:00")
+
+    assert world.state(held) == "decided"
+
+
 def test_what_expires_before_it_is_welcome_is_suppressed_by_the_rule(world: World) -> None:
     world.contact("ann")
     id_ = world.message(f"{DAY}T22:00", "ann", expires_at=at("2026-03-04T07:00"))

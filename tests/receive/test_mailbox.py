@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from cadence.facts import EventKind
-from cadence.providers.maildir.inbox import Inbox
+from cadence.providers.maildir import inbox as inboxes
+from cadence.providers.maildir.inbox import Arrival, Inbox
+from cadence.receive import mailbox
 from cadence.receive.mailbox import read_mailbox
 from cadence.send.wayout import WayOut, open_way_out
 from cadence.store import Store
@@ -102,6 +108,57 @@ def test_a_forged_token_stops_nobody_and_the_mail_is_kept(store: Store, inbox: I
     assert read_mailbox(store, inbox, WAY_OUT, NOW) == 1
     assert stops(store) == []
     assert len(list((inbox.path / "cur").iterdir())) == 1
+
+
+def test_a_mail_that_can_not_be_read_for_a_moment_is_read_the_next_time(
+    store: Store, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrives(inbox, "a", token_address(WAY_OUT, store, "1"))
+    arrives(inbox, "b", token_address(WAY_OUT, store, "2"))
+    opens = os.open
+
+    def too_many_are_open(path: Path, flags: int) -> int:
+        if path.name == "a":
+            raise OSError(errno.EMFILE, "Too many open files")
+        return opens(path, flags)
+
+    with monkeypatch.context() as patch, capture_logs() as told:
+        patch.setattr(inboxes.os, "open", too_many_are_open)
+        assert read_mailbox(store, inbox, WAY_OUT, NOW, most=1) == 1
+    assert [(line["log_level"], line["file"], line["error"]) for line in told] == [
+        ("error", "a", "Too many open files")
+    ]
+    assert [stop[0] for stop in stops(store)] == ["2"]
+
+    assert read_mailbox(store, inbox, WAY_OUT, NOW) == 1
+    assert [stop[0] for stop in stops(store)] == ["1", "2"]
+
+
+def test_a_mail_whose_name_is_no_text_stops_too(store: Store, inbox: Inbox) -> None:
+    arrives(inbox, os.fsdecode(b"a\xff"), token_address(WAY_OUT, store, "1"))
+
+    assert read_mailbox(store, inbox, WAY_OUT, NOW) == 1
+    assert stops(store) == [STOP]
+    assert list(inbox.waiting()) == []
+
+
+def test_a_mail_that_nothing_can_be_made_of_keeps_no_other_waiting(
+    store: Store, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrives(inbox, "a", token_address(WAY_OUT, store, "1"))
+    arrives(inbox, "b", token_address(WAY_OUT, store, "2"))
+    stop = mailbox._stop
+
+    def chokes(conn: Any, mail: Arrival, *more: Any) -> bool:
+        if mail.name == "a":
+            raise RuntimeError("a bug nobody knew of")
+        return stop(conn, mail, *more)
+
+    monkeypatch.setattr(mailbox, "_stop", chokes)
+
+    assert read_mailbox(store, inbox, WAY_OUT, NOW) == 1
+    assert [stop[0] for stop in stops(store)] == ["2"]
+    assert [mail.name for mail in inbox.waiting()] == ["a"]
 
 
 def test_junk_in_the_mailbox_stops_nobody_and_nothing(store: Store, inbox: Inbox) -> None:

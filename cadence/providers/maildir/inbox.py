@@ -27,7 +27,8 @@ class Arrival:
 
     `addressed_to`: where it came to, those the mail system wrote first, in small letters; the token is in one of them.
     `sender`: the address in From, or None. `received_at`: when the file was delivered, microseconds since 1970 UTC.
-    `automatic`: it says of itself that a machine answered. `trouble`: why it could not be read, or None.
+    `automatic`: it says of itself that a machine answered. `unread`: why it can't be read at the moment, or None.
+    `trouble`: what is wrong with it for good, or None.
     """
 
     file: Path
@@ -36,7 +37,13 @@ class Arrival:
     sender: str | None = None
     subject: str = ""
     automatic: bool = False
+    unread: str | None = None
     trouble: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What its file is called, in plain text whatever bytes it is made of."""
+        return os.fsencode(self.file.name).decode("utf-8", "backslashreplace")
 
 
 class Inbox:
@@ -46,7 +53,8 @@ class Inbox:
         self.path = path
 
     def waiting(self, limit: int = 1_000) -> Iterator[Arrival]:
-        """At most `limit` mails that lie in `new`, oldest first; things that are no mails are passed over.
+        """At most `limit` mails that lie in `new` and can be read, oldest first, among those that can't be at the moment;
+        things that are no mails are passed over.
 
         Never raises for a mail; raises `OSError` if the folder itself can't be read.
         """
@@ -58,8 +66,12 @@ class Inbox:
                         found.append((entry.stat(follow_symlinks=False).st_mtime_ns // 1_000, Path(entry.path)))
         except FileNotFoundError:
             return
-        for received_at, file in sorted(found)[:limit]:
-            yield _arrival(file, received_at)
+        for received_at, file in sorted(found):
+            if limit <= 0:
+                return
+            arrival = _arrival(file, received_at)
+            limit -= arrival.unread is None
+            yield arrival
 
     def done(self, arrival: Arrival) -> None:
         """Move a mail to `cur`, marked as seen. Moving it twice, or one that a reader has moved, is no error."""
@@ -80,7 +92,7 @@ def _arrival(file: Path, received_at: int) -> Arrival:
                 return Arrival(file, received_at, trouble="it is no file")
             head = opened.read(MAX_HEADERS)
     except OSError as error:
-        return Arrival(file, received_at, trouble=f"it can't be read: {error.strerror}")
+        return Arrival(file, received_at, unread=error.strerror)
     fields = _fields(head)
     addresses = [
         address.lower() for name in _DELIVERED for value in fields.get(name, ()) for address in _ADDRESS.findall(value)
