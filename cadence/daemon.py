@@ -226,10 +226,17 @@ class Daemon:
         scheduler.add_listener(self._noticed, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
         for name, seconds, job in self._drum():
             scheduler.add_job(partial(self._guarded, name, job), "interval", seconds=seconds, id=name)
-            scheduler.modify_job(name, next_run_time=instant(system_micros()))
+        _begin_anew(scheduler)
         scheduler.start()
+        ahead = system_micros() - passed_micros()
         try:
             while not self._stopping.wait(1.0):
+                before, ahead = ahead, system_micros() - passed_micros()
+                if (
+                    ahead < before - SECOND
+                ):  # the drum beats by the machine's clock, and would be silent until it is there again
+                    _log.warning("the machine's clock was set back", seconds=round((before - ahead) / SECOND))
+                    _begin_anew(scheduler)
                 if self._reload_asked.is_set():
                     self._guarded("reload", self._reload)
         finally:
@@ -497,6 +504,12 @@ class Daemon:
         tell = _log.info if told else _log.debug
         tell(job, **line)
         self._watch(Report(job, now, told, seconds))
+
+
+def _begin_anew(scheduler: BackgroundScheduler) -> None:
+    """Each job's next turn is now."""
+    for job in scheduler.get_jobs():
+        job.modify(next_run_time=instant(system_micros()))
 
 
 def _shown(now: int) -> str:

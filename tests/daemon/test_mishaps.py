@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import time_machine
 
 from cadence.audit.verify import verify
 from cadence.clock import RealClock, VirtualClock
@@ -212,6 +213,25 @@ def test_a_clock_set_back_an_hour_sends_nothing_twice_and_keeps_the_cap(world: W
     daemon(world, hands.clock(world), once=True).run(signals=False)
 
     assert (world.state(third), world.delivered(), len(world.touches())) == ("waiting", 2, 2)
+
+
+def test_a_machine_whose_clock_is_set_back_an_hour_goes_on(world: World) -> None:
+    """The database's clock is right all the while: a server's on another machine."""
+    world.contact("ann")
+    right, since = time.time(), time.monotonic()
+    clock = RealClock(lambda: round((right + time.monotonic() - since) * SECOND))
+    one = daemon(world, clock)
+    thread = threading.Thread(target=one.run, kwargs={"signals": False})
+    thread.start()
+    try:
+        first = world.message(_text(clock.now()), "ann", "receipt")
+        _until(lambda: world.state(first) == "sent")
+        with time_machine.travel(right - 3600, tick=True):
+            second = world.message(_text(clock.now()), "ann", "receipt")
+            _until(lambda: world.state(second) == "sent")
+    finally:
+        one.stop()
+        thread.join(30)
 
 
 def test_two_daemons_share_the_work_and_keep_the_cap(world: World) -> None:
