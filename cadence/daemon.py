@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import json
+import math
 import signal
 import threading
 from collections import Counter
@@ -143,6 +144,7 @@ class Daemon:
         self._active: Active
         self._stopping, self._reload_asked = threading.Event(), threading.Event()
         self._look_for_dead, self._sending = threading.Event(), threading.Lock()
+        self._lost_track = False
         self._asked_under: tuple[str, tuple[int, ...]] | None = None
         self._patience = Patience()
         self._last: dict[str, Any] = {}
@@ -283,7 +285,9 @@ class Daemon:
     def _wait_for_store(self, name: str, error: StoreUnavailable) -> bool:
         """Say so, and wait: longer each time, never when stopping. True: try again."""
         self.problems["database away"] += 1
-        return not self._stopping.wait(self._patience.pause(name, error))
+        # Others must hear of this daemon as soon as it can speak again, before anything else is done.
+        longest = leases.beat_every(self.options.lease) / SECOND if name == "heartbeat" else math.inf
+        return not self._stopping.wait(self._patience.pause(name, error, longest))
 
     # -- on a virtual clock -----------------------------------------------------------------------------------------
 
@@ -399,9 +403,14 @@ class Daemon:
             for _ in range(MOST_ROUNDS):
                 started = passed_micros()
                 work = self._work()
-                if work is None or not work.shards or work.shadow:
+                if work is None or work.shadow:
                     return
                 counts: Counter[str] = Counter()
+                if self._lost_track:
+                    counts += rescue.recover(work)
+                    self._lost_track = False
+                if not work.shards:
+                    return
                 if self._look_for_dead.is_set():
                     self._look_for_dead.clear()
                     living = self._lease.living
@@ -412,7 +421,8 @@ class Daemon:
                 if counts.total() < AT_ONCE or self._stopping.is_set():
                     return
         except Exception:
-            self._look_for_dead.set()  # what it recorded as `sending`, and perhaps never heard of, is its own to settle
+            self._lost_track = True  # what it recorded as `sending`, and perhaps never heard of, is its own to settle
+            self._look_for_dead.set()
             raise
         finally:
             self._sending.release()

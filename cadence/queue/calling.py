@@ -22,12 +22,10 @@ LONGEST_ID: int = 500
 """Characters of a provider's id for a message; a longer one is none."""
 
 
-ASLEEP = "this daemon was asleep, and others may have taken its share over meanwhile"
-
-
 def deliver(provider: Provider, letters: Sequence[Letter], awake: Callable[[], bool] = lambda: True) -> list[Receipt]:
-    """Call the provider, as many letters at a time as it takes: one receipt for each letter. What it was never asked for
-    is known not to have gone. awake: asked before each call; when it says no, nothing more is handed over."""
+    """Call the provider, as many letters at a time as it takes: one receipt for each letter, RETRY for those that it is in
+    too much trouble to be asked for. awake: asked before each call; when it says no, nothing more is handed over, and
+    there is no receipt for the rest."""
     size = max(1, provider.capabilities.max_batch)
     receipts: list[Receipt] = []
     for start in range(0, len(letters), size):
@@ -35,10 +33,10 @@ def deliver(provider: Provider, letters: Sequence[Letter], awake: Callable[[], b
         if receipts and receipts[-1].whole_provider and receipts[-1].outcome is Outcome.RETRY:
             last = replace(receipts[-1], provider_id=None, suspect=False)
             receipts += [replace(last, message_id=letter.message_id) for letter in chunk]
-        elif not awake():
-            receipts += [Receipt(letter.message_id, Outcome.RETRY, detail=ASLEEP, retry_after=1.0) for letter in chunk]
-        else:
+        elif awake():
             receipts += _called(provider, chunk)
+        else:
+            break
     return receipts
 
 

@@ -91,7 +91,7 @@ def hand_over(
 
     again: asked when the database is away while receipts have to be written down; waits and says whether to try again.
     Without it those messages stay `sending` and are in doubt once somebody finds them."""
-    if work.shadow or not work.outlets:
+    if work.shadow or not work.outlets or not work.awake():
         return Counter()
     batches, done = prepare(work, letters_for)
     work = work.by_now()

@@ -5,7 +5,9 @@ What waits is the daemon's business; so is giving up.
 
 from __future__ import annotations
 
+import math
 import threading
+from collections import Counter
 from collections.abc import Callable
 
 from cadence.log import logger
@@ -20,23 +22,24 @@ AT_ONCE_AGAIN: int = 3
 
 
 class Patience:
-    """How often in a row the database was found away, by whichever job; safe to ask from several threads."""
+    """How often in a row each job found the database away; safe to ask from several threads."""
 
     def __init__(self) -> None:
-        self._lock, self._times = threading.Lock(), 0
+        self._lock, self._times = threading.Lock(), Counter[str]()
 
-    def pause(self, job: str, error: StoreUnavailable) -> float:
-        """Say that it is away; the seconds to wait before the next try, more each time."""
+    def pause(self, job: str, error: StoreUnavailable, longest: float = math.inf) -> float:
+        """Say that it is away; the seconds to wait before the next try, more each time, at most `longest`."""
         with self._lock:
-            self._times += 1
-            seconds = min(LONGEST_PAUSE, 0.5 * (1 << min(self._times, 8)))
+            self._times[job] += 1
+            seconds = min(LONGEST_PAUSE, longest, 0.5 * (1 << min(self._times[job], 8)))
         _log.error("the database is away; nothing is lost, trying again", job=job, error=str(error), seconds=seconds)
         return seconds
 
     def over(self) -> None:
         """It has just taken a write: say so, once, where it was away."""
         with self._lock:
-            away, self._times = self._times > 0, 0
+            away = bool(self._times)
+            self._times.clear()
         if away:
             _log.info("the database is back; work goes on")
 

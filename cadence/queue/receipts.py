@@ -34,13 +34,14 @@ MOST_ATTEMPTS: int = 25
 """After so many tries that were the message's own trouble it is refused."""
 FIRST_WAIT: int = MINUTE
 LONGEST_WAIT: int = HOUR
+ASLEEP = "this daemon was asleep, and others may have taken its share over meanwhile"
 
 
 def record(work: Work, outlet: Outlet, shards: Mapping[int, int], receipts: Sequence[Receipt]) -> Counter[str]:
     """Write down what became of messages that this daemon was handing over; counts by what they became.
 
-    shards: where each message was, by its id. A receipt for one that somebody else has settled meanwhile changes
-    nothing."""
+    shards: where each message was, by its id. One without a receipt was never handed over. A receipt for one that somebody
+    else has settled meanwhile changes nothing."""
     done = _record(work, outlet, shards, receipts, set(shards.values()))
     if done is None:  # all locks anew, for they are taken in one order
         done = _record(work, outlet, shards, receipts, range(SHARDS)) or Counter()
@@ -71,6 +72,7 @@ def _record(
             rows = {row: r for row, r in said.items() if r.outcome is outcome}
             if rows:
                 done += follow(conn, work, outlet, messages, rows, retry_at)
+        done += _never_asked(conn, work, messages, [row for row in range(len(messages)) if row not in said])
     return done
 
 
@@ -162,14 +164,28 @@ def _retried(
         row: f"gave up after {tries[row]} tries: {_sentence(said[row])}" for row in said if tries[row] >= MOST_ATTEMPTS
     }
     refuse(conn, work, m, spent)
-    left = [row for row in said if row not in spent]
-    sending = [row for row in left if m["state"][row] == State.SENDING]  # what was thought in doubt may be long decided
-    soon = [row for row in sending if _in_time(work, m, row, retry_at[row])]
-    move(conn, m, soon, _again_columns(m, soon, tries, retry_at, {r: _sentence(said[r]) for r in soon}))
-    late = [row for row in left if row not in set(soon)]
-    move(conn, m, late, {"attempts": [tries[row] for row in late]})
-    back(conn, work, m, {row: f"try again: {_sentence(said[row])}" for row in late}, retry_at)
+    left = {row: _sentence(r) for row, r in said.items() if row not in spent}
+    _once_more(conn, work, m, left, tries, retry_at)
     return Counter({"retried": len(left), "refused": len(spent)})
+
+
+def _never_asked(conn: Connection, work: Work, m: Messages, rows: Sequence[int]) -> Counter[str]:
+    """Nobody was asked to take these: it is no try of theirs, and says nothing of the provider."""
+    tries = {row: m["attempts"][row] for row in rows}
+    _once_more(conn, work, m, dict.fromkeys(rows, ASLEEP), tries, dict.fromkeys(rows, work.now + SECOND))
+    return Counter(retried=len(rows)) if rows else Counter()
+
+
+def _once_more(
+    conn: Connection, work: Work, m: Messages, why: Mapping[int, str], tries: Mapping[int, int], at: Mapping[int, int]
+) -> None:
+    """Rows that nobody took: handed over once more where that still belongs to their decision, else decided anew."""
+    sending = [row for row in why if m["state"][row] == State.SENDING]  # what was thought in doubt may be long decided
+    soon = [row for row in sending if _in_time(work, m, row, at[row])]
+    move(conn, m, soon, _again_columns(m, soon, tries, at, why))
+    late = [row for row in why if row not in set(soon)]
+    move(conn, m, late, {"attempts": [tries[row] for row in late]})
+    back(conn, work, m, {row: f"try again: {why[row]}" for row in late}, at)
 
 
 def _in_doubt(

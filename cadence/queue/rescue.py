@@ -1,5 +1,5 @@
-"""Messages that a dead daemon was handing over: in doubt, handed over again, or settled by looking where the provider
-can.
+"""Messages that a dead daemon was handing over, or one that lost track of them: in doubt, handed over again, or settled by
+looking where the provider can.
 
 Only a daemon that shows no sign of life is taken for dead; what a living one is handing over is left alone.
 """
@@ -7,7 +7,7 @@ Only a daemon that shows no sign of life is taken for dead; what a living one is
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from sqlalchemy.engine import Connection
 
@@ -19,9 +19,11 @@ from cadence.queue.states import State
 from cadence.queue.work import Work
 from cadence.store import leases, outbox
 from cadence.store import round as rows_of
+from cadence.store.engine import lock_shards
+from cadence.store.ids import SHARDS
 from cadence.store.round import Messages
 
-WHY = "the daemon that was handing it over is gone"
+WHY = "the daemon that was handing it over is gone, or lost track of it"
 
 
 def rescue(work: Work, living: Collection[str]) -> Counter[str]:
@@ -33,12 +35,32 @@ def rescue(work: Work, living: Collection[str]) -> Counter[str]:
         return Counter()
     with work.store.write() as conn:
         mine = leases.lock_mine(conn, work.me, {shard for shard, _ in left})
-        messages = rows_of.messages_by_id(conn, [key for key in left if key[0] in mine])
-        messages = messages.take([r for r, s in enumerate(messages["state"]) if s == State.SENDING])
-        rows = range(len(messages))
-        late = [r for r in rows if _again(work, messages, r) and not _in_time(work, messages, r)]
-        done = doubt(conn, work, messages, dict.fromkeys(set(rows) - set(late), WHY), dict.fromkeys(rows, work.now))
-        done["again"] += _decide_anew(conn, work, messages, late)
+        return _doubt_all(conn, work, [key for key in left if key[0] in mine])
+
+
+def recover(work: Work) -> Counter[str]:
+    """Settle what this daemon itself left `sending`, where an error kept it from hearing that it was recorded, or from
+    writing down what became of it: whoever holds the shard by now leaves it alone, since this daemon lives. Called when
+    nothing is under way; looks into all shards."""
+    with work.store.read() as conn:
+        left = [
+            (shard, id_) for shard, id_, who, _ in outbox.under_way(conn, range(SHARDS), "sending") if who == work.me
+        ]
+    if not left:
+        return Counter()
+    with work.store.write() as conn:
+        lock_shards(conn, {shard for shard, _ in left})
+        return _doubt_all(conn, work, left)
+
+
+def _doubt_all(conn: Connection, work: Work, keys: Sequence[tuple[int, int]]) -> Counter[str]:
+    """Of these messages, given as (shard, id), those that are `sending` still are in doubt, or handed over again."""
+    messages = rows_of.messages_by_id(conn, keys)
+    messages = messages.take([r for r, s in enumerate(messages["state"]) if s == State.SENDING])
+    rows = range(len(messages))
+    late = [r for r in rows if _again(work, messages, r) and not _in_time(work, messages, r)]
+    done = doubt(conn, work, messages, dict.fromkeys(set(rows) - set(late), WHY), dict.fromkeys(rows, work.now))
+    done["again"] += _decide_anew(conn, work, messages, late)
     return done
 
 

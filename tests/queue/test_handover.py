@@ -9,14 +9,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from cadence.facts import MINUTE, EventKind
+from cadence.facts import MINUTE, SECOND, EventKind
 from cadence.providers.letter import Letter
 from cadence.providers.provider import Ability, Capabilities, Outcome, Receipt
-from cadence.queue import handover, leases, receipts
+from cadence.queue import handover, leases, receipts, rescue
 from cadence.queue.handover import hand_over, prepare
 from cadence.queue.outlets import Outlet
 from cadence.queue.rates import Rate
-from cadence.store import tables
+from cadence.store import outbox, tables
 from tests.queue.world import World, at
 
 DAY = "2026-03-03"
@@ -387,6 +387,64 @@ def test_what_a_living_daemon_is_handing_over_is_left_alone(crashed: World) -> N
 
     (message,) = crashed.rows(tables.message)
     assert message["state"] == "sending"
+
+
+def test_what_a_living_daemon_lost_track_of_is_its_own_to_settle_wherever_its_shard_went(crashed: World) -> None:
+    work = crashed.work(f"{DAY}T12:01")
+
+    assert rescue.recover(work) == {}
+    assert rescue.recover(replace(work, me="daemon-1", shards=()))["in_doubt"] == 1
+
+    (row,) = crashed.rows(tables.message)
+    assert (row["state"], row["doubt_at"]) == ("in_doubt", at(f"{DAY}T12:01"))
+
+
+def test_where_a_daemon_was_asleep_right_before_the_hand_over_nobody_was_asked_and_no_try_was_spent(
+    world: World,
+) -> None:
+    desk = world.provider = says(Outcome.ACCEPTED)
+    id_ = decided(world)
+    asked = iter([True, False])
+
+    hand_over(replace(world.work(NOON), awake=lambda: next(asked)), world.letters)
+
+    row = world.row(id_)
+    assert (row["state"], row["attempts"], row["sender"], desk.taken) == ("decided", 0, None, [])
+    world.send(f"{DAY}T12:01")
+    assert world.state(id_) == "sent"
+
+
+def test_who_is_asleep_marks_nothing(world: World) -> None:
+    id_ = decided(world)
+
+    for second in range(40):
+        hand_over(replace(world.work(NOON), now=at(NOON) + second * SECOND, awake=lambda: False), world.letters)
+
+    assert (world.state(id_), world.row(id_)["attempts"]) == ("decided", 0)
+
+
+def stored(world: World) -> dict[str, object]:
+    """The provider's speed and health."""
+    with world.store.read() as conn:
+        return outbox.provider_row(conn, world.provider.name) or {}
+
+
+def test_what_a_half_open_provider_was_never_asked_for_says_nothing_of_its_health(world: World) -> None:
+    world.provider = says(Outcome.RETRY, detail="closed", whole_provider=True)
+    id_ = decided(world)
+    for minute in range(6):
+        world.tick(f"{DAY}T12:0{minute}")
+        world.send(f"{DAY}T12:0{minute}")
+    before = stored(world)
+    assert before["breaker"] == "open"
+    world.tick(f"{DAY}T14:00")
+    assert world.state(id_) == "decided"
+    asked = iter([True, False])
+
+    hand_over(replace(world.work(f"{DAY}T14:00"), awake=lambda: next(asked)), world.letters)
+
+    after = stored(world)
+    assert (after["failures"], world.state(id_)) == (before["failures"], "decided")
 
 
 def test_a_channel_without_a_provider_is_refused(world: World) -> None:
