@@ -233,7 +233,6 @@ class CampaignDesk:
         seen = (policy.hash, *((str(p), p.stat().st_mtime_ns, p.stat().st_size) for p in files))
         if seen == self._seen:
             return
-        self._seen = seen
         loaded = self._installation.campaigns(policy)
         if has_errors(loaded.findings):
             told = [str(f) for f in loaded.findings if f.level == "error"]
@@ -243,6 +242,7 @@ class CampaignDesk:
         self._campaigns = (*loaded.campaigns, *(c for c in before if c.name not in names))
         self.policy = policy
         self._letters = self._installation.letters(policy, self._campaigns)
+        self._seen = seen  # not before: where the database was away they are read again
 
 
 def tell_strangers(tell: Callable[[str], None] = warn) -> None:

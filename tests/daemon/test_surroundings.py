@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,13 @@ import time_machine
 
 from cadence.cli import installation as installing
 from cadence.cli.db import trusted_now
-from cadence.cli.installation import Installation, options_of
+from cadence.cli.installation import CampaignDesk, Installation, options_of
 from cadence.cli.standing import standing_of
 from cadence.clock import RealClock
 from cadence.daemon import Daemon, agree_clock, unsettled_jump
 from cadence.facts import DAY, HOUR, SECOND, instant
 from cadence.queue import leases as holding
+from cadence.queue.reload import PolicyFiles
 from cadence.settings import Settings
 from cadence.store import Store, StoreError, StoreUnavailable, engine, status, tables
 from cadence.store.engine import now_of
@@ -191,6 +193,42 @@ def test_daemons_with_different_campaigns_are_named_in_status(installation: Inst
     one.run(signals=False)
 
     assert any("different campaigns (another by 0123456789ab, " in seen for seen in told)
+
+
+LETTER = """
+name: weekly
+category: news
+audience: {where: {}}
+schedule: {cron: "0 10 * * TUE"}
+expires: 3d
+template: {subject: Hello, text: Hello.}
+"""
+
+
+def test_a_campaign_that_came_while_the_database_was_away_is_taken_in_when_it_is_back(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy, now = PolicyFiles(installation.settings.policy).read(), installation.clock_now()
+    desk = CampaignDesk(installation, policy)
+    desk.plan(policy, now)
+    empty = desk.hash()
+    installation.settings.campaigns.mkdir()
+    (installation.settings.campaigns / "weekly.yaml").write_text(LETTER, "utf-8")
+
+    @contextmanager
+    def away(_: Store) -> Iterator[None]:
+        raise StoreUnavailable("the server went away")
+        yield
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "read", away)
+        with pytest.raises(StoreUnavailable):
+            desk.plan(policy, now)
+    assert desk.hash() == empty
+
+    desk.plan(policy, now)
+
+    assert desk.hash() != empty
 
 
 def test_a_daemon_whose_clock_is_an_hour_off_is_named_in_status(installation: Installation) -> None:
