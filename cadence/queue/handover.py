@@ -22,7 +22,7 @@ from cadence.log import logger
 from cadence.providers.letter import Letter
 from cadence.providers.provider import shown
 from cadence.queue import outlets
-from cadence.queue.back import back, refuse
+from cadence.queue.back import back, move, refuse
 from cadence.queue.calling import deliver
 from cadence.queue.endings import endings
 from cadence.queue.load import Loaded, candidates, load
@@ -121,7 +121,8 @@ def prepare(work: Work, letters_for: LettersFor) -> tuple[list[Batch], Counter[s
         mine = leases.lock_mine(conn, work.me, {shard for shard, _, _ in found})
         keys, work = [(shard, id_) for shard, _, id_ in found if shard in mine], work.by_now()
         loaded, done = take(conn, work, keys)
-        going = look_twice(conn, work, loaded, lapse(conn, work, loaded, done), done)
+        rows = lapse(conn, work, loaded, leave_in_doubt(conn, work, loaded, done), done)
+        going = look_twice(conn, work, loaded, rows, done)
         reached("looked")
         batches = [
             batch
@@ -141,14 +142,31 @@ def take(conn: Connection, work: Work, keys: Sequence[tuple[int, int]]) -> tuple
     return load(conn, work.active, work.active.second_needs, messages, circles, work.now), Counter()
 
 
-def lapse(conn: Connection, work: Work, loaded: Loaded, done: Counter[str]) -> list[int]:
+def leave_in_doubt(conn: Connection, work: Work, loaded: Loaded, done: Counter[str]) -> list[int]:
+    """What was transactional when its fate became unknown, and is marketing by the policy of now, is handed over no more; the
+    other rows go on."""
+    m = loaded.messages
+    doubted = [r for r in range(len(m)) if m["doubt_at"][r] is not None]
+    left = [r for r in doubted if work.active.is_marketing(m["category"][r])]
+    n = len(left)
+    columns: dict[str, Values] = {
+        "state": [State.IN_DOUBT.value] * n,
+        "outcome_at": np.full(n, work.now, np.int64),
+        "because": ["an earlier hand-over may have reached the contact, and by now it is marketing"] * n,
+    }
+    move(conn, m, left, columns)
+    done["in_doubt"] += n
+    return [r for r in range(len(m)) if r not in set(left)]
+
+
+def lapse(conn: Connection, work: Work, loaded: Loaded, rows: Sequence[int], done: Counter[str]) -> list[int]:
     """Those decided too long ago go back to be decided anew; the other rows go on. One that was begun before, and
     whose fate is in doubt, began in time."""
     m = loaded.messages
     begun_by = work.now - work.hand_over_within
-    late = [r for r in range(len(m)) if m["decided_at"][r] < begun_by and m["doubt_at"][r] is None]
+    late = [r for r in rows if m["decided_at"][r] < begun_by and m["doubt_at"][r] is None]
     done["lapsed"] += back(conn, work, m, dict.fromkeys(late, "lapsed: not handed over in time"))
-    return [r for r in range(len(m)) if r not in set(late)]
+    return [r for r in rows if r not in set(late)]
 
 
 def look_twice(conn: Connection, work: Work, loaded: Loaded, rows: list[int], done: Counter[str]) -> list[int]:

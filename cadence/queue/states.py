@@ -55,6 +55,7 @@ ARROWS: tuple[Arrow, ...] = (
     Arrow(_S.WAITING, _S.REFUSED, "no address on its channel"),
     Arrow(_S.DECIDED, _S.WAITING, "lapsed, or the last look found otherwise"),
     Arrow(_S.DECIDED, _S.REFUSED, "cannot be written, or no provider"),
+    Arrow(_S.DECIDED, _S.IN_DOUBT, "in doubt as transactional, and marketing by a new policy"),
     Arrow(_S.DECIDED, _S.SENDING, "recorded before the provider is called"),
     Arrow(_S.SENDING, _S.SENT, "the provider took it"),
     Arrow(_S.SENDING, _S.REFUSED, "the provider never took it and won't"),

@@ -17,7 +17,7 @@ from cadence.queue.handover import hand_over, prepare
 from cadence.queue.outlets import Outlet
 from cadence.queue.rates import Rate
 from cadence.store import outbox, tables
-from tests.queue.world import World, at
+from tests.queue.world import World, at, policy_of
 
 DAY = "2026-03-03"
 NOON = f"{DAY}T12:00"
@@ -185,6 +185,18 @@ def test_a_transactional_message_in_doubt_is_handed_over_again_as_one_touch(worl
     world.send(f"{DAY}T12:30")
 
     assert (world.state(id_), len(world.touches(standing=False)), desk.taken) == ("sent", 1, [id_, id_])
+
+
+def test_what_became_marketing_while_its_fate_was_unknown_is_not_handed_over_again(world: World) -> None:
+    desk = world.provider = says(Outcome.IN_DOUBT)
+    id_ = decided(world, "receipt")
+    world.send(NOON)
+    world.policy = policy_of(categories={"news": {"consent": "opt_in"}, "receipt": {"consent": "opt_in"}})
+
+    world.tick(f"{DAY}T12:02")
+    world.send(f"{DAY}T12:02")
+
+    assert (desk.taken, world.state(id_), len(world.touches())) == ([id_], "in_doubt", 1)
 
 
 def test_try_again_within_the_five_minutes_keeps_the_decision(world: World) -> None:
