@@ -94,9 +94,20 @@ def test_only_marketing_in_doubt_may_not_be_handed_over_again(
     ledger: Ledger, category: str, broken: list[tuple[int, str]]
 ) -> None:
     message, _, _ = ledger.sent(ledger.contact(), NOON, category)
-    ledger.change(tables.message, message, state="decided", doubt_at=at(NOON))
+    ledger.change(tables.message, message, state="sending", doubt_at=at(NOON))
 
     assert ledger.broken("2026-03-03T12:01") == broken
+
+
+def test_a_suppressed_message_that_was_released_and_went_twice_is_found(store: Store) -> None:
+    ledger = Ledger(store)
+    ann = ledger.contact()
+    ledger.sent(ann, NOON, revives=77)
+    second, _, _ = ledger.sent(ann, "2026-03-03T13:00", revives=78)
+    once = ledger.broken(NOW)
+    ledger.change(tables.message, second, revives=77)
+
+    assert (once, ledger.broken(NOW)) == ([], [(2, "sent twice"), (2, "sent twice")])
 
 
 def test_a_hand_over_long_after_the_decision_is_found(ledger: Ledger) -> None:

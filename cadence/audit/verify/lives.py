@@ -67,6 +67,7 @@ def judge_lives(circle: Circle, run: Run, policies: Policies, report: Report) ->
         if touch.ours and touch.withdrawn_at is None and touch.message is not None:
             standing.setdefault(touch.message, []).append(touch)
     sends = {d.message for d in circle.decisions.values() if d.verdict == Verdict.SEND}
+    revived = Counter(m.revives for m in circle.messages.values() if m.revives and m.state in HANDED_OVER)
     for message in circle.messages.values():
         report.judged["messages"] += 1
         marketing = _marketing(circle, message, run, policies)
@@ -74,6 +75,7 @@ def judge_lives(circle: Circle, run: Run, policies: Policies, report: Report) ->
         for rule, because in (
             *_ended(message),
             *_reached(message, standing.get(message.id, []), decided, marketing),
+            *_twice(message, marketing, revived),
             *_left_lying(message, run),
             *_mailed(message, marketing, run),
         ):
@@ -122,8 +124,16 @@ def _reached(message: Message, touches: list[Touch], decided: bool, marketing: b
     late = (message.hand_over_at or 0) > (message.decided_at or 0) + HAND_OVER_WITHIN
     if message.state in HANDED_OVER and late and (marketing or message.doubt_at is None):
         yield "stale", "it was handed over more than five minutes after its decision"
-    if marketing and message.doubt_at is not None and message.state in ("waiting", "decided", "sending"):
-        yield "sent twice", "an earlier hand-over is in doubt, and it is about to be handed over again"
+
+
+def _twice(message: Message, marketing: bool, revived: Counter[int]) -> Iterator[tuple[str, str]]:
+    """Marketing whose fate is unknown goes no more, and what was suppressed and released goes once. What became marketing
+    while it waited is left in doubt right before the hand-over."""
+    if marketing and message.doubt_at is not None and message.state == "sending":
+        yield "sent twice", "an earlier hand-over is in doubt, and it is being handed over again"
+    went = revived[message.revives or 0]
+    if message.state in HANDED_OVER and went > 1:
+        yield "sent twice", f"message {message.revives} was released, and {went} went in its place"
 
 
 def _left_lying(message: Message, run: Run) -> Iterator[tuple[str, str]]:
