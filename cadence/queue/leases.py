@@ -143,10 +143,10 @@ def hold(
 
     clock: the database's own. The rows of daemons that died long ago are removed."""
     with store.write() as conn:
-        real_now = clock(conn)
-        leases.beat(conn, me, here, real_now, clock_now, policy, last_tick)
+        leases.beat(conn, me, here, clock(conn), clock_now, policy, last_tick)
     with store.write() as conn:
-        signs = leases.signs(conn)
+        # Anew: who was asleep in between would take everybody else for dead.
+        signs, real_now = leases.signs(conn), clock(conn)
         live = living(signs, here, real_now, lease) | {me}
         held = leases.take(conn, me, live, real_now, lease)
         leases.forget(conn, [s.id for s in signs if s.id not in live and real_now - s.heartbeat_at > REMEMBERED])
