@@ -111,12 +111,13 @@ def next_of_running(conn: Connection) -> int | None:
 
 
 def save_next(conn: Connection, name: str, due: Mapping[str, int | None]) -> None:
-    """When a campaign is due next in these zones."""
+    """When a campaign is due next in these zones; another daemon may say so at the same time."""
+    upsert = sa.text(
+        "INSERT INTO campaign_next (campaign, zone, next_due) VALUES (:campaign, :zone, :next_due) "
+        "ON CONFLICT (campaign, zone) DO UPDATE SET next_due = excluded.next_due"
+    )
     if due:
-        zones = list(due)
-        gone = campaign_next.delete().where(campaign_next.c.campaign == name, campaign_next.c.zone.in_(zones))
-        conn.execute(gone)
-        conn.execute(campaign_next.insert(), [{"campaign": name, "zone": z, "next_due": due[z]} for z in zones])
+        conn.execute(upsert, [{"campaign": name, "zone": z, "next_due": due[z]} for z in sorted(due)])
 
 
 def forget_next(conn: Connection, name: str) -> None:

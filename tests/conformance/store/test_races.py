@@ -10,6 +10,7 @@ import pytest
 
 from cadence.facts import DAY, EventKind
 from cadence.store import StoreBusy
+from cadence.store.campaigns import next_due, save_next
 from cadence.store.contacts import upsert_contacts
 from cadence.store.events import record_events
 from cadence.store.rows import ContactRow, EventRow, TouchRow
@@ -98,3 +99,30 @@ def test_races_leave_a_sound_record(raced: Any) -> None:
     assert rows(f"SELECT count(*) FROM ({circles}) apart") == [(0,)], "one mailbox in two circles"
     lives, told = dict(rows("SELECT id, shard FROM contact")), rows("SELECT contact, shard FROM directory")
     assert [entry for entry in told if lives[entry[0]] != entry[1]] == [], "the directory knows the wrong shard"
+
+
+def test_two_daemons_that_meet_a_new_campaign_at_once_both_say_when_it_is_due(store: Any) -> None:
+    begun = threading.Event()
+
+    def the_other() -> None:
+        begun.set()
+        written(store, lambda conn: save_next(conn, "weekly", {"UTC": 2, "Asia/Tokyo": 2}))
+
+    other = threading.Thread(target=the_other)
+    with store.write() as conn:
+        save_next(conn, "weekly", {"Asia/Tokyo": 1, "UTC": 1})
+        other.start()
+        begun.wait()
+        while store.dialect != "sqlite" and other.is_alive() and not waiting(store):
+            pass
+    other.join()
+
+    with store.read() as conn:
+        assert next_due(conn, "weekly") == {"UTC": 2, "Asia/Tokyo": 2}
+
+
+def waiting(store: Any) -> bool:
+    """Whether somebody waits for what another has locked."""
+    asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with store.read() as conn:
+        return bool(conn.exec_driver_sql(asked).scalar_one())
