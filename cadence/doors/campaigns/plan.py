@@ -8,7 +8,8 @@ twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import islice
@@ -33,7 +34,7 @@ from cadence.store import campaigns as stored
 from cadence.store.audience import Member
 from cadence.store.campaigns import Run
 from cadence.store.engine import Store
-from cadence.store.errors import StoreError
+from cadence.store.errors import StoreError, in_words
 from cadence.store.ids import SHARDS
 
 _log = logger("campaigns")
@@ -70,41 +71,64 @@ def plan(store: Store, policy: Policy, campaigns: Sequence[Campaign], now: int) 
 
     What was due while nothing ran is caught up once (the newest occurrence), unless its messages would have expired;
     the others are recorded as skipped."""
-    began, missed, due = 0, 0, awaited(store, campaigns, now)
-    if due is None:
-        began, missed, due = begin_all(store, policy, campaigns, now)
+    began, missed, due = begin_all(store, policy, campaigns, now)
     running = running_of(store, campaigns)
     by_name = {name: campaign for campaign in running for name in campaign.names}
     accepted, rest = read_audiences(store, policy, by_name, now)
-    accepted += sum(queue_triggered(store, policy, c, now) for c in running if c.spec.schedule.trigger is not None)
+    accepted += queue_all_triggered(store, policy, running, now)
     return Planned(began, missed, accepted, now if rest else min(due, default=None))
 
 
-def awaited(store: Store, campaigns: Sequence[Campaign], now: int) -> list[int] | None:
-    """When campaigns are due next, where nothing is to be done about any of them now; None where something is."""
-    with store.read() as conn:
-        known, due = stored.campaigns_of(conn), stored.all_next_due(conn)
-    found: list[int] = []
-    for campaign in campaigns:
-        one = known.get(campaign.name)
-        if one is None or one.hash != campaign.hash:
-            return None
-        if one.state != "running" or campaign.spec.schedule.trigger is not None:
-            continue
-        zones = due.get(campaign.name)
-        if not zones or any(at is not None and at <= now for at in zones.values()):
-            return None
-        found += [at for zone, at in zones.items() if zone != ZONES and at is not None]
-    return found
-
-
 def begin_all(store: Store, policy: Policy, campaigns: Sequence[Campaign], now: int) -> tuple[int, int, list[int]]:
-    """Takes campaigns into the store and begins what is due, in one transaction. Returns how many runs began, how many were
-    missed, and when campaigns are due next."""
-    with store.write() as conn:
-        running = register(conn, campaigns, now)
-        begun = [begin(conn, policy, campaign, now) for campaign in running if campaign.spec.schedule.trigger is None]
-    return sum(b[0] for b in begun), sum(b[1] for b in begun), [at for b in begun for at in b[2] if at is not None]
+    """Takes campaigns into the store and begins what is due, each in a transaction of its own; where nothing is to be done
+    about any, nothing is written. Returns how many runs began, how many were missed, and when campaigns are due next."""
+    with store.read() as conn:
+        known, zones = stored.campaigns_of(conn), stored.all_next_due(conn)
+    began, missed, due = 0, 0, list[int]()
+    for campaign in campaigns:
+        found = awaited(campaign, known.get(campaign.name), zones.get(campaign.name, {}), now)
+        if found is None:
+            with _on_its_own(campaign), store.write() as conn:
+                runs, skipped, found = begin(conn, policy, campaign, now)
+                began, missed = began + runs, missed + skipped
+        due += found or []
+    return began, missed, due
+
+
+def awaited(
+    campaign: Campaign, known: stored.Stored | None, zones: Mapping[str, int | None], now: int
+) -> list[int] | None:
+    """When a campaign is due next in its zones, where nothing is to be done about it now; None where something is."""
+    if known is None or known.hash != campaign.hash:
+        return None
+    if known.state != "running" or campaign.spec.schedule.trigger is not None:
+        return []
+    if not zones or any(at is not None and at <= now for at in zones.values()):
+        return None
+    return [at for zone, at in zones.items() if zone != ZONES and at is not None]
+
+
+@contextmanager
+def _on_its_own(campaign: Campaign) -> Iterator[None]:
+    """What is wrong with one campaign keeps no other from being planned: it is told of, and it has its turn again next
+    time. What is wrong with the database concerns all."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except Exception as error:  # noqa: BLE001
+        told = in_words(error) or f"{type(error).__name__}: {error}"
+        _log.exception("a campaign can't be planned", campaign=campaign.name, error=told)
+
+
+def queue_all_triggered(store: Store, policy: Policy, running: Sequence[Campaign], now: int) -> int:
+    """Queues the messages of all campaigns that an event triggers; returns how many."""
+    accepted = 0
+    for campaign in running:
+        if campaign.spec.schedule.trigger is not None:
+            with _on_its_own(campaign):
+                accepted += queue_triggered(store, policy, campaign, now)
+    return accepted
 
 
 def running_of(store: Store, campaigns: Sequence[Campaign]) -> list[Campaign]:
@@ -114,9 +138,11 @@ def running_of(store: Store, campaigns: Sequence[Campaign]) -> list[Campaign]:
     return [c for c in campaigns if c.name in known and known[c.name].state == "running"]
 
 
-def begin(conn: Connection, policy: Policy, campaign: Campaign, now: int) -> tuple[int, int, list[int | None]]:
-    """Records the runs of a campaign that are due. Returns how many began, how many were missed, and when it is due
-    next."""
+def begin(conn: Connection, policy: Policy, campaign: Campaign, now: int) -> tuple[int, int, list[int]]:
+    """Takes a campaign into the store and records those of its runs that are due. Returns how many began, how many were
+    missed, and when it is due next in its zones."""
+    if not register(conn, [campaign], now) or campaign.spec.schedule.trigger is not None:
+        return 0, 0, []
     known = stored.next_due(conn, campaign.name)
     due = {zone: at for zone, at in known.items() if zone != ZONES}
     changed = _new_zones(conn, policy, campaign, known, now)
@@ -134,7 +160,7 @@ def begin(conn: Connection, policy: Policy, campaign: Campaign, now: int) -> tup
     began = _record(conn, campaign, runs, "running", now)
     skipped = _record(conn, campaign, missed, "skipped", now)
     stored.save_next(conn, campaign.name, changed)
-    return began, skipped, list(due.values())
+    return began, skipped, [at for at in due.values() if at is not None]
 
 
 def _record(

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from cadence.doors.campaigns import plan as planning
 from cadence.doors.campaigns.register import CampaignRefused, end, listed, pause, resume
 from cadence.facts import HOUR, instant, micros
+from cadence.store import StoreUnavailable
 
 CONTACTS = """id,email,timezone
 se,se@example.com,Europe/Stockholm
@@ -280,6 +281,45 @@ def test_a_list_that_has_gone_keeps_no_other_campaign_from_being_planned(shop) -
     named.write_text("id\nus\n")
     shop.plans(campaigns)
     assert {q[0] for q in shop.queued()} == {"other", "weekly"}
+
+
+@pytest.mark.parametrize("step", ["begin", "queue_triggered"])
+def test_what_is_wrong_with_one_campaign_keeps_no_other_from_being_planned_and_is_told_with_its_name(
+    shop, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    shop.takes("contacts", CONTACTS)
+    scheduled = (WEEKLY, WEEKLY.replace("weekly", "other"))
+    triggered = (c.replace('{cron: "0 10 * * TUE", zone: contact}', "{trigger: purchase}") for c in scheduled)
+    campaigns = shop.campaigns(*(scheduled if step == "begin" else triggered))
+    shop.plans(campaigns)
+    shop.takes("events", "contact,at,engagement\nse,2026-03-01T23:30Z,purchase\n")
+    does = getattr(planning, step)
+
+    def broken(there, policy, campaign, now):
+        assert campaign.name != "weekly", "something odd"
+        return does(there, policy, campaign, now)
+
+    monkeypatch.setattr(planning, step, broken)
+    with capture_logs() as lines:
+        shop.plans(campaigns, "2026-03-03T16:00Z")
+
+    assert {q[0] for q in shop.queued()} == {"other"}
+    assert [(line["campaign"], line["error"].splitlines()[0]) for line in lines] == [
+        ("weekly", "AssertionError: something odd")
+    ]
+
+
+@pytest.mark.parametrize("step", ["begin", "queue_triggered"])
+def test_a_database_that_is_away_is_no_fault_of_a_campaign(shop, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    schedule = '{cron: "0 10 * * TUE", zone: contact}' if step == "begin" else "{trigger: purchase}"
+    campaigns = shop.campaigns(WEEKLY.replace('{cron: "0 10 * * TUE", zone: contact}', schedule))
+
+    def away(*_):
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(planning, step, away)
+    with pytest.raises(StoreUnavailable):
+        shop.plans(campaigns)
 
 
 def test_a_renamed_campaign_stays_paused(shop) -> None:
