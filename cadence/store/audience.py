@@ -15,7 +15,6 @@ from sqlalchemy.engine import Connection
 
 from cadence.facts import EventKind
 from cadence.store.bulk import fetch, wanted
-from cadence.store.ids import SHARDS
 from cadence.store.known import by_outside_id
 
 
@@ -94,22 +93,16 @@ class Happening:
     event: int
     """Its id."""
     at: int
+    recorded_at: int
 
 
-def happened(conn: Connection, kind: EventKind, since: int, after: int, limit: int) -> list[Happening]:
-    """Events of a kind that lie at or after an instant, of those recorded with ids above this, by id: the first
+def happened(conn: Connection, kind: EventKind, since: int, after: tuple[int, int], limit: int) -> list[Happening]:
+    """Events of a kind that lie at or after an instant, of those recorded after (instant, id), in that order: the first
     `limit`."""
-    source, params = wanted(conn, "w", {"shard": list(range(SHARDS))})
     sql = (
-        f"SELECT {_MEMBER}, e.id, e.at FROM {source} CROSS JOIN event e CROSS JOIN contact c "
-        "WHERE e.shard = w.shard AND e.id > :after AND e.kind = :kind AND e.at >= :since "
-        "AND c.shard = e.shard AND c.id = e.contact ORDER BY e.id LIMIT :most"
+        f"SELECT {_MEMBER}, e.id, e.at, e.recorded_at FROM event e CROSS JOIN contact c "
+        "WHERE e.kind = :kind AND (e.recorded_at, e.id) > (:recorded, :id) AND e.at >= :since "
+        "AND c.shard = e.shard AND c.id = e.contact ORDER BY e.recorded_at, e.id LIMIT :most"
     )
-    rows = fetch(conn, sql, kind=int(kind), since=since, after=after, most=limit, **params)
-    return [Happening(_member(row), int(row[5]), int(row[6])) for row in rows]
-
-
-def newest_event(conn: Connection) -> int:
-    """The largest id of an event, 0 where there is none."""
-    found = fetch(conn, "SELECT max((SELECT max(e.id) FROM event e WHERE e.shard = s.shard)) FROM shard s")
-    return int(found[0][0] or 0)
+    rows = fetch(conn, sql, kind=int(kind), since=since, recorded=after[0], id=after[1], most=limit)
+    return [Happening(_member(row), *map(int, row[5:])) for row in rows]

@@ -46,6 +46,7 @@ class Run:
     """Messages accepted."""
     skipped: int
     """Contacts of the audience that got none, because of `at_most`."""
+    started_at: int
 
 
 def campaigns_of(conn: Connection) -> dict[str, Stored]:
@@ -156,6 +157,13 @@ def runs_of(conn: Connection, name: str, most: int = 20) -> list[Run]:
     return [_run(r) for r in found]
 
 
+def run_at(conn: Connection, name: str, slot: str, *, lock: bool = False) -> Run | None:
+    """The run of a campaign that has this slot; None where there is none. lock: until the transaction ends."""
+    mine = sa.select(campaign_run).where(campaign_run.c.campaign == name, campaign_run.c.slot == slot)
+    found = conn.execute(mine.with_for_update() if lock else mine).first()
+    return None if found is None else _run(found)
+
+
 def lock_run(conn: Connection, id_: int) -> Run | None:
     """A run that is under way, locked until the transaction ends; None where somebody has ended it."""
     mine = sa.select(campaign_run).where(campaign_run.c.id == id_, campaign_run.c.state == "running")
@@ -196,6 +204,5 @@ def planned_since(conn: Connection, name: str, since: int) -> int:
 def _run(row: sa.Row[tuple[object, ...]]) -> Run:
     r = row._mapping
     zones = tuple(json.loads(r["zone"])) if r["zone"] else ()
-    return Run(
-        r["id"], r["campaign"], zones, r["due_at"], r["slot"], r["state"], r["cursor"], r["planned"], r["skipped"]
-    )
+    same = ("due_at", "slot", "state", "cursor", "planned", "skipped", "started_at")
+    return Run(r["id"], r["campaign"], zones, *(r[name] for name in same))

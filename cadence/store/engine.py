@@ -36,6 +36,9 @@ BUSY_SECONDS: int = 30
 ASLEEP_SECONDS: int = 30
 """A process that writes to PostgreSQL and says nothing for so long is taken to be gone or asleep: its transaction is undone,
 else whatever it locked would stay so for hours. Who only reads may take its time."""
+SEEN_WITHIN: int = 300 * 1_000_000
+"""So many microseconds after the instant that stands in a row as when it was recorded, others see it at the latest: it is told
+when its transaction begins, which then waits for its locks, and writes."""
 WAL_PAGES: int = 16_000
 """After so many pages (64 MB) of its log SQLite takes them into its file: several ticks' together, for many write the same
 pages."""

@@ -94,6 +94,11 @@ def spread_of(ids: Ints, width: int) -> Ints:
     return shards_of(np.asarray(ids, np.int64) ^ np.int64(0x5BD1E995), width)
 
 
-def made_before(id_: int, milliseconds: int) -> int:
-    """An id that is smaller than all made later than so many milliseconds before this one, as clocks of processes agree."""
-    return max(0, id_ - (milliseconds << (_TAG_BITS + _COUNTER_BITS)))
+def id_at(instant: int) -> int:
+    """The least id that is made at an instant, as clocks of machines agree."""
+    return (instant // 1000 - _EPOCH_MS) << (_TAG_BITS + _COUNTER_BITS)
+
+
+def instant_of(id_: int) -> int:
+    """The instant at which an id was made, to the millisecond, by the clock of the machine that made it."""
+    return ((id_ >> (_TAG_BITS + _COUNTER_BITS)) + _EPOCH_MS) * 1000

@@ -219,6 +219,7 @@ event = Table(
     _flag("applied", True),
     Index("uq_event_source", "shard", "contact", "source", "source_id", unique=True),
     Index("ix_event_shard_circle_at", "shard", "circle", "at"),
+    Index("ix_event_recorded", "kind", "recorded_at", "id"),
     Index("ix_event_unapplied", "shard", "at", **_where("NOT applied")),
 )
 """What else happened; append-only. applied: the contact's totals, holds and wishes have taken it (a fact of the future

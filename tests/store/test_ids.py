@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cadence.store.ids import SHARDS, new_ids, shard_of, shards_of, spread_of
+from cadence.facts import MINUTE
+from cadence.store.ids import SHARDS, id_at, instant_of, new_ids, shard_of, shards_of, spread_of
 
 
 def test_ids_are_distinct_and_grow() -> None:
@@ -47,3 +49,14 @@ def test_an_offset_lies_within_its_width_and_is_stable(id_: int, width: int) -> 
     first, second = (int(spread_of(np.array([id_]), width)[0]) for _ in range(2))
     assert 0 <= first < width
     assert first == second
+
+
+def test_an_id_tells_when_it_was_made() -> None:
+    before = time.time_ns() // 1000
+    assert abs(instant_of(int(new_ids(1)[0])) - before) < 10 * MINUTE  # ids run ahead where many are made
+
+
+@given(st.integers(0, 2**53))
+def test_the_id_of_an_instant_is_the_least_of_its_millisecond(at: int) -> None:
+    assert instant_of(id_at(at)) == at - at % 1000
+    assert instant_of(id_at(at) - 1) == at - at % 1000 - 1000

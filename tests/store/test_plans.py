@@ -13,6 +13,7 @@ from cadence.facts import DAY, EventKind
 from cadence.policy.policy import Defaults
 from cadence.queue.accept import NewMessage
 from cadence.store import Store
+from cadence.store.audience import happened
 from cadence.store.bulk import fetch
 from cadence.store.consents import record_consents
 from cadence.store.contacts import upsert_contacts
@@ -90,6 +91,21 @@ def test_no_step_of_a_tick_or_a_hand_over_reads_a_table_from_end_to_end(scanned:
     world.rescue("2026-03-10T09:00")
 
     assert [f for f in found if not f.startswith(SMALL)] == []
+
+
+def test_events_that_are_new_to_a_campaign_are_found_by_an_index_in_the_order_asked_for(scanned: Any) -> None:
+    store, found = scanned
+    plans: list[str] = []
+
+    def explain(conn: Any, cursor: Any, sql: str, params: Any, context: Any, many: bool) -> None:
+        plans.extend(row[3] for row in cursor.connection.cursor().execute(f"EXPLAIN QUERY PLAN {sql}", params))
+
+    sa.event.listen(store.reader, "before_cursor_execute", explain)
+    with store.read() as conn:
+        happened(conn, EventKind.PURCHASE, 0, (NOW, -1), 100)
+
+    assert (found, len(plans)) == ([], 2)  # a search each in events and contacts; nothing is sorted
+    assert "ix_event_recorded (kind=? AND (recorded_at,id)>(?,?))" in plans[0]
 
 
 def test_letting_a_message_go_reads_no_more_of_the_directory_than_its_contact_has(scanned: Any, tmp_path: Path) -> None:

@@ -2,13 +2,15 @@
 
 It is queued as soon as the event is known, and known by campaign and event, so that an event looked at twice triggers
 once. Events whose wait was over before the campaign ran, or so long ago that the message would have expired, trigger
-nothing.
+nothing. Which events are new is told by when they were recorded, on the database's clock: their ids go by the clock of the
+machine that they were imported on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 from sqlalchemy.engine import Connection
@@ -21,62 +23,80 @@ from cadence.facts import DAY, NEVER, EventKind
 from cadence.policy.policy import Policy
 from cadence.queue.accept import accept
 from cadence.store import campaigns as stored
-from cadence.store.audience import Happening, happened, newest_event
-from cadence.store.engine import Store
-from cadence.store.ids import made_before
+from cadence.store.audience import Happening, happened
+from cadence.store.campaigns import Run
+from cadence.store.engine import SEEN_WITHIN, Store
+from cadence.store.fresh import AHEAD
+from cadence.store.ids import id_at, instant_of
 from cadence.store.known import look_up
 
 SLOT = "trigger"
 OPEN = "open"
 """The state of the one run that such a campaign has."""
 AT_ONCE = 5_000
-"""Events looked at in one call."""
-OVERLAP_MS = 120_000
-"""How far back events are looked at again: one that took its number before another may be written after it."""
+"""Events looked at in one transaction."""
+MOST_PAGES = 50
+"""Of so many events, in one call; the next goes on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """How far such a campaign has looked, and how many it queued on its latest day (for `at_most`)."""
 
-    after: int
-    """Events with ids up to this have been looked at."""
+    upto: int
+    """All events recorded before this instant have been looked at."""
     day: int
     """Days since 1970, in the policy's zone."""
     queued: int
 
     @classmethod
-    def read(cls, cursor: str | None) -> Place:
-        """Out of a run's cursor."""
-        after, day, queued = (int(part) for part in cursor.split(":")) if cursor else (0, 0, 0)
-        return cls(after, day, queued)
+    def of(cls, run: Run | None) -> Place:
+        """Out of a run's cursor. The instant stands there as an id of then, for releases before 0006 go by ids."""
+        upto, day, queued = (int(part) for part in run.cursor.split(":")) if run and run.cursor else (0, 0, 0)
+        return cls(instant_of(upto), day, queued)
 
     def written(self) -> str:
         """As a run's cursor."""
-        return f"{self.after}:{self.day}:{self.queued}"
+        return f"{id_at(self.upto)}:{self.day}:{self.queued}"
 
 
 def queue_triggered(store: Store, policy: Policy, campaign: Campaign, now: int) -> int:
     """Queues the messages for events recorded since the last call; returns how many."""
     kind = EventKind[str(campaign.spec.schedule.trigger).upper()]
+    settled = now - SEEN_WITHIN
     with store.read() as conn:
-        run = next((r for r in stored.runs_of(conn, campaign.name) if r.slot == SLOT), None)
-        place = Place.read(run.cursor if run is not None else None)
-        newest = newest_event(conn)
-        found = happened(conn, kind, _since(conn, policy, campaign, now), place.after, AT_ONCE)
-        new = _unknown(conn, campaign, found)
-    upto = found[-1].event if len(found) == AT_ONCE else made_before(newest, OVERLAP_MS)
-    if run is not None and not new and upto <= place.after:
-        return 0
+        since = _since(conn, policy, campaign, now)
+        place = Place.of(stored.run_at(conn, campaign.name, SLOT))
+    # What happened since then was recorded since a day before. After `settled`, too, where the clock has been set back.
+    begin = min(max(place.upto, since - AHEAD), settled)
+    accepted, after = 0, (begin, -1)
+    for page in count(1):
+        with store.read() as conn:
+            found = happened(conn, kind, since, after, AT_ONCE)
+            new = _unknown(conn, campaign, found)
+        more = len(found) == AT_ONCE
+        after = (found[-1].recorded_at, found[-1].event) if found else after
+        upto = min(after[0], settled) if more else settled
+        if new or abs(upto - place.upto) >= SEEN_WITHIN:
+            accepted += _write(store, policy, campaign, new, upto, now)
+        if not more or (page >= MOST_PAGES and after[0] > begin):  # else the next call would begin with the same ones
+            break
+    return accepted
+
+
+def _write(store: Store, policy: Policy, campaign: Campaign, found: Sequence[Happening], upto: int, now: int) -> int:
+    """Queues what these events trigger, and writes down how far they have been looked at: in one transaction, going by the
+    place as it is then, for another daemon may have queued some of it meanwhile. Returns how many were queued."""
     with store.write() as conn:
-        if run is None:
-            stored.add_run(conn, campaign.name, (), now, SLOT, OPEN, now)
-            run = next(r for r in stored.runs_of(conn, campaign.name) if r.slot == SLOT)
-        today = _today(policy, now)
+        stored.add_run(conn, campaign.name, (), now, SLOT, OPEN, now)  # the first time; later it is there
+        run = stored.run_at(conn, campaign.name, SLOT, lock=True)
+        assert run is not None
+        place, today = Place.of(run), _today(policy, now)
         before = place.queued if place.day == today else 0
+        new = _unknown(conn, campaign, found)
         accepted = _queue(conn, policy, campaign, run.id, new, before, now)
-        place = Place(max(upto, place.after), today, before + accepted)
-        stored.advance_run(conn, run.id, place.written(), run.planned + accepted, run.skipped, None)
+        written = Place(upto, today, before + accepted).written()
+        stored.advance_run(conn, run.id, written, run.planned + accepted, run.skipped, None)
     return accepted
 
 
