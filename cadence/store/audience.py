@@ -75,6 +75,16 @@ def _member(row: Sequence[Any]) -> Member:
     return Member(int(row[0]), int(row[1]), int(row[2]), row[3], row[4])
 
 
+def members_of(conn: Connection, circles: Sequence[tuple[int, int]]) -> list[Member]:
+    """The contacts of these (shard, circle), in order."""
+    source, params = wanted(conn, "w", {"shard": [c[0] for c in circles], "circle": [c[1] for c in circles]})
+    sql = (
+        f"SELECT {_MEMBER} FROM {source} CROSS JOIN contact c WHERE c.shard = w.shard AND c.circle = w.circle "
+        "ORDER BY c.shard, c.circle, c.id"
+    )
+    return [_member(row) for row in fetch(conn, sql, **params)] if circles else []
+
+
 def members_named(conn: Connection, outside_ids: Sequence[str]) -> list[Member]:
     """The contacts with these ids of the company's own, in their order; those that aren't known are left out."""
     if not outside_ids:

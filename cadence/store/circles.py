@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection
 from cadence.store import tables
 from cadence.store.bulk import Values, fetch, insert_rows, update_rows, wanted
 from cadence.store.changes import MERGE
-from cadence.store.ids import new_ids
+from cadence.store.ids import SHARDS, new_ids
 from cadence.store.tables import LIVE
 
 _NUMBERED = (tables.consent, tables.event, tables.touch)
@@ -149,6 +149,17 @@ def _note(conn: Connection, moves: Sequence[Move], now: int, by: str) -> None:
 def _detail(move: Move) -> str:
     told = {"circle": move.old.id, "shard": move.old.shard, "into": move.new.id, "into_shard": move.new.shard}
     return json.dumps({**told, "offset": move.offset})
+
+
+def grown_since(conn: Connection, at: int) -> list[tuple[int, int]]:
+    """The circles, as (shard, id) in order, that others have gone into by merges from an instant on. Identity must be locked,
+    so that none is under way."""
+    sql, params = wanted(conn, "w", {"shard": list(range(SHARDS))})
+    query = (
+        f"SELECT m.detail FROM {sql} CROSS JOIN change m WHERE m.shard = w.shard AND m.at >= :at AND m.what = '{MERGE}'"
+    )
+    told = (json.loads(detail) for (detail,) in fetch(conn, query, at=at, **params))
+    return sorted({(into["into_shard"], into["into"]) for into in told})
 
 
 def _wanted(conn: Connection, moves: Sequence[Move]) -> tuple[str, dict[str, object]]:

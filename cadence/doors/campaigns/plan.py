@@ -24,7 +24,7 @@ from cadence.doors.campaigns.load import read_list
 from cadence.doors.campaigns.register import register
 from cadence.doors.campaigns.spec import CONTACT_ZONE
 from cadence.doors.campaigns.trigger import queue_triggered
-from cadence.doors.campaigns.wording import message_for
+from cadence.doors.campaigns.wording import SOURCE, key_for, message_for
 from cadence.facts import HOUR, NEVER
 from cadence.log import logger
 from cadence.policy.policy import Policy
@@ -33,20 +33,26 @@ from cadence.store import audience as people
 from cadence.store import campaigns as stored
 from cadence.store.audience import Member
 from cadence.store.campaigns import Run
-from cadence.store.engine import Store
+from cadence.store.circles import grown_since
+from cadence.store.engine import SEEN_WITHIN, Store, lock_identity
 from cadence.store.errors import StoreError, in_words
 from cadence.store.ids import SHARDS
+from cadence.store.known import look_up
 
 _log = logger("campaigns")
 
 PAGE = 1_000
 """Circles (or lines of a list) whose contacts are read at a time."""
+AT_ONCE = 5_000
+"""Contacts asked about and queued at a time, where a page has more."""
 MOST_PAGES = 50
 """In one call of `plan`; the next goes on."""
 MOST_LATE = 1_000
 """Missed occurrences of one zone that are looked at; of more, the oldest aren't recorded one by one."""
 ZONES_AFTER = HOUR
 """How often the zones in which contacts live are looked up anew."""
+GROWN = "2:0:-1"
+"""Where a run is when all but the circles that grew meanwhile have been read."""
 ZONES = ""
 """In place of a zone: when its zones are looked up next."""
 
@@ -287,15 +293,38 @@ def read_page(
         stored.advance_run(conn, run.id, run.cursor, run.planned, run.skipped, now)
         return 0, False
     members, cursor = _page(conn, campaign, run, texts)
-    going = chosen(conn, policy, campaign.audience, run.zones, members, now)
-    room = _room(conn, policy, campaign, run, now)
+    room, new, left_out = _room(conn, policy, campaign, run, now), 0, 0
+    for begin_at in range(0, len(members), AT_ONCE):
+        some = members[begin_at : begin_at + AT_ONCE]
+        queued, left = _queue(conn, policy, campaign, run, some, expires_at, room - new, now)
+        new, left_out = new + queued, left_out + left
+    skipped = run.skipped + (left_out if run.cursor != GROWN else 0)  # most of them have been counted
+    stored.advance_run(conn, run.id, cursor, run.planned + new, skipped, None if cursor is not None else now)
+    return new, cursor is not None
+
+
+def _queue(
+    conn: Connection,
+    policy: Policy,
+    campaign: Campaign,
+    run: Run,
+    members: Sequence[Member],
+    expires_at: int,
+    room: int,
+    now: int,
+) -> tuple[int, int]:
+    """Queues at most `room` messages for those of these contacts whom the run goes to. Returns how many, and how many
+    contacts got none."""
     wall = run.slot.partition(" @")[0]
+    going = chosen(conn, policy, campaign.audience, run.zones, members, now)
+    if len(going) > room:  # who has it already takes no place of another's
+        keys = {key_for(campaign, wall, m): m for m in going}
+        have = look_up(conn, "caller_key", [f"{SOURCE}:{key}" for key in keys])
+        going = [m for key, m in keys.items() if f"{SOURCE}:{key}" not in have]
     messages = [message_for(campaign, run, wall, member, expires_at) for member in going[:room]]
     done = accept(conn, policy, messages, now)
     new = len(messages) - len(done.repeated) - len(done.errors)
-    skipped = run.skipped + len(going) - min(room, len(going)) + len(done.errors)
-    stored.advance_run(conn, run.id, cursor, run.planned + new, skipped, None if cursor is not None else now)
-    return new, cursor is not None
+    return new, len(going) - len(done.repeated) - new
 
 
 def _room(conn: Connection, policy: Policy, campaign: Campaign, run: Run, now: int) -> int:
@@ -314,16 +343,22 @@ def _room(conn: Connection, policy: Policy, campaign: Campaign, run: Run, now: i
 def _page(conn: Connection, campaign: Campaign, run: Run, texts: Sequence[str]) -> tuple[list[Member], str | None]:
     """The next contacts of a run, and the place after them; None at the end.
 
-    Each run begins in another shard, so that `at_most` doesn't favour the same people every time."""
+    Each run begins in another shard, so that `at_most` doesn't favour the same people every time. At its end come the circles
+    that grew meanwhile: who went from a place that was still to be read into one that had been read is in one of them. Nobody
+    moves until they are queued, or they could be missed again."""
     if campaign.list_file is not None:
         begin_at = int(run.cursor or 0)
         ids = read_list(campaign.list_file)
         after = begin_at + PAGE
         return people.members_named(conn, ids[begin_at:after]), str(after) if after < len(ids) else None
     start = int.from_bytes(blake2b(run.slot.encode(), digest_size=2).digest(), "big") % SHARDS
+    if run.cursor == GROWN:
+        lock_identity(conn)
+        grown = grown_since(conn, run.started_at - SEEN_WITHIN)
+        return people.members_of(conn, grown), None
     lap, shard, circle = (int(part) for part in run.cursor.split(":")) if run.cursor else (0, start, -1)
     here = [text for text in texts if people.first_zone(text) in run.zones] if run.zones else None
     members, last = people.page_of(conn, (shard, circle), SHARDS if lap == 0 else start, here, PAGE)
     if last is not None:
         return members, f"{lap}:{last[0]}:{last[1]}"
-    return members, None if lap == 1 or start == 0 else "1:0:-1"
+    return members, GROWN if lap > 0 or start == 0 else "1:0:-1"

@@ -13,11 +13,14 @@ SOURCE = "campaign"
 
 
 def message_for(campaign: Campaign, run: Run, wall: str, member: Member, expires_at: int) -> NewMessage:
-    """The message of one occurrence. It is known by campaign, wall-clock time and contact, so that someone who moves to
+    """The message of one occurrence."""
+    return _message(campaign, member, key_for(campaign, wall, member), run.id, run.due_at, run.due_at, expires_at, None)
+
+
+def key_for(campaign: Campaign, wall: str, member: Member) -> str:
+    """What the message of one occurrence is known by: campaign, wall-clock time and contact, so that someone who moves to
     another zone meanwhile doesn't get the same occurrence twice."""
-    return _message(
-        campaign, member, f"{campaign.name}/{wall}/{member.id}", run.id, run.due_at, run.due_at, expires_at, None
-    )
+    return f"{campaign.name}/{wall}/{member.id}"
 
 
 def message_after(campaign: Campaign, run: int, happening: Happening, due_at: int, expires_at: int) -> NewMessage:
