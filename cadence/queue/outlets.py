@@ -42,25 +42,32 @@ def rooms(
 
 
 def reserve(conn: Connection, outlet: Outlet, now: int, most: int) -> int:
-    """Takes up to `most` places with a provider for a hand-over that follows, and returns how many there are; the row
-    stays locked until the transaction ends. See `give_back` for those that aren't used."""
-    stored = outbox.provider_row(conn, outlet.provider.name, lock=True)
+    """Takes up to `most` places with a provider for a hand-over that follows, and returns how many there are; the row of
+    a paced one stays locked until the transaction ends. See `give_back` for those that aren't used."""
+    if outlet.rate is None:
+        return _takes(conn, outlet, now, most)
+    stored = outbox.lock_provider(conn, outlet.provider.name)
     room = min(most, _room(outlet, stored, now, most))
-    if outlet.rate is not None and room > 0:
+    if room > 0:
         _save(conn, outlet, _health(stored), rates.taken(outlet.rate, _next_at(stored), now, room), now)
     return room
 
 
 def give_back(conn: Connection, outlet: Outlet, now: int, n: int) -> None:
     """n of the reserved places weren't used."""
-    stored = outbox.provider_row(conn, outlet.provider.name, lock=True)
-    if outlet.rate is not None and n > 0 and (next_at := _next_at(stored)) is not None:
+    if outlet.rate is None or n <= 0:
+        return
+    stored = outbox.lock_provider(conn, outlet.provider.name)
+    if (next_at := _next_at(stored)) is not None:
         _save(conn, outlet, _health(stored), next_at - n * outlet.rate.step, now)
 
 
 def learn(conn: Connection, outlet: Outlet, now: int, change: Callable[[Health], Health]) -> Health:
     """Writes down how a provider fares after a hand-over; returns its health."""
-    stored = outbox.provider_row(conn, outlet.provider.name, lock=True)
+    before = _health(outbox.provider_row(conn, outlet.provider.name))
+    if change(before) == before:  # nearly always: then nobody need wait for anybody
+        return before
+    stored = outbox.lock_provider(conn, outlet.provider.name)
     before = _health(stored)
     after = change(before)
     if after != before:

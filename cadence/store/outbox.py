@@ -103,17 +103,26 @@ def remember_provider_ids(conn: Connection, rows: Sequence[tuple[str, str, int, 
         insert_rows(conn, directory, columns, on_conflict="nothing")
 
 
-def provider_row(conn: Connection, name: str, *, lock: bool = False) -> dict[str, Any] | None:
-    """Speed and health of a provider as stored; None for one that was never used. lock: until the transaction ends."""
-    asked = sa.select(provider).where(provider.c.name == name)
-    found = conn.execute(asked.with_for_update() if lock else asked).mappings().first()
+def provider_row(conn: Connection, name: str) -> dict[str, Any] | None:
+    """Speed and health of a provider as stored; None for one that never had any written."""
+    found = conn.execute(sa.select(provider).where(provider.c.name == name)).mappings().first()
     return None if found is None else dict(found)
 
 
+def lock_provider(conn: Connection, name: str) -> dict[str, Any]:
+    """Speed and health of a provider, to be written anew: until the transaction ends nobody else does, also where there were
+    none."""
+    asked = sa.select(provider).where(provider.c.name == name).with_for_update()
+    found = conn.execute(asked).mappings().first()
+    if found is None:  # a row that isn't there yet keeps nobody out
+        insert_rows(conn, provider, {"name": [name], "breaker": ["closed"]}, on_conflict="nothing")
+        found = conn.execute(asked).mappings().one()
+    return dict(found)
+
+
 def save_provider(conn: Connection, name: str, values: Mapping[str, Any]) -> None:
-    """Writes speed and health of a provider."""
-    if conn.execute(provider.update().where(provider.c.name == name).values(**values)).rowcount == 0:
-        conn.execute(provider.insert().values(name=name, **values))
+    """Writes speed and health of a provider whose row is locked."""
+    conn.execute(provider.update().where(provider.c.name == name).values(**values))
 
 
 def state_of(conn: Connection, shard_: int, id_: int) -> str | None:
