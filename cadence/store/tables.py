@@ -193,6 +193,7 @@ consent = Table(
     _number("message", null=True),
     Index("uq_consent_source", "shard", "contact", "source", "source_id", unique=True),
     Index("ix_consent_shard_circle", "shard", "circle"),
+    Index("ix_consent_recorded", "kind", "recorded_at", "id", **_where("at IS NOT NULL")),
 )
 """What contacts have said; append-only. kind: OPT_IN, OPT_OUT, COMPLAINT or DO_NOT_CONTACT; NULL category or channel:
 all."""

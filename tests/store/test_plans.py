@@ -93,7 +93,10 @@ def test_no_step_of_a_tick_or_a_hand_over_reads_a_table_from_end_to_end(scanned:
     assert [f for f in found if not f.startswith(SMALL)] == []
 
 
-def test_events_that_are_new_to_a_campaign_are_found_by_an_index_in_the_order_asked_for(scanned: Any) -> None:
+@pytest.mark.parametrize("kind, index, steps", [(EventKind.PURCHASE, "event", 2), (EventKind.OPT_IN, "consent", 4)])
+def test_events_that_are_new_to_a_campaign_are_found_by_an_index_in_the_order_asked_for(
+    scanned: Any, kind: EventKind, index: str, steps: int
+) -> None:
     store, found = scanned
     plans: list[str] = []
 
@@ -102,10 +105,10 @@ def test_events_that_are_new_to_a_campaign_are_found_by_an_index_in_the_order_as
 
     sa.event.listen(store.reader, "before_cursor_execute", explain)
     with store.read() as conn:
-        happened(conn, EventKind.PURCHASE, 0, (NOW, -1), 100)
+        happened(conn, kind, 0, (NOW, -1), 100)
 
-    assert (found, len(plans)) == ([], 2)  # a search each in events and contacts; nothing is sorted
-    assert "ix_event_recorded (kind=? AND (recorded_at,id)>(?,?))" in plans[0]
+    assert (found, len(plans)) == ([], steps)  # a search each in events and contacts; nothing is sorted
+    assert f"ix_{index}_recorded (kind=? AND (recorded_at,id)>(?,?))" in plans[0]
 
 
 def test_letting_a_message_go_reads_no_more_of_the_directory_than_its_contact_has(scanned: Any, tmp_path: Path) -> None:

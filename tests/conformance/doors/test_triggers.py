@@ -74,6 +74,19 @@ def test_of_many_events_one_that_is_committed_later_than_its_number_says_trigger
     assert asked(shop) == ["anna", "bo", "cy"]
 
 
+def test_an_opt_in_triggers_once_however_much_it_is_to(shop) -> None:
+    shop.takes("contacts", CONTACTS)
+    campaigns = shop.campaigns(ASKED.replace("purchase", "opt_in"))
+    shop.plans(campaigns)
+    said = "contact,at,opt_in,channel\nanna,2026-03-01T08:00Z,newsletter,email\nanna,2026-03-01T08:00Z,newsletter,sms\n"
+    shop.takes("consents", f"{said}bo,,newsletter,email\ncy,2026-03-01T08:01Z,newsletter,email\n")
+
+    shop.plans(campaigns)
+    shop.plans(campaigns)
+
+    assert asked(shop) == ["anna", "cy"]
+
+
 def test_an_event_that_is_recorded_as_of_minutes_ago_triggers(shop, campaigns) -> None:
     shop.takes("events", bought("anna"), "one.csv")
     shop.plans(campaigns, shop.now + 240 * SECOND)
