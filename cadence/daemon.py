@@ -18,10 +18,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobExecutionEvent
-from apscheduler.schedulers.background import BackgroundScheduler
-
-from cadence.clock import Clock, RealClock, VirtualClock, passed_micros, system_micros
+from cadence.clock import Clock, RealClock, VirtualClock, passed_micros
+from cadence.drum import beating
 from cadence.facts import DAY, HOUR, SECOND, instant
 from cadence.log import logger
 from cadence.policy.finding import Finding
@@ -38,6 +36,7 @@ from cadence.queue.tick import tick
 from cadence.queue.work import BATCH, HAND_OVER_WITHIN, Work
 from cadence.store import Store, StoreUnavailable, status
 from cadence.store import round as rows_of
+from cadence.store.prune import whose_turn
 
 __all__ = ["Daemon", "Jobs", "Options", "Pace", "Report", "agree_clock", "unsettled_jump"]
 
@@ -113,12 +112,6 @@ def settle_in() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
-
-
-def whose_turn(shards: Sequence[int], now: int) -> list[int]:
-    """Those of these shards that are gone through for what is old in this hour, each once a day: all that is kept of them is
-    looked at."""
-    return [shard for shard in shards if shard % 24 == now // HOUR % 24]
 
 
 class Daemon:
@@ -221,28 +214,12 @@ class Daemon:
     # -- on the real clock ------------------------------------------------------------------------------------------
 
     def _live(self) -> None:
-        """The drum: each job at its interval, never twice at once; what was missed is run once, late."""
-        scheduler = BackgroundScheduler(
-            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}, timezone="UTC"
-        )
-        scheduler.add_listener(self._noticed, EVENT_JOB_ERROR | EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
-        for name, seconds, job in self._drum():
-            scheduler.add_job(partial(self._guarded, name, job), "interval", seconds=seconds, id=name)
-        _begin_anew(scheduler)
-        scheduler.start()
-        ahead = system_micros() - passed_micros()
-        try:
+        """Each job at its interval; a reload that was asked for at once."""
+        with beating(self._drum(), self._noticed) as keep_time:
             while not self._stopping.wait(1.0):
-                before, ahead = ahead, system_micros() - passed_micros()
-                if (
-                    ahead < before - SECOND
-                ):  # the drum beats by the machine's clock, and would be silent until it is there again
-                    _log.warning("the machine's clock was set back", seconds=round((before - ahead) / SECOND))
-                    _begin_anew(scheduler)
+                keep_time()
                 if self._reload_asked.is_set():
                     self._guarded("reload", self._reload)
-        finally:
-            scheduler.shutdown(wait=True)
 
     def _drum(self) -> list[tuple[str, float, Callable[[], object]]]:
         pace = self.options.pace
@@ -259,11 +236,10 @@ class Daemon:
             drum.append(("mailbox", pace.mailbox, self._mailbox))
         if self.jobs.housekeeping is not None:
             drum.append(("housekeeping", pace.housekeeping, partial(self._housekeeping, whose_turn)))
-        return drum
+        return [(name, seconds, partial(self._guarded, name, job)) for name, seconds, job in drum]
 
-    def _noticed(self, event: JobExecutionEvent) -> None:
-        kinds = {EVENT_JOB_ERROR: "error", EVENT_JOB_MISSED: "missed", EVENT_JOB_MAX_INSTANCES: "still running"}
-        self.problems[f"{event.job_id}: {kinds.get(event.code, 'problem')}"] += 1
+    def _noticed(self, job: str, problem: str) -> None:
+        self.problems[f"{job}: {problem}"] += 1
 
     def _guarded(self, name: str, job: Callable[[], object]) -> bool:
         """Run a job so that its trouble stays its own: a database that is away is waited for, all else is told and
@@ -514,12 +490,6 @@ class Daemon:
         tell = _log.info if told else _log.debug
         tell(job, **line)
         self._watch(Report(job, now, told, seconds))
-
-
-def _begin_anew(scheduler: BackgroundScheduler) -> None:
-    """Each job's next turn is now."""
-    for job in scheduler.get_jobs():
-        job.modify(next_run_time=instant(system_micros()))
 
 
 def _shown(now: int) -> str:

@@ -8,13 +8,13 @@ of contacts outlive the events that they were made of."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from cadence.facts import DAY, ENGAGEMENT, EventKind, Ints, Wish
+from cadence.facts import DAY, ENGAGEMENT, HOUR, EventKind, Ints, Wish
 from cadence.store.bulk import fetch, wanted
 from cadence.store.engine import Store, lock_shards
 from cadence.store.ids import SHARDS
@@ -41,6 +41,12 @@ _OLD: Mapping[str, str] = {
     "touch": "t.at < :before",
     "event": f"t.at < :before AND t.applied AND t.kind IN ({', '.join(str(int(k)) for k in _PASSING)})",
 }
+
+
+def whose_turn(shards: Sequence[int], now: int) -> list[int]:
+    """Those of these shards that are gone through for what is old in this hour, each once a day: all that is kept of them is
+    looked at."""
+    return [shard for shard in shards if shard % 24 == now // HOUR % 24]
 
 
 def prune(

@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from cadence.clock import VirtualClock
-from cadence.daemon import Daemon, Jobs, Options, whose_turn
+from cadence.daemon import Daemon, Jobs, Options
 from cadence.facts import HOUR, EventKind, instant
 from cadence.providers.provider import Outcome, Receipt
 from cadence.queue import reload, steps
@@ -19,6 +19,7 @@ from cadence.queue.outlets import Outlet
 from cadence.queue.reload import PolicyFiles
 from cadence.store import Store, StoreUnavailable, policies, status
 from cadence.store.contacts import upsert_contacts
+from cadence.store.prune import whose_turn
 from tests.queue.imports import person
 from tests.queue.test_handover import Desk
 from tests.queue.world import World, at
