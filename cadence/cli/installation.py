@@ -135,10 +135,9 @@ class Installation:
             settle_secret(self.store, self.settings, self.clock_now())
         desk = CampaignDesk(self, policy)
         provider = self.provider()
-        rate = self.settings.send_per_second
-        ways: Mapping[str, Outlet] = {
-            provider.channel: Outlet(provider, Rate(rate, max(1, int(rate))) if rate is not None else None)
-        }
+        per_second = self.settings.send_per_second
+        rate = None if per_second is None else Rate(per_second, max(1, int(per_second)))
+        ways: Mapping[str, Outlet] = {provider.channel: Outlet(provider, rate, None if clock.virtual else now_of)}
         inbox, way_out = Inbox(self.settings.var / "unsubscribe"), self.way_out()
         if way_out is None:
             _log.error(

@@ -37,10 +37,16 @@ class Health:
 
 
 def asked(health: Health, now: int) -> Health:
-    """The health as of now: an open breaker whose pause is over is half open."""
-    if health.breaker is Breaker.OPEN and (health.reopen_at is None or now >= health.reopen_at):
-        return replace(health, breaker=Breaker.HALF_OPEN)
-    return health
+    """The health as of now: an open breaker whose pause is over is half open. So is one that has yet to open: the clock was
+    ahead then, and when its pause would be over nobody knows."""
+    pausing = (health.opened_at or 0) <= now < (health.reopen_at or 0)
+    return replace(health, breaker=Breaker.HALF_OPEN) if health.breaker is Breaker.OPEN and not pausing else health
+
+
+def moved(health: Health, by: int) -> Health:
+    """The same as told by a clock that is ahead by so much."""
+    opened_at, reopen_at = (None if at is None else at + by for at in (health.opened_at, health.reopen_at))
+    return replace(health, opened_at=opened_at, reopen_at=reopen_at)
 
 
 def room(health: Health, now: int) -> int | None:

@@ -1,7 +1,8 @@
 """The ways out, one per channel, and how many messages each can take now: asked before deciding, and again before
 handing over.
 
-Rates and breakers are pure functions (`rates`, `breaker`); here they meet the row that all daemons share.
+Rates and breakers are pure functions (`rates`, `breaker`); here they meet the row that all daemons share, and the clock
+that it is kept by.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from cadence.facts import NEVER
 from cadence.providers.provider import Provider
 from cadence.queue import breaker, rates
 from cadence.queue.breaker import Breaker, Health
@@ -27,6 +27,9 @@ class Outlet:
     provider: Provider
     rate: Rate | None = None
     """None: as fast as it takes them."""
+    clock: Callable[[Connection], int] | None = None
+    """What its speed and its pauses are counted by: one that goes on while the instant of decisions stands, as it does after
+    a step back. None: by the instant given."""
 
 
 def rooms(
@@ -46,10 +49,10 @@ def reserve(conn: Connection, outlet: Outlet, now: int, most: int) -> int:
     a paced one stays locked until the transaction ends. See `give_back` for those that aren't used."""
     if outlet.rate is None:
         return _takes(conn, outlet, now, most)
-    stored = outbox.lock_provider(conn, outlet.provider.name)
-    room = min(most, _room(outlet, stored, now, most))
+    stored, at = _locked(conn, outlet, now)
+    room = min(most, _room(outlet, stored, at, most))
     if room > 0:
-        _save(conn, outlet, _health(stored), rates.taken(outlet.rate, _next_at(stored), now, room), now)
+        _save(conn, outlet, _health(stored), rates.taken(outlet.rate, _next_at(stored), at, room), at)
     return room
 
 
@@ -57,40 +60,58 @@ def give_back(conn: Connection, outlet: Outlet, now: int, n: int) -> None:
     """n of the reserved places weren't used."""
     if outlet.rate is None or n <= 0:
         return
-    stored = outbox.lock_provider(conn, outlet.provider.name)
+    stored, at = _locked(conn, outlet, now)
     if (next_at := _next_at(stored)) is not None:
-        _save(conn, outlet, _health(stored), next_at - n * outlet.rate.step, now)
+        _save(conn, outlet, _health(stored), next_at - n * outlet.rate.step, at)
 
 
 def learn(conn: Connection, outlet: Outlet, now: int, change: Callable[[Health], Health]) -> Health:
-    """Writes down how a provider fares after a hand-over; returns its health."""
-    before = _health(outbox.provider_row(conn, outlet.provider.name))
+    """Writes down how a provider fares after a hand-over; returns its health, its instants counted from `now`."""
+    stored, at = _seen(conn, outlet, now)
+    before = breaker.moved(_health(stored), now - at)
     if change(before) == before:  # nearly always: then nobody need wait for anybody
         return before
-    stored = outbox.lock_provider(conn, outlet.provider.name)
-    before = _health(stored)
+    stored, at = _locked(conn, outlet, now)
+    before = breaker.moved(_health(stored), now - at)
     after = change(before)
     if after != before:
-        _save(conn, outlet, after, _next_at(stored), now)
+        _save(conn, outlet, breaker.moved(after, at - now), _next_at(stored), at)
     return after
 
 
 def opens_at(conn: Connection, outlet: Outlet, now: int) -> int:
     """The earliest instant, not before `now`, at which a provider takes a message."""
+    stored, at = _seen(conn, outlet, now)
+    health = breaker.asked(_health(stored), at)
+    pause = health.reopen_at or at if health.breaker is Breaker.OPEN else at
+    paced = at if outlet.rate is None else rates.opens_at(outlet.rate, _next_at(stored), at)
+    return now + max(pause, paced) - at
+
+
+def _seen(conn: Connection, outlet: Outlet, now: int) -> tuple[Mapping[str, Any] | None, int]:
+    """A provider's row, and what it is by the row's clock: read after it, lest it be earlier than what stands there."""
     stored = outbox.provider_row(conn, outlet.provider.name)
-    health = breaker.asked(_health(stored), now)
-    pause = health.reopen_at or NEVER if health.breaker is Breaker.OPEN else now
-    paced = now if outlet.rate is None else rates.opens_at(outlet.rate, _next_at(stored), now)
-    return max(pause, paced)
+    return stored, _by_its_clock(conn, outlet, now)
+
+
+def _locked(conn: Connection, outlet: Outlet, now: int) -> tuple[Mapping[str, Any], int]:
+    """The same, to be written anew."""
+    stored = outbox.lock_provider(conn, outlet.provider.name)
+    return stored, _by_its_clock(conn, outlet, now)
+
+
+def _by_its_clock(conn: Connection, outlet: Outlet, now: int) -> int:
+    return now if outlet.clock is None else outlet.clock(conn)
 
 
 def _takes(conn: Connection, outlet: Outlet, now: int, most: int) -> int:
-    return _room(outlet, outbox.provider_row(conn, outlet.provider.name), now, most)
+    stored, at = _seen(conn, outlet, now)
+    return _room(outlet, stored, at, most)
 
 
-def _room(outlet: Outlet, stored: Mapping[str, Any] | None, now: int, most: int) -> int:
-    paced = most if outlet.rate is None else rates.room(outlet.rate, _next_at(stored), now)
-    well = breaker.room(_health(stored), now)
+def _room(outlet: Outlet, stored: Mapping[str, Any] | None, at: int, most: int) -> int:
+    paced = most if outlet.rate is None else rates.room(outlet.rate, _next_at(stored), at)
+    well = breaker.room(_health(stored), at)
     return paced if well is None else min(paced, well)
 
 
@@ -106,6 +127,6 @@ def _next_at(stored: Mapping[str, Any] | None) -> int | None:
     return None if stored is None else stored["next_at"]
 
 
-def _save(conn: Connection, outlet: Outlet, health: Health, next_at: int | None, now: int) -> None:
-    values = {**asdict(health), "breaker": health.breaker.value, "next_at": next_at, "updated_at": now}
+def _save(conn: Connection, outlet: Outlet, health: Health, next_at: int | None, at: int) -> None:
+    values = {**asdict(health), "breaker": health.breaker.value, "next_at": next_at, "updated_at": at}
     outbox.save_provider(conn, outlet.provider.name, values)

@@ -9,7 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cadence.facts import SECOND
+from cadence.facts import MINUTE, SECOND
+
+CLOCKS_DIFFER: int = MINUTE
+"""An arrival instant by so much further ahead than the algorithm brings it is none: a clock was set back. Less is waited
+for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +57,10 @@ def opens_at(rate: Rate, next_at: int | None, now: int) -> int:
 
 
 def _arrival(rate: Rate, next_at: int | None, now: int) -> int:
-    """The arrival instant as of now. One further ahead than the algorithm can bring it comes from a clock that was
-    set back."""
+    """The arrival instant as of now. One that was written by a clock which has been set back since says nothing: one
+    message may go, and it is counted anew from there."""
     if next_at is None:
         return now
-    return min(max(next_at, now), now + rate.slack + rate.step)
+    if next_at - now > rate.slack + rate.step + CLOCKS_DIFFER:
+        return now + rate.slack
+    return max(next_at, now)

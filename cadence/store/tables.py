@@ -480,8 +480,8 @@ provider = Table(
     _text("because"),
     _at("updated_at"),
 )
-"""Speed and health of a provider, shared by all daemons. next_at: the theoretical arrival instant of its rate limit
-(GCRA). breaker: closed, open or half_open; reopen_at: when an open one is tried again."""
+"""Speed and health of a provider, shared by all daemons, by the database's clock as it is. next_at: the theoretical arrival
+instant of its rate limit (GCRA). breaker: closed, open or half_open; reopen_at: when an open one is tried again."""
 
 installation = Table(
     "installation",

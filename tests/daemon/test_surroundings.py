@@ -17,7 +17,7 @@ from cadence.cli import installation as installing
 from cadence.cli.db import trusted_now
 from cadence.cli.installation import CampaignDesk, Installation, options_of
 from cadence.cli.standing import standing_of
-from cadence.clock import RealClock
+from cadence.clock import RealClock, VirtualClock
 from cadence.daemon import Daemon, agree_clock, unsettled_jump
 from cadence.facts import DAY, HOUR, SECOND, instant
 from cadence.queue import leases as holding
@@ -399,3 +399,34 @@ def test_a_worker_that_can_only_be_read_is_named_and_nothing_goes_out(cluster: C
     assert {world.state(id_) for id_ in ids} <= {"sent", "expired"}
     assert world.delivered() >= 1
     installation.store.close()
+
+
+@pytest.fixture
+def full(database_url: str, tmp_path: Path) -> Iterator[Installation]:
+    """An installation where decisions stand an hour ahead of the clock, and whose provider takes nothing for ten seconds from
+    there on."""
+    made = opened(database_url, tmp_path, send_per_second=1.0)
+    ahead = made.clock_now() + HOUR
+    with made.store.write() as conn:
+        status.saw_now(conn, ahead)
+        row = {"name": "maildir", "breaker": "closed", "next_at": ahead + 10 * SECOND}
+        conn.execute(tables.provider.insert().values(**row))
+    yield made
+    made.store.close()
+
+
+def test_a_daemon_paces_by_the_databases_clock_not_by_where_decisions_stand(full: Installation) -> None:
+    world, id_ = message(full)
+
+    daemon(full).run(signals=False)
+
+    assert world.state(id_) == "sent"
+
+
+def test_on_a_virtual_clock_a_daemon_paces_by_that(full: Installation) -> None:
+    world, id_ = message(full)
+    clock = VirtualClock(full.real_clock(lambda sentence: None).now())
+
+    full.daemon(clock, options_of(full.settings, once=True)).run(signals=False)
+
+    assert world.state(id_) == "waiting"

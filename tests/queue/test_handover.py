@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import inf, nan
 from types import SimpleNamespace
 
 import pytest
 
-from cadence.facts import MINUTE, SECOND, EventKind
+from cadence.facts import HOUR, MINUTE, SECOND, EventKind
 from cadence.providers.letter import Letter
 from cadence.providers.provider import Ability, Capabilities, Outcome, Receipt
 from cadence.queue import handover, leases, receipts, rescue
@@ -41,6 +41,13 @@ class Desk:
 
     def close(self) -> None:
         pass
+
+
+@dataclass
+class Clock:
+    """A clock that the test sets."""
+
+    shown: int
 
 
 def says(outcome: Outcome, **more: object) -> Desk:
@@ -360,6 +367,67 @@ def test_no_more_is_decided_than_the_provider_can_take_now(world: World) -> None
 
     assert world.delivered() == 2
     assert len(world.touches()) == 2
+
+
+@pytest.fixture
+def standing(world: World) -> Clock:
+    """The clock was set back an hour at noon: decisions stand there meanwhile, the provider's clock goes on."""
+    clock = Clock(at(NOON))
+    world.clock = lambda conn: clock.shown
+    return clock
+
+
+def test_a_paced_provider_goes_on_while_decisions_stand_since_the_clock_was_set_back(
+    world: World, standing: Clock
+) -> None:
+    world.rate = Rate(per_second=1, burst=2)
+    for i in range(6):
+        world.contact(f"c{i}")
+        world.message(NOON, f"c{i}")
+    gone = []
+    for shown in (0, -3600, -3599, -3598, -3590):
+        standing.shown = at(NOON) + shown * SECOND
+        world.tick(NOON)
+        world.send(NOON)
+        gone.append(world.delivered())
+
+    assert gone == [2, 3, 4, 5, 6]
+
+
+def test_a_provider_left_alone_is_tried_again_while_decisions_stand_since_the_clock_was_set_back(
+    world: World, standing: Clock
+) -> None:
+    desk = world.provider = says(Outcome.RETRY, whole_provider=True, retry_after=30.0)
+    standing.shown -= HOUR
+    decided(world)
+    world.send(NOON)
+    world.contact("bob")
+    id_ = world.message(NOON, "bob")
+    desk.answer = lambda letter: Receipt(letter.message_id, Outcome.ACCEPTED)
+    states = []
+    for _ in range(2):
+        world.tick(NOON)
+        world.send(NOON)
+        states.append(world.state(id_))
+        standing.shown += MINUTE
+
+    assert states == ["waiting", "sent"]
+
+
+def test_a_provider_left_alone_by_a_clock_that_was_ahead_is_tried_when_the_clock_is_right(world: World) -> None:
+    desk = world.provider = says(Outcome.RETRY, whole_provider=True)
+    for i in range(6):
+        world.contact(f"c{i}")
+        world.message(NOON, f"c{i}")
+    ahead = "2026-03-04T11:00"
+    world.tick(ahead)
+    world.send(ahead)
+    desk.answer = lambda letter: Receipt(letter.message_id, Outcome.ACCEPTED)
+    id_ = decided(world)
+
+    world.send(NOON)
+
+    assert world.state(id_) == "sent"
 
 
 @pytest.fixture

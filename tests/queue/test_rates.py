@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cadence.facts import MINUTE, SECOND
+from cadence.facts import DAY, HOUR, MINUTE, SECOND
 from cadence.queue import breaker, rates
 from cadence.queue.breaker import Breaker, Health
 from cadence.queue.rates import Rate
@@ -30,11 +30,22 @@ def test_after_a_rest_the_burst_is_there_again() -> None:
     assert rates.room(rate, full, 10 * SECOND) == 4
 
 
-def test_a_clock_set_back_a_year_does_not_close_it_for_a_year() -> None:
+def test_after_a_clock_was_set_back_a_year_one_goes_at_once_and_the_others_at_their_speed() -> None:
     rate = Rate(per_second=1, burst=2)
-    full = rates.taken(rate, None, 365 * 86_400 * SECOND, 2)
+    full = rates.taken(rate, None, 365 * DAY, 2)
+    assert rates.opens_at(rate, full, 0) == 0
+    assert rates.room(rate, full, 0) == 1
 
-    assert rates.opens_at(rate, full, 0) <= 2 * SECOND
+    anew = rates.taken(rate, full, 0, 1)
+
+    assert [rates.room(rate, anew, seconds * SECOND) for seconds in range(4)] == [0, 1, 2, 2]
+
+
+def test_a_clock_set_back_a_few_seconds_lets_no_more_go_it_is_waited_for() -> None:
+    rate = Rate(per_second=1, burst=2)
+    full = rates.taken(rate, None, 10 * SECOND, 2)
+
+    assert (rates.room(rate, full, 0), rates.opens_at(rate, full, 0)) == (0, 11 * SECOND)
 
 
 @given(
@@ -100,3 +111,9 @@ def test_a_provider_that_says_how_long_to_wait_is_left_alone_so_long() -> None:
     health = breaker.failed(Health(), 0, "429", retry_after=10 * MINUTE)
 
     assert (health.breaker, health.reopen_at) == (Breaker.OPEN, 10 * MINUTE)
+
+
+def test_one_that_opened_by_a_clock_that_was_ahead_is_tried_once_the_clock_is_right() -> None:
+    opened = breaker.failed(Health(), 23 * HOUR, "away", n=5)
+
+    assert [breaker.room(opened, at) for at in (0, 12 * HOUR, 23 * HOUR)] == [1, 1, 0]

@@ -73,6 +73,8 @@ class World:
     contacts: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     """By name: (shard, id, circle)."""
     provider: Any = None
+    clock: Any = None
+    """What the provider's speed and pauses are counted by; None: by the times that are told."""
 
     def __post_init__(self) -> None:
         if self.provider is None:
@@ -83,7 +85,7 @@ class World:
         """One daemon's share at an instant; it takes what leases there are."""
         moment = at(now)
         held, _ = leases.hold(self.store, self.me, this_process(), moment, self.policy.hash)
-        ways = {"email": Outlet(self.provider, self.rate)}
+        ways = {"email": Outlet(self.provider, self.rate, self.clock)}
         work = Work(self.store, self.me, Active.of(self.policy), ways, held.shards, moment)
         return replace(work, **changes)
 
