@@ -82,9 +82,8 @@ def claim(work: Work) -> list[Circle]:
     very large circle comes alone."""
     with work.store.read() as conn:
         rooms = outlets.rooms(conn, work.outlets, work.shards, work.now, work.batch)
-        closed = [channel for channel, room in rooms.items() if room == 0]
-        room = min((r for r in rooms.values() if r > 0), default=work.batch)
-        circles = rows_of.due_circles(conn, work.shards, work.now, room, closed)
+        most = max(rooms.values(), default=0) or work.batch
+        circles = rows_of.due_circles(conn, work.shards, work.now, most, rooms)
         large = rows_of.large_circles(conn, {shard for shard, _ in circles})
     if circles and circles[0] in large:
         return circles[:1]

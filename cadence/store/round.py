@@ -8,6 +8,7 @@ One function per question, set-based, every statement by shard. It decides nothi
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -65,13 +66,39 @@ FEW: int = 2
 tables and indexes shares pages, and all other shards stay unlocked."""
 
 
+Due = tuple[int, int, int, str]
+"""(shard, circle, due_at, channel) of a message"""
+
+
 def due_circles(
-    conn: Connection, shards: Sequence[int], now: int, limit: int, closed: Collection[str] = ()
+    conn: Connection, shards: Sequence[int], now: int, limit: int, rooms: Mapping[str, int]
 ) -> list[tuple[int, int]]:
     """The circles, as (shard, id), with messages due at `now`, longest due first: those of at most `limit` messages. Where
     more are due, the shards that are furthest behind come first.
 
-    closed: channels whose providers take nothing now; of them only what has expired is claimed."""
+    rooms: how many messages channels take now, where that isn't any number; of one that takes none only what has expired is
+    claimed. What a channel has no room for is in no other's way."""
+    closed = [channel for channel, room in rooms.items() if room <= 0]
+    narrow = {channel: room for channel, room in rooms.items() if 0 < room < limit}
+    kept: list[Due] = []
+    due = _longest_due(conn, shards, now, limit, closed)
+    while full := _overfull(due, narrow):
+        for channel in full:
+            kept += [row for row in due if row[3] == channel][: narrow.pop(channel)]
+        closed += full
+        due = _longest_due(conn, shards, now, limit, closed)
+    rows = sorted([*kept, *due], key=_AGE) if kept else due
+    return list(dict.fromkeys((int(row[0]), int(row[1])) for row in rows[:limit]))
+
+
+def _overfull(due: Sequence[Due], narrow: Mapping[str, int]) -> list[str]:
+    """The channels with more due than they have room for."""
+    counts = Counter(row[3] for row in due) if narrow else Counter[str]()
+    return [channel for channel, room in narrow.items() if counts[channel] > room]
+
+
+def _longest_due(conn: Connection, shards: Sequence[int], now: int, limit: int, closed: Collection[str]) -> list[Due]:
+    """The messages, at most `limit`, that are longest due; of closed channels only those that have expired."""
     if limit <= 0 or not shards:
         return []
     behind = [row[0] for row in _due(conn, shards, now, 1, closed)]
@@ -83,19 +110,17 @@ def due_circles(
         enough = -(-5 * FEW * limit // (4 * max(len(rows), 1)))  # if the others have as much, and a quarter more
         few = behind[:enough]
         rows = _due(conn, few, now, max(64, -(-2 * limit // len(few))), closed)
-    return list(dict.fromkeys((int(r[0]), int(r[1])) for r in rows[:limit]))
+    return rows[:limit]
 
 
-def _due(
-    conn: Connection, shards: Sequence[int], now: int, each: int, closed: Collection[str]
-) -> list[tuple[int, int, int]]:
-    """Of each shard its `each` messages that are longest due, as (shard, circle, due_at); those of all shards in order."""
+def _due(conn: Connection, shards: Sequence[int], now: int, each: int, closed: Collection[str]) -> list[Due]:
+    """Of each shard its `each` messages that are longest due; those of all shards in order."""
     shut = ", ".join(f":closed{i}" for i in range(len(closed)))
     passing = f"AND (channel NOT IN ({shut}) OR expires_at <= :now)" if closed else ""
     far = is_distributed(conn)
     named = f"AND shard IN ({listed(shards)})" if far else ""
     one = (
-        f"SELECT shard, circle, due_at FROM message WHERE shard = {{shard}} {named} AND state = 'waiting' "
+        f"SELECT shard, circle, due_at, channel FROM message WHERE shard = {{shard}} {named} AND state = 'waiting' "
         f"AND due_at <= :now {passing} ORDER BY due_at LIMIT :most"
     )
     params: dict[str, Any] = {"now": now, "most": each, **{f"closed{i}": c for i, c in enumerate(closed)}}
@@ -107,10 +132,11 @@ def _due(
         source = f"(SELECT shard FROM shard WHERE shard IN ({listed(shards)}))" if far else _UNNESTED
         sql = f"SELECT x.* FROM {source} AS s(shard), LATERAL ({lateral}) AS x"
         rows = fetch(conn, sql, **params, **({} if far else {"shards": list(shards)}))
-    rows.sort(key=itemgetter(2, 1))
+    rows.sort(key=_AGE)
     return rows
 
 
+_AGE = itemgetter(2, 1)
 _UNNESTED = "unnest(CAST(:shards AS int8[]))"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from cadence.queue import breaker, deciding, outlets
 from cadence.queue.accept import NewMessage
 from cadence.queue.outlets import Outlet
 from cadence.queue.tick import Circle, claim, side_by_side, tick
+from cadence.queue.work import Work
 from cadence.queue.written import due_after
 from cadence.store import round as store_round
 from cadence.store import tables
@@ -414,6 +416,48 @@ def test_what_waits_for_a_closed_channel_is_in_no_other_channels_way(world: Worl
 
     assert {world.state(id_) for id_ in pile} == {"waiting"}
     assert world.state(text_message) == "decided"
+
+
+@pytest.fixture
+def texts(world: World) -> Work:
+    """Noon, with a second channel whose provider is tried with one message, and a batch of ten."""
+    provider: Any = SimpleNamespace(name="texts")
+    work = world.work(f"{DAY}T12:00", batch=10)
+    work = replace(work, outlets={**work.outlets, "sms": Outlet(provider)})
+    with world.store.write() as conn:
+        outlets.learn(conn, work.outlets["sms"], 0, lambda health: breaker.failed(health, 0, "down", 9))
+    return work
+
+
+def due(world: World, n: int, hour: str) -> None:
+    """So many contacts, each with a receipt that is due since this hour."""
+    for _ in range(n):
+        name = f"c{len(world.contacts)}"
+        world.contact(name)
+        world.message(f"{DAY}T09:00", name, "receipt", due_at=at(f"{DAY}T{hour}"))
+
+
+def test_a_channel_to_be_tried_with_nothing_to_send_leaves_the_others_their_whole_batch(
+    world: World, texts: Work
+) -> None:
+    due(world, 12, "11:00")
+
+    assert tick(texts)["claimed"] == 10
+
+
+def test_what_waits_for_a_channel_that_takes_one_leaves_the_others_the_rest_of_the_batch(
+    world: World, texts: Work
+) -> None:
+    due(world, 30, "10:00")
+    with world.store.write() as conn:
+        conn.execute(tables.message.update().values(channel="sms"))
+        conn.execute(tables.address.update().values(channel="sms"))
+    due(world, 12, "11:00")
+
+    tick(texts)
+
+    gone = Counter(m["channel"] for m in world.rows(tables.message) if m["state"] != "waiting")
+    assert gone == {"sms": 1, "email": 9}
 
 
 def test_of_more_than_a_batch_the_shards_that_are_furthest_behind_come_first(
