@@ -22,7 +22,7 @@ from cadence.queue.endings import endings
 from cadence.queue.load import Loaded, load
 from cadence.queue.steps import reached
 from cadence.queue.work import Work
-from cadence.queue.written import end, rest, write
+from cadence.queue.written import end, rest, wake, write
 from cadence.store import leases
 from cadence.store import round as rows_of
 
@@ -121,6 +121,7 @@ def decide_and_write(conn: Connection, work: Work, loaded: Loaded) -> Counter[st
     reached("decided")
     for answered in answers:
         done += write(conn, work, answered)
+    wake(conn, work, loaded, gone, answers)
     return done
 
 

@@ -7,7 +7,7 @@ The shards are locked by the tick that calls; nothing here decides, and nothing 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy.typing as npt
 import orjson
 from sqlalchemy.engine import Connection
 
-from cadence.decide.round import ERROR, with_touches
+from cadence.decide.round import ERROR, LOOKAHEAD, with_touches
 from cadence.facts import HELD, HOUR, MINUTE, NEVER, NONE, SECOND, Bools, Ints, Outcome, Push, Verdict
 from cadence.queue.deciding import Answers
 from cadence.queue.endings import Ending
@@ -125,6 +125,28 @@ def rest(conn: Connection, work: Work, loaded: Loaded, resting: dict[int, str]) 
             "ask_because": [f"campaign {state}" for state in resting.values()],
         }
         rows_of.move(conn, loaded.messages.keys(rows), State.WAITING, columns)
+
+
+def wake(conn: Connection, work: Work, loaded: Loaded, gone: Collection[int], answers: Sequence[Answers]) -> None:
+    """Have those asked again that wait for a more important message of their circle, where one there ends or rests (gone:
+    rows of loaded.messages) or won't go. What was asked just now knows of it."""
+    m = loaded.messages
+    waiting = [row for row, rule in enumerate(m["rule"]) if rule == LOOKAHEAD and row not in gone]
+    if not waiting:
+        return
+    circles, asked = {m["circle"][row] for row in gone}, set[int]()
+    for answered in answers:
+        told = answered.loaded.messages
+        never = [row for row, o in answered.outcomes if o.verdict is Verdict.SUPPRESS]
+        circles |= {told["circle"][row] for row in (*never, *answered.no_longer)}
+        asked |= {told["id"][row] for row, _ in answered.outcomes}
+    rows = [row for row in waiting if m["circle"][row] in circles and m["id"][row] not in asked]
+    n = len(rows)
+    columns: dict[str, Values] = {
+        "due_at": np.full(n, work.now, np.int64),
+        "ask_because": ["what it waited for is gone"] * n,
+    }
+    rows_of.move(conn, m.keys(rows), State.WAITING, columns)
 
 
 def due_after(welcome: Ints, expires: Ints, ids: Ints, spread: int, now: int, errors: Sequence[bool]) -> Ints:
