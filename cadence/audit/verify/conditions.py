@@ -10,15 +10,16 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-from cadence.audit.verify.localtime import day_of, earlier, instant_of, later, micros
+from cadence.audit.verify.localtime import NEVER_ENDS, earlier, instant_of, later, local, micros, moment
 from cadence.audit.verify.sight import Sight
 from cadence.facts import CHANNELS, DAY, ENGAGEMENT, EventKind
 
 _INSTANTS = ("first_purchase", "last_purchase", "last_engaged", "last_touch")
 _PLACES = ("country", "region", "locale")
-_WINDOWED = re.compile(r"(orders|spend|touches|engagements)_(\d+)d")
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)?)?")
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
+_WINDOWED = re.compile(r"(orders|spend|touches|engagements)_(\d+)d", re.ASCII)
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+_LARGEST = 1e300
 LONGEST_TEXT = 256
 """A longer text matches no pattern."""
 
@@ -61,34 +62,33 @@ def _asked(name: str, word: str, operand: Any, sight: Sight) -> bool:
         return word == "longer_ago_than" or (name in _INSTANTS and word in ("at_most", "below"))
     if name in _PLACES and word in ("is", "in"):
         return any(_lies_in(str(value), str(w)) for w in wanted)
-    return _compared(value, word, operand, sight, instant=name in _INSTANTS)
+    return _compared(value, word, operand, sight)
 
 
-def _compared(value: Any, word: str, operand: Any, sight: Sight, *, instant: bool) -> bool:
+def _compared(value: Any, word: str, operand: Any, sight: Sight) -> bool:
     if word in ("is", "in"):
         wanted = list(operand) if word == "in" else [operand]
-        return any(_is(value, w, sight, instant=instant) for w in wanted)
+        return any(_same(value, w) or _then(value, w, sight) for w in wanted)
     if word == "has":
-        several = isinstance(value, list | tuple | set)
-        return any(_is(v, operand, sight) for v in value) if several else _is(value, operand, sight)
+        return any(_same(v, operand) for v in (value if isinstance(value, list) else [value]))
     if word == "matches":
         return _matches(operand, value)
     if word in ("in_the_last", "in_the_next", "longer_ago_than"):
-        at = _instant(value, sight, raw=instant)
+        at = _instant(value, sight)
         if at is None:
             return False
         if word == "in_the_next":
             return sight.now < at <= later(sight.now, operand, sight.zone)
         since = earlier(sight.now, operand, sight.zone)
         return since < at <= sight.now if word == "in_the_last" else at <= since
-    return _ordered(value, word, operand, sight, instant=instant)
+    return _ordered(value, word, operand, sight)
 
 
-def _ordered(value: Any, word: str, operand: Any, sight: Sight, *, instant: bool) -> bool:
+def _ordered(value: Any, word: str, operand: Any, sight: Sight) -> bool:
     one: float | None
     other: float | None
     if isinstance(operand, str | date) and (bound := _instant(operand, sight)) is not None:
-        one, other = _instant(value, sight, raw=instant), bound
+        one, other = _instant(value, sight), bound
     else:
         one, other = _number(value), _number(operand)
     if one is None or other is None:
@@ -96,13 +96,18 @@ def _ordered(value: Any, word: str, operand: Any, sight: Sight, *, instant: bool
     return {"at_least": one >= other, "at_most": one <= other, "above": one > other, "below": one < other}[word]
 
 
-def _is(value: Any, wanted: Any, sight: Sight, *, instant: bool = False) -> bool:
-    if isinstance(wanted, str) and _MOMENT.fullmatch(wanted):
-        at = _instant(value, sight, raw=instant)
-        if at is not None and len(wanted) == 10:
-            return str(day_of(at, sight.zone)) == wanted
-        if at is not None:
-            return at == _instant(wanted, sight)
+def _then(value: Any, wanted: Any, sight: Sight) -> bool:
+    """Whether a value is the instant that is named; a date is all of that day on the contact's calendar."""
+    if not isinstance(wanted, str) or (named := _instant(wanted, sight)) is None:
+        return False
+    at = _instant(value, sight)
+    if at is None or len(wanted) > len("2026-03-01"):
+        return at == named
+    return abs(at - named) < 3 * DAY and str(local(at, sight.zone).date()) == wanted
+
+
+def _same(value: Any, wanted: Any) -> bool:
+    """Whether a value is the text, number or truth that is named."""
     if isinstance(value, bool) or isinstance(wanted, bool):
         return _truth(value) is not None and _truth(value) == _truth(wanted)
     if isinstance(value, str) and isinstance(wanted, str):
@@ -117,7 +122,7 @@ def _truth(value: Any) -> bool | None:
 
 
 def _matches(pattern: str, value: Any) -> bool:
-    if isinstance(value, list | tuple | set):
+    if isinstance(value, list):
         return any(_matches(pattern, v) for v in value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -133,25 +138,32 @@ def _lies_in(place: str, wanted: str) -> bool:
 
 def _number(value: Any) -> float | None:
     if isinstance(value, str):
-        return float(value) if _NUMBER.fullmatch(value.strip()) else None
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+        return float(value) if _NUMBER.fullmatch(value) else None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value) if abs(value) < _LARGEST else None
+    return None
 
 
-def _instant(value: Any, sight: Sight, *, raw: bool = False) -> int | None:
+def _instant(value: Any, sight: Sight) -> int | None:
     """A value as an instant; a date and a time without an offset are local. Whole numbers are microseconds."""
     if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if raw or not isinstance(value, str) or not _MOMENT.fullmatch(value):
+        return value if abs(value) < NEVER_ENDS else None
+    if isinstance(value, str) and _MOMENT.fullmatch(value):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+    if not isinstance(value, datetime):
         return None
     try:
-        found = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return instant_of(found, sight.zone) if found.tzinfo is None else micros(found.astimezone(UTC))
+        return micros(value) if value.tzinfo else instant_of(value, sight.zone)
+    except OverflowError:  # the first and the last date of the calendar are before and after all others in any zone
+        return micros(value.replace(tzinfo=UTC))
 
 
 def value_of(name: str, sight: Sight) -> Any:
-    """What a name means for the contact: what was given, else what is computed; None is missing."""
+    """What a name means for the contact: what was given, else what is computed; None is missing. A computed instant is
+    a datetime: it is no number, and no text."""
     if name in _PLACES:
         return _place(name, sight)
     given = sight.person.attributes.get(name)
@@ -177,12 +189,12 @@ def _place(name: str, sight: Sight) -> str | None:
     return region if region.upper().startswith(country.upper() + "-") else f"{country}-{region}"
 
 
-def _latest(name: str, sight: Sight) -> int | None:
+def _latest(name: str, sight: Sight) -> datetime | None:
     if name == "last_touch":
-        return max((t.at for t in _counted(sight)), default=None)
-    kinds = ENGAGEMENT if name == "last_engaged" else (EventKind.PURCHASE,)
-    at = [e.at for e in sight.events(*kinds)]
-    return (min(at) if name == "first_purchase" else max(at)) if at else None
+        at = [t.at for t in _counted(sight)]
+    else:
+        at = [e.at for e in sight.events(*(ENGAGEMENT if name == "last_engaged" else (EventKind.PURCHASE,)))]
+    return moment(min(at) if name == "first_purchase" else max(at)) if at else None
 
 
 def _total(name: str, since: int | None, sight: Sight) -> float:
