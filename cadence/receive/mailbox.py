@@ -96,16 +96,14 @@ def read_mailbox(store: Store, mailbox: Mailbox[M], way_out: WayOut, now: int, m
         try:
             with store.write() as conn:
                 stopped = _stop(conn, mail, way_out, now)
+            mailbox.done(mail)
         except StoreError:
             raise
         except Exception:  # noqa: BLE001 - one odd mail must not keep all others from being read
-            _log.exception(
-                "a mail to the way out can't be turned into a stop; it stays, to be tried again", file=mail.name
-            )
+            _log.exception("a mail to the way out gave trouble; it stays, to be tried again", file=mail.name)
             continue
         if not stopped:
             _log.warning("a mail to the way out names nobody we know; it is kept, and nothing follows", file=mail.name)
-        mailbox.done(mail)
         read += 1
     return read
 

@@ -161,6 +161,25 @@ def test_a_mail_that_nothing_can_be_made_of_keeps_no_other_waiting(
     assert [mail.name for mail in inbox.waiting()] == ["a"]
 
 
+def test_a_mail_that_can_not_be_put_aside_keeps_no_other_waiting(
+    store: Store, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrives(inbox, "a", token_address(WAY_OUT, store, "1"))
+    arrives(inbox, "b", token_address(WAY_OUT, store, "2"))
+    done = inbox.done
+
+    def stuck(mail: Arrival) -> None:
+        if mail.name == "a":
+            raise PermissionError("cur belongs to somebody else")
+        done(mail)
+
+    monkeypatch.setattr(inbox, "done", stuck)
+
+    read_mailbox(store, inbox, WAY_OUT, NOW)
+
+    assert [stop[0] for stop in stops(store)] == ["1", "2"]
+
+
 def test_junk_in_the_mailbox_stops_nobody_and_nothing(store: Store, inbox: Inbox) -> None:
     (inbox.path / "new" / "junk").write_bytes(b"\x00\xff" * 5_000)
     arrives(inbox, "later", token_address(WAY_OUT, store, "2"))
