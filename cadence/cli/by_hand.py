@@ -15,7 +15,7 @@ from cadence.cli.contact import instant_given, name_of, one_contact
 from cadence.cli.installation import Installation
 from cadence.cli.screen import FINE, print_json, reader_zone, screen, when
 from cadence.decide.decision import text_of
-from cadence.facts import CHANNELS, HoldKind, instant
+from cadence.facts import CHANNELS, MINUTE, HoldKind, instant
 from cadence.policy.finding import nearest
 from cadence.policy.load import load_policy
 from cadence.policy.policy import Policy
@@ -143,10 +143,13 @@ def who() -> str:
 
 
 def _moment(installation: Installation, told: str | None, zone: str | None) -> int:
-    """When it is done. ValueError for an instant that the record has passed: what was decided since hasn't known it."""
-    given = instant_given(told, "--at", reader_zone(zone))
+    """When it is done. ValueError for an instant that the record has passed, for what was decided since hasn't known it, and
+    for one that is still to come: until then nothing would be done."""
+    given, now = instant_given(told, "--at", reader_zone(zone)), installation.now()
     if given is None:
-        return installation.now()
+        return now
+    if given > now + MINUTE:
+        raise ValueError(f"--at {told}: that is still to come, and it is {text_of(instant(now))}; leave it out for now")
     with installation.store.read() as conn:
         latest = status.latest_now(conn)
     if latest is not None and given < latest:
@@ -164,7 +167,7 @@ def _known(option: str, word: str | None, words: Any) -> None:
 
 
 def _marketing(policy: Policy, category: str | None) -> None:
-    named = policy.categories.get(category or "")
+    named = next((c for c in policy.categories.values() if category in (c.name, *c.was)), None)
     if named is not None and named.transactional:
         raise ValueError(f"--category {category!r} is transactional, and no stop applies to it; name one of marketing")
 

@@ -9,32 +9,46 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
+from rich.segment import Segment
 from rich.table import Table
 
 from cadence.calendar import zone_index
 from cadence.facts import DAY, HELD, HOUR, MINUTE, NEVER, NONE, SECOND, instant
 
 _NUMBERS = re.compile(r"\[\n\s+(-?[\d.]+(?:,\n\s+-?[\d.]+)*)\n\s+\]")
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, but for tab and line break, and what turns the direction of writing."""
 FINE, NO, WRONG = 0, 1, 2
 """Exit codes: fine; a check said no; wrong use or input."""
 
 
+class _Screen(Console):
+    """A console that no text can steer: customers' own words come through it, too."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        for segment in super().render(renderable, options):
+            if segment.control or not _STEERING.search(segment.text):
+                yield segment
+            else:
+                yield Segment(_STEERING.sub("\ufffd", segment.text), segment.style)
+
+
 def screen() -> Console:
     """Standard output: colours only on a terminal, as wide as it is, or 140 columns into a file."""
-    return Console(width=None if sys.stdout.isatty() else 140, highlight=False, soft_wrap=False)
+    return _Screen(width=None if sys.stdout.isatty() else 140, highlight=False, soft_wrap=False)
 
 
 def errors() -> Console:
     """Standard error."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return _Screen(stderr=True, highlight=False, soft_wrap=True)
 
 
 def print_json(what: Any) -> None:
@@ -61,6 +75,8 @@ def tell_wrong(problem: Exception) -> int:
     from cadence.policy.load import PolicyError
     from cadence.store.errors import StoreError, in_words
 
+    if isinstance(problem, OverflowError):
+        return wrong(f"a number is too large, or an instant out of reach ({problem})")
     if isinstance(problem, PolicyError | StoreError | ValueError | OSError) and not isinstance(
         problem, ValidationError
     ):

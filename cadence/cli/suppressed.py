@@ -174,7 +174,12 @@ def _flat(row: listing.Stopped) -> dict[str, Any]:
 def _write_csv(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> None:
     out = files.DictWriter(sys.stdout, names, lineterminator="\n")
     out.writeheader()
-    out.writerows(rows)
+    out.writerows({name: _no_formula(value) for name, value in row.items()} for row in rows)
+
+
+def _no_formula(value: Any) -> Any:
+    """A cell that no spreadsheet takes for something to work out."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 suppressed_command = typer.main.get_command(app)

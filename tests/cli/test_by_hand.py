@@ -48,6 +48,22 @@ def test_what_was_sent_cannot_be_released(busy: Office) -> None:
     assert "only what is waiting or suppressed" in answer.err
 
 
+@pytest.mark.parametrize("command", [["stop", "ann"], ["hold", "ann"], ["release"]])
+def test_what_is_still_to_come_can_not_have_been_done(busy: Office, command: list[str]) -> None:
+    told = command if len(command) > 1 else [*command, str(waiting(busy))]
+
+    answer = busy.run(*told, "--reason", "x", "--at", "2027-01-01")
+
+    assert answer.code == 2
+    assert "--at 2027-01-01: that is still to come" in " ".join(answer.err.split())
+
+
+def test_a_number_that_is_too_large_is_told_in_words(busy: Office) -> None:
+    answer = busy.run("release", "99999999999999999999", "--reason", "x")
+
+    assert (answer.code, "a number is too large" in answer.err) == (2, True)
+
+
 def test_a_stop_ends_what_waits(busy: Office) -> None:
     message = waiting(busy)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from cadence.store import tables
@@ -90,3 +92,15 @@ def test_somebody_who_is_not_here_is_wrong_input(office: Office) -> None:
 
     assert answer.code == 2
     assert "nobody@example.com" in answer.err
+
+
+@pytest.mark.parametrize("words", [["contact", "ann"], ["queue"]])
+def test_what_somebody_typed_does_not_steer_a_terminal(busy: Office, words: list[str]) -> None:
+    with busy.world.store.write() as conn:
+        typed = json.dumps({"first_name": "\x1b]0;owned\x07\x1b[2J"})
+        conn.execute(tables.contact.update().values(attributes=typed))
+        conn.execute(tables.message.update().values(campaign="\x1b[2Jspring\u202e"))
+
+    told = busy.run(*words).out
+
+    assert [c for c in told if c in "\x1b\x07\u202e"] == []

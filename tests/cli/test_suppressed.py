@@ -7,6 +7,7 @@ import io
 
 import pytest
 
+from cadence.store import tables
 from tests.cli.office import Office
 from tests.queue.world import at
 
@@ -96,6 +97,15 @@ def test_it_can_be_read_by_a_spreadsheet(busy: Office) -> None:
         ("ann", "defer", "2 per 7d"),
         ("bob", "suppress", "consent"),
     }
+
+
+def test_no_spreadsheet_takes_what_somebody_typed_for_a_formula(busy: Office) -> None:
+    with busy.world.store.write() as conn:
+        conn.execute(tables.contact.update().values(outside_id='=HYPERLINK("http://elsewhere.example")'))
+
+    rows = list(csv.DictReader(io.StringIO(busy.run("suppressed", "--csv").out)))
+
+    assert {row["contact"][:2] for row in rows} == {"'="}
 
 
 def test_counts_can_be_read_by_a_spreadsheet(busy: Office) -> None:
