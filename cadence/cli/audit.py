@@ -72,7 +72,7 @@ def verify(
 def changes(
     since: Annotated[str | None, typer.Option(help="From this instant or date on.")] = None,
     what: Annotated[str | None, typer.Option(help="Only this: release, stop, hold, release_hold...")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, the latest.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="At most so many, the latest.")] = 50,
     zone: Zone = None,
     json: AsJson = False,
 ) -> int:

@@ -56,7 +56,7 @@ def contact(
     kind: Annotated[list[str] | None, typer.Option(help=f"Only these: {', '.join(KINDS)}. Repeatable.")] = None,
     since: Annotated[str | None, typer.Option(help="Only from this instant or date on.")] = None,
     until: Annotated[str | None, typer.Option(help="Only before this instant or date.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, the latest.")] = 200,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="At most so many, the latest.")] = 200,
     zone: Annotated[str | None, typer.Option(help="Show times in this zone.")] = None,
     json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> int:
@@ -65,19 +65,13 @@ def contact(
         raise ValueError(f"--kind {wrong[0]}: there is no such kind; there are {', '.join(KINDS)}")
     shown = reader_zone(zone)
     begin, end = instant_given(since, "--since", shown), instant_given(until, "--until", shown)
-    store = Installation.open().store
+    installation = Installation.open()
+    store, now = installation.store, installation.now()
     found = one_contact(store, contact)
     with store.read() as conn:
         card = contact_of(conn, (found.shard, found.id))
         others = [m for m in members_of(conn, (found.shard, found.circle)) if m.id != found.id]
-        entries = [
-            e
-            for e in timeline(conn, found.id)
-            if (not kind or e.what in kind)
-            and (begin is None or (e.at is not None and e.at >= begin))
-            and (end is None or (e.at is not None and e.at < end))
-        ]
-    left_out, entries = max(len(entries) - limit, 0), entries[-limit:]
+        entries, left_out = timeline(conn, found.id, limit, kind or (), begin, end)
     if json:
         print_json(
             {
@@ -89,7 +83,7 @@ def contact(
         )
         return FINE
     out = screen()
-    _card(out, card, others, shown)
+    _card(out, card, others, shown, now)
     _timeline(out, entries, left_out, shown)
     return FINE
 
@@ -134,7 +128,7 @@ def _codes(zone: tzinfo) -> Any:
     return np.array([zone_index(str(zone))], np.int32)
 
 
-def _card(out: Console, card: Mapping[str, Any], others: Sequence[Found], zone: ZoneInfo) -> None:
+def _card(out: Console, card: Mapping[str, Any], others: Sequence[Found], zone: ZoneInfo, now: int) -> None:
     """Who it is."""
     name = card["outside_id"] or card["id"]
     out.print(f"[bold]Contact {escape(str(name))}[/]  (our number {card['id']})")
@@ -153,18 +147,18 @@ def _card(out: Console, card: Mapping[str, Any], others: Sequence[Found], zone: 
         "decided with": ", ".join(name_of(m) for m in others[:10]) + (" ..." if len(others) > 10 else ""),
         "attributes": ", ".join(f"{k}: {v}" for k, v in card["attributes"].items()),
         "purchases": f"{card['orders']:,}, {card['spend']:,.2f} in all" if card["orders"] else None,
-        "own wishes": _wishes(card, zone),
-        "held by": "; ".join(_hold(h, zone) for h in card["holds"]),
+        "own wishes": _wishes(card, zone, now),
+        "held by": "; ".join(_hold(h, zone) for h in card["holds"] if h["until"] is None or h["until"] > now),
     }
     for word, value in lines.items():
         if value:
             out.print(f"  {word:<13} {escape(str(value))}", soft_wrap=True)
 
 
-def _wishes(card: Mapping[str, Any], zone: ZoneInfo) -> str:
+def _wishes(card: Mapping[str, Any], zone: ZoneInfo, now: int) -> str:
     wishes = [
         f"at most {card['less_often']}" if card["less_often"] else "",
-        f"nothing until {when(card['snooze_until'], zone)}" if card["snooze_until"] else "",
+        f"nothing until {when(card['snooze_until'], zone)}" if (card["snooze_until"] or 0) > now else "",
         f"at {', '.join(card['hours'])}" if card["hours"] else "",
         f"on {', '.join(card['days'])}" if card["days"] else "",
     ]

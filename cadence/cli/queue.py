@@ -33,7 +33,7 @@ def queue(
     state: Annotated[list[str] | None, typer.Option(help="In this state. Repeatable. Default: all not ended.")] = None,
     rule: Annotated[str | None, typer.Option(help="Only those that this rule bound.")] = None,
     segment: Annotated[str | None, typer.Option(help="Only contacts of this segment.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="At most so many.")] = 50,
     zone: Annotated[str | None, typer.Option(help="Show times in this zone.")] = None,
     json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> int:

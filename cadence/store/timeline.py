@@ -4,12 +4,11 @@ hand.
 For people who look; a decision never reads it."""
 
 # Statements are put together from names in tables.py alone; every value is a parameter.
-# ruff: noqa: S608
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,25 +45,40 @@ _SHOWN: Mapping[str, tuple[sa.Table, str, str]] = {
 _JSON = ("detail", "evidence", "watched", "tags", "variables", "stop_on")
 
 
-def timeline(conn: Connection, contact: int, most: int = 1_000) -> list[Entry]:
-    """What is on record of a contact, by its id, oldest first; of each kind the latest `most`. Merges may have left its
-    decisions in other shards, so each is looked into. Undated consents stand first."""
+def timeline(
+    conn: Connection,
+    contact: int,
+    most: int,
+    kinds: Collection[str] = (),
+    since: int | None = None,
+    until: int | None = None,
+) -> tuple[list[Entry], int]:
+    """What is on record of a contact, by its id, oldest first: the latest `most`, and how many are left out. Merges may have
+    left its decisions in other shards, so each is looked into. Undated consents stand first.
+
+    kinds: of what, everything where there are none. since, until: only from the one on, and before the other."""
     entries: list[Entry] = []
+    found = 0
     for what, (table, at, recorded_at) in _SHOWN.items():
-        sql, params = wanted(conn, "w", {"shard": list(range(SHARDS))})
+        if kinds and what not in kinds:
+            continue
+        shards, params = wanted(conn, "w", {"shard": list(range(SHARDS))})
+        bounds = {name: value for name, value in (("since", since), ("until", until)) if value is not None}
+        within = "".join(f" AND t.{at} {_BOUNDS[name]} :{name}" for name in bounds)
+        source = f"FROM {shards} CROSS JOIN {table.name} t WHERE t.shard = w.shard AND t.contact = :contact{within}"
         names = [c.name for c in table.columns]
         columns = ", ".join(f"t.{conn.dialect.identifier_preparer.quote(n)}" for n in names)
-        rows = fetch(
-            conn,
-            f"SELECT {columns} FROM {sql} CROSS JOIN {table.name} t WHERE t.shard = w.shard AND t.contact = :contact "
-            f"ORDER BY t.{recorded_at} DESC, t.id DESC LIMIT :most",
-            contact=contact,
-            most=most,
-            **params,
-        )
-        entries += [_entry(what, names, row, at, recorded_at) for row in rows]
+        latest = f"SELECT {columns} {source} ORDER BY t.{at} IS NULL, t.{at} DESC, t.id DESC LIMIT :most"
+        params |= {"contact": contact, **bounds}
+        ((here,),) = fetch(conn, f"SELECT count(*) {source}", **params)
+        found += int(here)
+        entries += [_entry(what, names, row, at, recorded_at) for row in fetch(conn, latest, most=most, **params)]
     order = {what: i for i, what in enumerate(_SHOWN)}
-    return sorted(entries, key=lambda e: (e.at is not None, e.at or 0, order[e.what], e.id))
+    entries.sort(key=lambda e: (e.at is not None, e.at or 0, order[e.what], e.id))
+    return entries[-most:], max(found - most, 0)
+
+
+_BOUNDS = {"since": ">=", "until": "<"}
 
 
 def _entry(what: str, names: Sequence[str], row: Sequence[Any], at: str, recorded_at: str) -> Entry:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cadence.facts import EventKind
+from cadence.facts import SECOND, EventKind
 from cadence.queue.release import hold
+from cadence.store import changes, tables
 from tests.cli.office import Office, opened
 from tests.queue.world import at
 
@@ -113,6 +114,30 @@ def test_a_limit_keeps_the_latest_and_says_how_many_are_left_out(office: Office)
     told = office.json("contact", "ann", "--kind", "decision", "--limit", "1")
 
     assert ([e["verdict"] for e in told["timeline"]], told["left_out"]) == (["defer"], 1)
+
+
+def test_of_very_much_it_finds_what_was_long_ago_and_counts_what_is_left_out(office: Office) -> None:
+    shard, id_, _ = office.world.contacts["ann"]
+    long_ago = at("2023-11-14T22:00")
+    with office.world.store.write() as conn:
+        for i in range(1_010):
+            changes.note(conn, "hold", "eva", long_ago + i * SECOND, "she called", (shard, id_))
+
+    told = office.json("contact", "ann", "--kind", "change", "--limit", "1005")
+    early = office.json("contact", "ann", "--kind", "change", "--until", "2023-11-14T22:00:05")
+
+    assert (len(told["timeline"]), told["left_out"], len(early["timeline"])) == (1_005, 5, 5)
+
+
+def test_holds_and_wishes_that_are_over_hold_nothing(office: Office) -> None:
+    shard, id_, _ = office.world.contacts["ann"]
+    hold(office.world.store, (shard, id_), "holiday", "eva", at("2026-03-02T22:10"), until=at("2026-03-02T22:30"))
+    with office.world.store.write() as conn:
+        conn.execute(tables.contact.update().values(snooze_until=at("2026-03-02T22:40")))
+
+    told = office.run("contact", "ann").words
+
+    assert ("held by" in told, "nothing until" in told) == (False, False)
 
 
 def test_those_they_are_decided_with_are_named(office: Office) -> None:

@@ -138,7 +138,9 @@ def test_the_time_line_tells_everything_in_order(told: Any, someone: Someone) ->
     told.contacts(someone("a", consents=(("email", "news"),)))
     _lives(told, 1)
     with told.store.read() as conn:
-        entries = timeline(conn, told.place("a")[1])
+        entries, left_out = timeline(conn, told.place("a")[1], 100)
+        latest = timeline(conn, told.place("a")[1], 2, ("event",), until=(entries[-1].at or 0) + 1)
+    assert (left_out, latest) == (0, ([e for e in entries if e.what == "event"][-2:], 4))
     assert [e.what for e in entries] == ["consent", "event", "touch", *["event"] * 5, "consent"]
     assert [e.at or 0 for e in entries] == sorted(e.at or 0 for e in entries)
 
