@@ -6,7 +6,7 @@ once, and `hand_over` holds every provider to them. How a provider speaks to its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
@@ -37,7 +37,8 @@ class Receipt:
     provider's code ("550 5.1.1", "429"), if it gave one. `retry_after` is in seconds. `whole_provider` says that
     the trouble is not this letter's: whatever is handed to this provider now would fare the same. `suspect` says that
     it came while this letter was at hand, so that it may be this letter's all the same: it goes after the others from
-    then on. One in doubt always is.
+    then on. One in doubt always is. `asked` is False where the letter was never begun for a reason that lies with us: its
+    turn didn't come in time. That is no try of the letter's, and says nothing of the provider.
     """
 
     message_id: int
@@ -48,6 +49,7 @@ class Receipt:
     retry_after: float | None = None
     whole_provider: bool = False
     suspect: bool = False
+    asked: bool = True
 
 
 class Ability(Enum):
@@ -136,6 +138,14 @@ def retry_rest(
     """Receipts for letters that were never begun, because the whole provider is in trouble."""
     for letter in letters:
         yield Receipt(letter.message_id, Outcome.RETRY, None, detail, code, retry_after, whole_provider=True)
+
+
+def out_of_time(letters: Iterable[Letter], seconds: float) -> Iterator[Receipt]:
+    """Receipts for letters that were never begun, because those before them took all the seconds that a batch may. No provider
+    gives them to the first letter that it would ask for: one that gets nothing through at all is in trouble."""
+    detail = f"not begun within the {seconds:g} seconds that a batch may take"
+    for letter in letters:
+        yield Receipt(letter.message_id, Outcome.RETRY, None, detail, asked=False)
 
 
 def shown(text: str, *secrets: str) -> str:

@@ -40,8 +40,8 @@ ASLEEP = "this daemon was asleep, and others may have taken its share over meanw
 def record(work: Work, outlet: Outlet, shards: Mapping[int, int], receipts: Sequence[Receipt]) -> Counter[str]:
     """Write down what became of messages that this daemon was handing over; counts by what they became.
 
-    shards: where each message was, by its id. One without a receipt was never handed over. A receipt for one that somebody
-    else has settled meanwhile changes nothing."""
+    shards: where each message was, by its id. One without a receipt was never handed over, nor was one whose turn did not
+    come. A receipt for one that somebody else has settled meanwhile changes nothing."""
     done = _record(work, outlet, shards, receipts, set(shards.values()))
     if done is None:  # all locks anew, for they are taken in one order
         done = _record(work, outlet, shards, receipts, range(SHARDS)) or Counter()
@@ -63,16 +63,17 @@ def _record(
                 return None
             messages = rows_of.messages_by_id(conn, [(shard, id_) for id_ in shards for shard in among])
         messages = _still_open(work, messages)
-        by_id = {r.message_id: r for r in receipts}
-        said = {row: by_id[id_] for row, id_ in enumerate(messages["id"]) if id_ in by_id}
-        known = {id_ for id_, tries in zip(messages["id"], messages["attempts"], strict=True) if tries}
+        ids, by_id = messages["id"], {r.message_id: r for r in receipts}
+        said = {row: by_id[id_] for row, id_ in enumerate(ids) if id_ in by_id and not _put_off(by_id[id_])}
+        never = {row: by_id[id_].detail if id_ in by_id else ASLEEP for row, id_ in enumerate(ids) if row not in said}
+        known = {id_ for id_, tries in zip(ids, messages["attempts"], strict=True) if tries}
         health = outlets.learn(conn, outlet, work.now, lambda before: fared(before, receipts, work.now, known))
         retry_at = {row: _retry_at(work, messages, row, r, health) for row, r in said.items()}
         for outcome, follow in _FOLLOW.items():
             rows = {row: r for row, r in said.items() if r.outcome is outcome}
             if rows:
                 done += follow(conn, work, outlet, messages, rows, retry_at)
-        done += _never_asked(conn, work, messages, [row for row in range(len(messages)) if row not in said])
+        done += _never_asked(conn, work, messages, never)
     return done
 
 
@@ -87,12 +88,14 @@ def _tell_trouble(outlet: Outlet, receipts: Sequence[Receipt]) -> None:
 
 def fared(health: Health, receipts: Sequence[Receipt], now: int, known: Collection[int] = ()) -> Health:
     """A provider's health after these receipts, in their order. A letter's own trouble is no failure of the
-    provider.
+    provider, and one that it was never asked to take says nothing.
 
     known: messages that had trouble of their own before. What befalls them, and those behind them, says nothing of the
     provider: they are handed over after all others."""
 
     def after(before: Health, receipt: Receipt) -> Health:
+        if not receipt.asked:
+            return before
         bad = receipt.whole_provider or receipt.outcome is Outcome.IN_DOUBT
         if not bad:
             return breaker.succeeded(before)
@@ -169,11 +172,11 @@ def _retried(
     return Counter({"retried": len(left), "refused": len(spent)})
 
 
-def _never_asked(conn: Connection, work: Work, m: Messages, rows: Sequence[int]) -> Counter[str]:
+def _never_asked(conn: Connection, work: Work, m: Messages, why: Mapping[int, str]) -> Counter[str]:
     """Nobody was asked to take these: it is no try of theirs, and says nothing of the provider."""
-    tries = {row: m["attempts"][row] for row in rows}
-    _once_more(conn, work, m, dict.fromkeys(rows, ASLEEP), tries, dict.fromkeys(rows, work.now + SECOND))
-    return Counter(retried=len(rows)) if rows else Counter()
+    tries = {row: m["attempts"][row] for row in why}
+    _once_more(conn, work, m, why, tries, dict.fromkeys(why, work.now + SECOND))
+    return Counter(retried=len(why)) if why else Counter()
 
 
 def _once_more(
@@ -235,6 +238,10 @@ def _again_columns(
 def _in_time(work: Work, m: Messages, row: int, at: int) -> bool:
     """Whether trying at `at` still belongs to the decision; what is in doubt already began in time."""
     return m["doubt_at"][row] is not None or at <= m["decided_at"][row] + work.hand_over_within
+
+
+def _put_off(receipt: Receipt) -> bool:
+    return receipt.outcome is Outcome.RETRY and not receipt.asked
 
 
 def _suspect(receipt: Receipt) -> bool:

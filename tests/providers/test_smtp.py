@@ -221,6 +221,16 @@ def test_a_batch_that_takes_too_long_leaves_the_rest_for_later(
 ) -> None:
     made = post({"end": ["250 ok", smtp_server.HANG]}, call_timeout=0.2)
     assert made.send(letter(1), letter(2), letter(3)) == [ACCEPTED, IN_DOUBT, RETRY]
+    assert [receipt.asked for receipt in made.receipts] == [True, True, False]
+
+
+@pytest.mark.parametrize("connections", [1, 3])
+def test_of_each_batch_one_is_begun_however_late_it_is(
+    post: Callable[..., Post], letter: Make, connections: int
+) -> None:
+    made = post(call_timeout=1e-9, connections=connections)
+    assert made.send(*(letter(n) for n in range(1, 6))) == [ACCEPTED] + [RETRY] * 4
+    assert [receipt.asked for receipt in made.receipts] == [True] + [False] * 4
 
 
 def test_a_mailbox_name_outside_ascii_needs_the_servers_consent(post: Callable[..., Post], letter: Make) -> None:

@@ -13,7 +13,16 @@ import httpx2
 from sendgrid.helpers.mail.exceptions import SendGridException
 
 from cadence.providers.letter import Letter
-from cadence.providers.provider import Ability, CannotSend, Capabilities, Outcome, Receipt, hand_over, shown
+from cadence.providers.provider import (
+    Ability,
+    CannotSend,
+    Capabilities,
+    Outcome,
+    Receipt,
+    hand_over,
+    out_of_time,
+    shown,
+)
 from cadence.providers.sendgrid.payload import body_of
 from cadence.providers.sendgrid.settings import Settings
 from cadence.providers.sendgrid.verdict import verdict_of, words_of
@@ -91,9 +100,9 @@ class SendGrid:
             return Receipt(
                 letter.message_id, Outcome.RETRY, None, stopped.detail, stopped.code, stopped.retry_after, True
             )
-        if time.monotonic() > batch.ends:
-            detail = f"not begun within the {self._settings.call_timeout:g} seconds that a batch may take"
-            return Receipt(letter.message_id, Outcome.RETRY, None, detail)
+        if batch.begun and time.monotonic() > batch.ends:
+            return next(out_of_time([letter], self._settings.call_timeout))
+        batch.begun = True
         receipt = self._posted(letter)
         if receipt.whole_provider:
             batch.stop(receipt)
@@ -145,6 +154,7 @@ class _Batch:
 
     def __init__(self, ends: float) -> None:
         self.ends = ends
+        self.begun = False
         self._lock = threading.Lock()
         self.stopped_by: Receipt | None = None
 

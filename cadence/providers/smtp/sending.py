@@ -18,6 +18,7 @@ from cadence.providers.provider import (
     Outcome,
     Receipt,
     hand_over,
+    out_of_time,
     retry_rest,
     shown,
 )
@@ -63,10 +64,10 @@ class Smtp:
         ends = time.monotonic() + self._settings.call_timeout
         first, *others = self._lanes
         if not others:
-            yield from first.deliver(letters, ends)
+            yield from first.deliver(letters, ends, begun=False)
             return
         # one alone to begin with: where the server hangs, that one is in doubt and not one for each lane
-        (receipt,) = first.deliver(letters[:1], ends)
+        (receipt,) = first.deliver(letters[:1], ends, begun=False)
         yield receipt
         if receipt.whole_provider:
             yield from retry_rest(letters[1:], receipt.detail, code=receipt.code)
@@ -80,7 +81,7 @@ def _delivered(lane: "_Lane", letters: Sequence[Letter], ends: float) -> list[Re
     """A lane's receipts, those before an error included; letters without one are in doubt (`hand_over`)."""
     receipts: list[Receipt] = []
     try:
-        receipts.extend(lane.deliver(letters, ends))
+        receipts.extend(lane.deliver(letters, ends, begun=True))
     except Exception:  # noqa: BLE001 - what the other lanes have sent must not be forgotten
         lane.close()
     return receipts
@@ -93,8 +94,9 @@ class _Lane:
         self._settings = settings
         self._connection: Connection | None = None
 
-    def deliver(self, letters: Sequence[Letter], ends: float) -> Iterator[Receipt]:
-        """One receipt for each letter. What isn't begun when the monotonic clock says `ends` is for later."""
+    def deliver(self, letters: Sequence[Letter], ends: float, *, begun: bool) -> Iterator[Receipt]:
+        """One receipt for each letter. What isn't begun when the monotonic clock says `ends` is for later; but the first of a
+        batch is, whatever it says: begun says whether that one was."""
         left = deque(letters)
         while left:
             try:
@@ -105,11 +107,11 @@ class _Lane:
                 return
             answered, lost = 0, None
             while left and lost is None:
-                if time.monotonic() > ends:
-                    detail = f"not begun within the {self._settings.call_timeout:g} seconds that a batch may take"
-                    yield from (Receipt(letter.message_id, Outcome.RETRY, None, detail) for letter in left)
+                if begun and time.monotonic() > ends:
+                    yield from out_of_time(left, self._settings.call_timeout)
                     return
                 receipt, lost = self._one(connection, left[0])
+                begun = True
                 answered += lost is None
                 if receipt is not None:
                     left.popleft()
