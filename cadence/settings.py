@@ -65,7 +65,7 @@ class Settings(BaseModel):
     """Where a run writes what isn't in the database."""
     provider: str = "maildir"
     """Which provider hands e-mail over."""
-    send_per_second: float | None = Field(default=None, gt=0)
+    send_per_second: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """How many mails a second the provider may be given; unset: as many as it takes."""
     sender: str = "Cadence <hello@cadence.example>"
     """From whom mail comes: a name and an address."""
@@ -75,13 +75,13 @@ class Settings(BaseModel):
     secret: SecretStr | None = None
     """Signs the way out in each mail: 16 bytes or more; `openssl rand -hex 32` makes one. Made and kept in `var/` where it isn't
     set."""
-    tick_seconds: float = Field(default=5.0, gt=0)
+    tick_seconds: float = Field(default=5.0, gt=0, allow_inf_nan=False)
     """How often the daemon asks what is due."""
     batch: int = Field(default=5_000, ge=1, le=50_000)
     """The most messages one tick takes."""
-    hand_over_within: float = Field(default=300.0, gt=0)
+    hand_over_within: float = Field(default=300.0, gt=0, allow_inf_nan=False)
     """Seconds after its decision within which a message must be handed over; later, it is decided anew."""
-    lease_seconds: float = Field(default=30.0, ge=2)
+    lease_seconds: float = Field(default=30.0, ge=2, allow_inf_nan=False)
     """After so long without a sign of life a daemon's work is taken over."""
     ask_again_rate: int = Field(default=50_000, ge=100)
     """After a new policy, so many waiting messages are asked again each minute, oldest first."""
@@ -158,7 +158,10 @@ def _table(section: str, model: type[BaseModel]) -> dict[str, Any]:
     """What `config/cadence.toml` says for a section. Raises ValueError naming a key that is none."""
     if not CONFIG_FILE.is_file():
         return {}
-    whole = tomllib.loads(CONFIG_FILE.read_text("utf-8"))
+    try:
+        whole = tomllib.loads(CONFIG_FILE.read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{CONFIG_FILE}: {error}; it is TOML, saved as UTF-8") from error
     fields = model.model_fields
     ours = {k: v for k, v in whole.items() if k in fields or not isinstance(v, dict)}
     table = whole.get(section, {}) if section else ours

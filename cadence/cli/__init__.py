@@ -7,6 +7,8 @@ use or input.
 from __future__ import annotations
 
 import importlib
+import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -35,15 +37,44 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 def main(arguments: Sequence[str] | None = None) -> Any:
     """Run the program; exits with the command's code. What a user did wrong is told in words, never as a traceback."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        sys.exit(_answer(words))
+    except BrokenPipeError:
+        sys.exit(_nobody_reads())
+
+
+def _answer(words: list[str]) -> int:
+    """Do what these words ask for; the exit code."""
     if not words or words[0] in ("-h", "--help", "help"):
-        sys.exit(_overview())
+        return _overview()
     if words[0] == "--version":
         from importlib.metadata import version
 
-        sys.exit(print(f"cadence {version('cadence')}"))
+        print(f"cadence {version('cadence')}")
+        return 0
     if words[0] not in COMMANDS:
-        sys.exit(_unknown(words[0]))
-    sys.exit(_run(words[0], words[1:]))
+        return _unknown(words[0])
+    if odd := next((word for word in words if not word.isprintable() and _is_no_text(word)), None):
+        print(f"error: {odd!r} is no text; write it in UTF-8", file=sys.stderr)
+        return 2
+    code = _run(words[0], words[1:])
+    sys.stdout.flush()
+    return code
+
+
+def _is_no_text(word: str) -> bool:
+    """Whether it is made of bytes that aren't UTF-8."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _nobody_reads() -> int:
+    """Whoever read standard output has gone, as `head` does: the code that a shell gives for it, and no further word."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + signal.SIGPIPE
 
 
 def command_of(name: str) -> Any:
@@ -64,6 +95,10 @@ def _run(name: str, words: Sequence[str]) -> int:
         return int(ended.exit_code)
     except typer.Abort:
         return 130
+    except BrokenPipeError:
+        raise
+    except SystemExit as ended:  # typer's own way out where nobody reads: no command of ours ends so
+        raise BrokenPipeError from ended
     except Exception as problem:  # noqa: BLE001 - sorted out here: what a user can mend is told in words
         if isinstance(problem, misuse):
             problem.show()  # type: ignore[attr-defined]

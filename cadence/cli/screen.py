@@ -40,6 +40,9 @@ class _Screen(Console):
             else:
                 yield Segment(_STEERING.sub("\ufffd", segment.text), segment.style)
 
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
 
 def screen() -> Console:
     """Standard output: colours only on a terminal, as wide as it is, or 140 columns into a file."""

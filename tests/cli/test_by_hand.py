@@ -6,6 +6,7 @@ import pytest
 
 from cadence.store import tables
 from tests.cli.office import Office
+from tests.queue.world import POLICY
 
 
 def waiting(office: Office) -> int:
@@ -56,6 +57,14 @@ def test_what_is_still_to_come_can_not_have_been_done(busy: Office, command: lis
 
     assert answer.code == 2
     assert "--at 2027-01-01: that is still to come" in " ".join(answer.err.split())
+
+
+def test_a_category_of_transactional_messages_can_not_be_stopped_by_its_old_name_either(busy: Office) -> None:
+    busy.policy(categories={**POLICY["categories"], "receipt": {"transactional": True, "was": ["bill"]}})
+
+    answer = busy.run("stop", "ann", "--category", "bill", "--reason", "x")
+
+    assert (answer.code, "no stop applies to it" in answer.err) == (2, True)
 
 
 def test_a_number_that_is_too_large_is_told_in_words(busy: Office) -> None:

@@ -90,6 +90,8 @@ def test_a_wrong_setting_is_named_but_its_value_is_not(office: Office, monkeypat
         ({"SENDER": "nobody"}, "CADENCE_SENDER: 'nobody' is no mail address"),
         ({"SENDER": "Shop, Inc <shop@example.com>"}, "CADENCE_SENDER: 'Shop' is no mail address"),
         ({"RETENTION__TOUCHES": "1"}, "CADENCE_RETENTION__TOUCHES: "),
+        ({"LEASE_SECONDS": "inf"}, "CADENCE_LEASE_SECONDS: Input should be a finite number"),
+        ({"SEND_PER_SECOND": "nan"}, "CADENCE_SEND_PER_SECOND: "),
         ({"LOG_LEVEL": "loud"}, "CADENCE_LOG_LEVEL: Input should be 'debug', 'info', 'warning' or 'error'"),
     ],
     ids=str,
@@ -117,6 +119,35 @@ def test_a_database_that_cannot_be_reached_is_told_without_its_password(
     assert answer.code == 2
     assert "is away" in answer.err
     assert "hunter2" not in answer.err
+
+
+@pytest.mark.parametrize("content", [b"sender = ", "sender = 'J\u00f6rg <a@b.example>'".encode("cp1252")])
+def test_a_file_of_settings_that_can_not_be_read_is_named(office: Office, content: bytes) -> None:
+    (office.folder / "config").mkdir()
+    (office.folder / "config/cadence.toml").write_bytes(content)
+
+    answer = office.run("status")
+
+    assert answer.code == 2
+    assert "config/cadence.toml: " in " ".join(answer.err.split())
+
+
+def test_a_word_that_is_no_text_is_told_in_words(office: Office) -> None:
+    answer = office.run("contact", "\udcff")
+
+    assert (answer.code, "is no text; write it in UTF-8" in answer.err) == (2, True)
+
+
+@pytest.mark.parametrize("words", ["--help", "queue --help", "queue", "queue --json"])
+def test_who_stops_reading_hears_no_more(busy: Office, words: str) -> None:
+    command = subprocess.Popen(
+        [sys.executable, "-m", "cadence", *words.split()], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert command.stdout is not None
+    command.stdout.close()
+    _, said = command.communicate(timeout=60)
+
+    assert (command.returncode, said) == (141, b"")
 
 
 def test_a_statement_that_the_database_refuses_is_told_without_its_values(busy: Office) -> None:
