@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -48,8 +49,16 @@ def _rows(found: Any, header: list[str], shape: Shape, behind: list[int]) -> Ite
 
 
 def _plain(value: Any) -> Any:
+    """A value as NDJSON would hold it, as far as it can. NaN is what many programs write where they know no number: it
+    says nothing."""
+    if isinstance(value, float):
+        return None if math.isnan(value) else value
     if isinstance(value, Decimal):
-        return float(value)
+        return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value.astimezone(UTC)
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
     return value

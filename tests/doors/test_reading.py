@@ -111,11 +111,33 @@ def test_json_nested_too_deeply_is_a_bad_row(tmp_path: Path) -> None:
     assert bad.broken is not None
 
 
-def test_parquet_gives_the_same_rows(tmp_path: Path) -> None:
+def parquet(path: Path, select: str) -> Path:
+    """A Parquet file of what a question gives; its folder is made, and it may have any name."""
     duckdb: Any = pytest.importorskip("duckdb", reason="the extra 'files' isn't installed")
-    path = tmp_path / "file.parquet"
-    duckdb.sql(f"COPY (SELECT 1 AS id, 'a' AS name, {{'colour': 'red'}} AS attributes) TO '{path}' (FORMAT parquet)")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    plain = path.parent / "plain"
+    duckdb.sql(f"COPY ({select}) TO '{plain}' (FORMAT parquet)")
+    return plain.rename(path)
+
+
+def test_parquet_gives_the_same_rows(tmp_path: Path) -> None:
+    path = parquet(tmp_path / "file.parquet", "SELECT 1 AS id, 'a' AS name, {'colour': 'red'} AS attributes")
     assert rows(path) == [Line(1, {"id": 1, "name": "a", "attributes.colour": "red"})]
+
+
+def test_no_number_in_parquet_says_nothing(tmp_path: Path) -> None:
+    select = "SELECT 1 AS id, 'nan'::DOUBLE AS name, {'orders': 'nan'::FLOAT} AS attributes"
+    assert rows(parquet(tmp_path / "file.parquet", select)) == [
+        Line(1, {"id": 1, "name": None, "attributes.orders": None})
+    ]
+
+
+def test_a_decimal_in_parquet_is_a_number_wherever_it_stands(tmp_path: Path) -> None:
+    number = "123456789012345678::DECIMAL(20, 0)"
+    select = f"SELECT {number} AS id, 1.50::DECIMAL(9, 2) AS name, {{'sizes': [2.25::DECIMAL(9, 2)]}} AS attributes"
+    assert rows(parquet(tmp_path / "file.parquet", select)) == [
+        Line(1, {"id": 123456789012345678, "name": 1.5, "attributes.sizes": [2.25]})
+    ]
 
 
 def test_a_parquet_file_that_is_none_is_refused(tmp_path: Path) -> None:

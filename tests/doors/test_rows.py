@@ -94,6 +94,17 @@ def test_a_wrong_cell_of_a_contact_is_named(cells: dict[str, Any], column: str, 
     assert says in problems(contacts, cells)[column]
 
 
+@pytest.mark.parametrize("written", ["1001", 1001, 1001.0])
+def test_a_whole_number_is_one_id_however_a_file_holds_it(written: Any) -> None:
+    assert read(contacts, {"id": written}).outside_id == "1001"
+    assert read(touches, {"contact": "1", "at": "2026-03-01", "touch": "news", "tags": [written]}).tags == ("1001",)
+
+
+@pytest.mark.parametrize("number", [1e16, -1e300, float("inf"), float("nan")])
+def test_a_number_without_its_last_digits_is_no_id(number: float) -> None:
+    assert "no exact number" in problems(contacts, {"id": number})["id"]
+
+
 def test_all_wrong_cells_of_a_row_are_named_at_once() -> None:
     assert set(problems(contacts, {"id": "", "email": "x", "country": "y"})) == {"id", "email", "country"}
 

@@ -22,6 +22,8 @@ LIST_SEPARATOR = "|"
 """Between the items of a list in a CSV cell."""
 LONGEST_TEXT = 10_000
 """Characters of one cell that are taken."""
+_INEXACT = 2.0**53
+"""From here on a number with a point may stand for several whole ones."""
 EARLIEST = micros(datetime(1900, 1, 1, tzinfo=UTC))
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|z|[+-]\d\d:?\d\d)?", re.ASCII)
@@ -79,7 +81,8 @@ class Row:
         self.problems.append(Problem(column, "" if found is None else str(found)[:200], message))
 
     def text(self, column: str, *, required: bool = False) -> str | None:
-        """A text without the space around it. Numbers become texts; lists and mappings are none."""
+        """A text without the space around it. Numbers become texts; lists and mappings are none, nor is a number that a
+        file holds without its last digits."""
         value = self.cells.get(column)
         if isinstance(value, str):
             out = value.strip()
@@ -90,8 +93,11 @@ class Row:
         elif isinstance(value, bool) or not isinstance(value, (int, float)):
             self.wrong(column, "must be a text")
             return None
+        elif isinstance(value, float) and not abs(value) < _INEXACT:
+            self.wrong(column, "is no exact number as the file holds it; write it as a text")
+            return None
         else:
-            out = str(value)
+            out = _spelled(value)
         if not out:
             if required:
                 self.problems.append(Problem(column, "", "is empty; every row needs it"))
@@ -153,7 +159,7 @@ class Row:
         if not isinstance(value, (list, tuple)) or not all(isinstance(p, (str, int, float)) for p in value):
             self.wrong(column, f"must be a list of texts ({LIST_SEPARATOR} between them in CSV)")
             return None
-        return _distinct(value)
+        return _distinct([p if isinstance(p, str) else _spelled(p) for p in value])
 
     def parsed(self, column: str, parse: Callable[[str], Any]) -> Any:
         """A text that a parser takes; the parser's ValueError is the problem's message."""
@@ -234,8 +240,13 @@ def split(text: str) -> tuple[str, ...]:
     return _distinct(text.split(LIST_SEPARATOR))
 
 
-def _distinct(parts: Sequence[Any]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(str(p).strip() for p in parts if str(p).strip()))
+def _distinct(parts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(p.strip() for p in parts if p.strip()))
+
+
+def _spelled(number: int | float) -> str:
+    """A number as a text: a whole one is the same, whether a file holds it with a point or without."""
+    return str(int(number) if isinstance(number, float) and number.is_integer() else number)
 
 
 @lru_cache(maxsize=8_192)

@@ -110,6 +110,20 @@ def test_a_file_of_rejects_that_cannot_be_written_stops_nothing(shop) -> None:
     assert "can't be written" in str(report.rejects_failed)
 
 
+def test_contacts_without_a_household_in_parquet_share_none(shop) -> None:
+    duckdb = pytest.importorskip("duckdb", reason="the extra 'files' isn't installed")
+    path = shop.folder / "people.parquet"
+    row = "i::DOUBLE AS id, 'p' || i || '@example.com' AS email, 'nan'::DOUBLE AS household, 'nan'::DOUBLE AS account"
+    duckdb.sql(f"COPY (SELECT {row} FROM range(3) t(i)) TO '{path}' (FORMAT parquet)")
+    import_file(shop.store, "contacts", path, now=shop.now)
+    assert shop.rows("SELECT outside_id, household, account FROM contact ORDER BY outside_id") == [
+        ("0", None, None),
+        ("1", None, None),
+        ("2", None, None),
+    ]
+    assert shop.rows("SELECT count(DISTINCT circle) FROM contact") == [(3,)]
+
+
 def test_touches_come_in_with_their_campaign_and_category(shop) -> None:
     shop.takes("contacts", CONTACTS)
     line = "1,2026-02-01T10:00+01:00,promotion,old,m1\n"
