@@ -206,7 +206,10 @@ def _read(how: Kind, line: Line, context: Context, seen: dict[int, int]) -> tupl
     if line.broken is not None:
         return None, (Problem("", "", line.broken),)
     row = Row(line.cells, context)
-    made = how.read(row, seen)
+    try:
+        made = how.read(row, seen)
+    except RecursionError:
+        return None, (Problem("", "", "has lists or mappings too deep inside one another to be read"),)
     return (None, row.problems) if row.problems else (made, ())
 
 

@@ -282,15 +282,15 @@ def no_text(cells: Mapping[str, Any]) -> str | None:
 
 def _texts(value: Any) -> Iterator[str]:
     """All texts in a value, however deep."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for name, inner in value.items():
-            yield str(name)
-            yield from _texts(inner)
-    elif isinstance(value, (list, tuple)):
-        for inner in value:
-            yield from _texts(inner)
+    left = [value]
+    while left:
+        found = left.pop()
+        if isinstance(found, str):
+            yield found
+        elif isinstance(found, Mapping):
+            left += (*map(str, found), *found.values())
+        elif isinstance(found, (list, tuple)):
+            left += found
 
 
 def _no_number(word: str) -> float:

@@ -111,6 +111,12 @@ def test_json_nested_too_deeply_is_a_bad_row(tmp_path: Path) -> None:
     assert bad.broken is not None
 
 
+def test_nested_json_with_escapes_in_it_is_read_however_deep(tmp_path: Path) -> None:
+    deep = "[" * 900 + '"\\ud83e\\udd80"' + "]" * 900
+    (line,) = rows(written(tmp_path, f'{{"id": 1, "attributes.x": {deep}}}\n', "file.ndjson"))
+    assert line.broken is None
+
+
 def parquet(path: Path, select: str) -> Path:
     """A Parquet file of what a question gives; its folder is made, and it may have any name."""
     duckdb: Any = pytest.importorskip("duckdb", reason="the extra 'files' isn't installed")

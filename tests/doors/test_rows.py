@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date, time, timedelta
 from typing import Any
 
 import pytest
@@ -23,6 +24,13 @@ def at(text: str) -> int:
     from datetime import datetime
 
     return micros(datetime.fromisoformat(text))
+
+
+def nested(deep: int) -> list[Any]:
+    inner: list[Any] = []
+    for _ in range(deep - 1):
+        inner = [inner]
+    return inner
 
 
 def problems(module: Any, cells: Mapping[str, Any]) -> dict[str, str]:
@@ -88,6 +96,13 @@ def test_a_contact_is_read_as_the_language_calls_its_keys() -> None:
         ({"id": "1", "email": "a@b.se", "addresses.email": "c@b.se"}, "addresses.email", "another address"),
         ({"id": "1", "first_name": "a\x00b"}, "first_name", "control characters"),
         ({"id": "1", "attributes.points": 10**400}, "attributes.points", "write it as a text"),
+        ({"id": "1", "attributes.points": [10**400]}, "attributes.points", "numbers of up to 19 digits"),
+        ({"id": "1", "attributes.photo": b"GIF"}, "attributes.photo", "can't be kept as JSON"),
+        ({"id": "1", "attributes.stays": timedelta(3)}, "attributes.stays", "can't be kept as JSON"),
+        ({"id": "1", "attributes.likes": nested(300)}, "attributes.likes", "not hundreds of them inside one another"),
+        ({"id": "x" * 301}, "id", "is 301 characters long; 300 are the most"),
+        ({"id": "1", "household": "x" * 301}, "household", "300 are the most"),
+        ({"id": "1", "account": "x" * 301}, "account", "300 are the most"),
     ],
 )
 def test_a_wrong_cell_of_a_contact_is_named(cells: dict[str, Any], column: str, says: str) -> None:
@@ -103,6 +118,17 @@ def test_a_whole_number_is_one_id_however_a_file_holds_it(written: Any) -> None:
 @pytest.mark.parametrize("number", [1e16, -1e300, float("inf"), float("nan")])
 def test_a_number_without_its_last_digits_is_no_id(number: float) -> None:
     assert "no exact number" in problems(contacts, {"id": number})["id"]
+
+
+def test_an_attribute_is_what_it_will_be_read_as() -> None:
+    cells = {"id": "1", "attributes.visits": {date(2026, 3, 1): "shop"}, "attributes.since": time(10)}
+    made = read(contacts, cells | {"attributes.sizes": [1, 2.5, None], "attributes.nested": nested(200)})
+    assert made.attributes == {
+        "visits": {"2026-03-01": "shop"},
+        "since": "10:00:00",
+        "sizes": [1, 2.5, None],
+        "nested": nested(200),
+    }
 
 
 def test_all_wrong_cells_of_a_row_are_named_at_once() -> None:
@@ -175,6 +201,11 @@ def test_an_event_is_told_in_the_words_of_histories(
         ({"engagement": "purchase", "open": "true"}, "open", "filled beside engagement"),
         ({"engagement": "reply", "amount": "3"}, "amount", "with a purchase only"),
         ({"engagement": "purchase", "amount": "1,50"}, "amount", "number written like"),
+        ({"engagement": "purchase", "amount": 10**400}, "amount", "up to 1,000,000,000,000,000"),
+        ({"engagement": "purchase", "amount": "-1e200"}, "amount", "up to 1,000,000,000,000,000"),
+        ({"engagement": "reply", "id": "x" * 301}, "id", "300 are the most"),
+        ({"ticket": "opened", "id": "x" * 301}, "id", "300 are the most"),
+        ({"hold": "x" * 301}, "hold", "300 are the most"),
         ({"engagement": "purchase", "currency": "euro"}, "currency", "three letters"),
         ({"ticket": "opened"}, "id", "known by its id"),
         ({"promise": "made", "id": "P"}, "due", "made for a time"),
@@ -190,6 +221,12 @@ def test_a_wrong_event_is_named(cells: dict[str, Any], column: str, says: str) -
 def test_a_touch_is_mail_unless_it_says_otherwise() -> None:
     made = read(touches, {"contact": "1", "at": "2026-03-01", "touch": "promotion", "tags": "a|b", "triggered": "yes"})
     assert (made.channel, made.category, made.tags, made.triggered) == ("email", "promotion", ("a", "b"), True)
+
+
+def test_a_touch_is_known_by_a_short_id() -> None:
+    cells = {"contact": "1", "at": "2026-03-01", "touch": "promotion"}
+    assert "300 are the most" in problems(touches, {**cells, "id": "x" * 301})["id"]
+    assert read(touches, {**cells, "id": "x" * 300}).source_id == "x" * 300
 
 
 def test_how_a_call_went_goes_with_the_phone_only() -> None:
@@ -221,6 +258,7 @@ def test_a_consent_names_a_category_a_channel_or_all(cells: dict[str, str], said
         ({"opt_out": "promotions", "at": "2026-03-01"}, "opt_out", "did you mean promotion?"),
         ({"opt_in": "all", "opt_out": "all", "at": "2026-03-01"}, "opt_out", "says one thing"),
         ({"opt_out": "sms", "channel": "email", "at": "2026-03-01"}, "channel", "another channel"),
+        ({"opt_in": "all", "id": "x" * 301}, "id", "300 are the most"),
         ({}, "opt_in", "must be filled"),
     ],
 )

@@ -6,7 +6,6 @@ nothing. What a column means is not known here.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +23,9 @@ LONGEST_TEXT = 10_000
 """Characters of one cell that are taken."""
 _INEXACT = 2.0**53
 """From here on a number with a point may stand for several whole ones."""
+LONGEST_KEY = 300
+"""Characters of what rows are found by. Two of them fit an entry of PostgreSQL's indexes, whatever the characters."""
+LARGEST_NUMBER = 10**15
 EARLIEST = micros(datetime(1900, 1, 1, tzinfo=UTC))
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|z|[+-]\d\d:?\d\d)?", re.ASCII)
@@ -110,6 +112,16 @@ class Row:
             return None
         return out
 
+    def key(self, column: str, *, required: bool = False) -> str | None:
+        """A text that something is known and found by: a short one."""
+        value = self.text(column, required=required)
+        if value is not None and len(value) > LONGEST_KEY:
+            self.wrong(
+                column, f"is {len(value)} characters long; {LONGEST_KEY} are the most for what rows are known by"
+            )
+            return None
+        return value
+
     def word(self, column: str, allowed: Sequence[str], *, required: bool = False) -> str | None:
         """One of these words."""
         value = self.text(column, required=required)
@@ -133,21 +145,16 @@ class Row:
         return None
 
     def number(self, column: str) -> float | None:
-        """A finite number, with a point for decimals."""
+        """A number with a point for decimals, none so large that a sum of them overflows."""
         if not self.has(column):
             return None
         value = self.cells[column]
-        if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
-            value = float(value)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-            try:
-                value = float(str(value)) if type(value).__name__ == "Decimal" else math.nan
-            except ValueError:
-                value = math.nan
-        if not math.isfinite(value):
-            self.wrong(column, "must be a number written like 1234.50")
-            return None
-        return float(value)
+        if isinstance(value, str):
+            value = float(value) if _NUMBER.fullmatch(value.strip()) else None
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= LARGEST_NUMBER:
+            return float(value)
+        self.wrong(column, f"must be a number written like 1234.50, up to {LARGEST_NUMBER:,}")
+        return None
 
     def items(self, column: str) -> tuple[str, ...] | None:
         """A list of texts: in CSV separated by |."""

@@ -33,7 +33,7 @@ def read(row: Row, seen: dict[int, int]) -> ConsentRow | None:
         row.wrong(kind.word, "is false, which says nothing; write true, or leave it empty")
     if kind is not None and kind is not EventKind.OPT_IN and not row.has("at"):
         row.wrong("at", "is empty; a stop needs the instant at which it was said")
-    given, by = row.text("id"), row.text("by")
+    given, by = row.key("id"), row.text("by")
     if row.problems or contact is None or kind is None:
         return None
     if kind in (EventKind.DO_NOT_CONTACT, EventKind.COMPLAINT):

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
+import orjson
+
 from cadence.addresses import address_of
 from cadence.calendar import parse_days, parse_hours, zone_index, zones_of_country
 from cadence.doors.rows.cells import LIST_SEPARATOR, Row
@@ -85,7 +87,7 @@ def read(row: Row) -> ContactRow | None:
     """The contact that a row tells of, or None where the row has problems (which are then noted in it)."""
     columns = _columns(tuple(row.cells))
     made = ContactRow(
-        outside_id=row.text("id", required=True) or "",
+        outside_id=row.key("id", required=True) or "",
         addresses=_addresses(row, columns),
         attributes=_attributes(row, columns),
         consents=_consents(row, columns),
@@ -162,8 +164,8 @@ _FIELDS: dict[str, tuple[frozenset[str], Callable[[Row], Any]]] = {
     "country": (frozenset({"country"}), lambda row: row.parsed("country", _country)),
     "region": (frozenset({"region"}), lambda row: row.text("region")),
     "locale": (frozenset({"locale"}), lambda row: row.parsed("locale", _locale)),
-    "household": (frozenset({"household"}), lambda row: row.text("household")),
-    "account": (frozenset({"account"}), lambda row: row.text("account")),
+    "household": (frozenset({"household"}), lambda row: row.key("household")),
+    "account": (frozenset({"account"}), lambda row: row.key("account")),
     "hours": (frozenset({"hours"}), lambda row: _checked(row, "hours", parse_hours)),
     "days": (frozenset({"days"}), lambda row: _checked(row, "days", parse_days)),
 }
@@ -176,11 +178,26 @@ def _attributes(row: Row, columns: _Columns) -> dict[str, Any]:
         value = row.cells[column]
         if name == column:
             found[name] = row.text(column)
-            continue
-        found[name] = typed(row.text(column)) if isinstance(value, str) else value
-        if isinstance(value, int) and abs(value) > LARGEST:
+        elif isinstance(value, str):
+            found[name] = typed(row.text(column))
+        elif isinstance(value, int) and abs(value) > LARGEST:
             row.wrong(column, f"is a number of more than {len(str(LARGEST))} digits; write it as a text")
+        elif value is not None:
+            found[name] = _as_json(row, column)
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _as_json(row: Row, column: str) -> Any:
+    """A value as it will be read again once it is written down; dates, for one, are texts then."""
+    try:
+        return orjson.loads(orjson.dumps(row.cells[column], option=orjson.OPT_NON_STR_KEYS))
+    except TypeError as error:
+        row.wrong(
+            column,
+            f"can't be kept as JSON ({error}); give texts, numbers of up to {len(str(LARGEST))} digits, true or false, or "
+            "lists and mappings of these, not hundreds of them inside one another",
+        )
+        return None
 
 
 def typed(text: str | None) -> Any:

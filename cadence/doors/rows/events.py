@@ -69,7 +69,7 @@ def read(row: Row, seen: dict[int, int]) -> EventRow | None:
     id."""
     contact, at = row.text("contact", required=True), row.at()
     column = _column(row)
-    channel, given = row.word("channel", CHANNELS), row.text("id")
+    channel, given = row.word("channel", CHANNELS), row.key("id")
     if column is None or contact is None or at is None:
         return None
     kind = _kind(row, column)
@@ -144,7 +144,7 @@ def _engagement(row: Row, column: str, kind: EventKind | None, at: int, given: s
 
 
 def _by_id(row: Row, column: str, kind: EventKind | None, at: int, given: str | None) -> dict[str, Any]:
-    if given is None:
+    if not row.has("id"):
         row.wrong("id", f"is empty; a {column} is known by its id")
     due = row.end("due", at)
     if kind is K.PROMISE_MADE and due is None and not row.has("due"):
@@ -153,7 +153,7 @@ def _by_id(row: Row, column: str, kind: EventKind | None, at: int, given: str | 
 
 
 def _hold(row: Row, column: str, kind: EventKind | None, at: int, given: str | None) -> dict[str, Any]:
-    return {"subject": row.text(column), "until": row.end("until", at) if column == "hold" else None}
+    return {"subject": row.key(column), "until": row.end("until", at) if column == "hold" else None}
 
 
 def _snooze(row: Row, column: str, kind: EventKind | None, at: int, given: str | None) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def read(row: Row, seen: dict[int, int]) -> TouchRow | None:
         "triggered": row.flag("triggered") or False,
         "outcome": outcome,
     }
-    given = row.text("id")
+    given = row.key("id")
     if row.problems or contact is None or at is None:
         return None
     return TouchRow(

@@ -6,13 +6,16 @@ from __future__ import annotations
 
 import csv
 import json
+import random
 from pathlib import Path
 
+import orjson
 import pytest
 
 from cadence.doors import files
 from cadence.doors.files import FileRefused, import_file
 from cadence.store import Store
+from cadence.store.bulk import fetch
 
 CONTACTS = "id,email,timezone,consents.email\n1,a@example.com,Europe/Stockholm,newsletter\n2,b@example.com,,\n"
 PURCHASES = (
@@ -122,6 +125,83 @@ def test_contacts_without_a_household_in_parquet_share_none(shop) -> None:
         ("2", None, None),
     ]
     assert shop.rows("SELECT count(DISTINCT circle) FROM contact") == [(3,)]
+
+
+ODD = "".join(map(chr, random.Random(1).sample(range(0x20000, 0x2A000), 5_000)))
+"""As many bytes as a text can have for its characters, and none that a database could save by packing it."""
+
+
+def cut(length: int) -> str:
+    return ODD[:length]
+
+
+def test_a_row_with_a_key_that_is_too_long_stops_no_other_and_the_longest_is_taken(shop) -> None:
+    rows = [(f"{cut(n)}", f"p{n}@example.com", f"h{cut(n - 1)}", f"a{cut(n - 1)}") for n in (300, 301, 5_000)]
+    report = shop.takes("contacts", "id,email,household,account\n" + "".join(",".join(r) + "\n" for r in rows))
+    assert (report.accepted, [b.line for b in report.bad_rows]) == (1, [3, 3, 3, 4, 4, 4])
+    assert {b.column for b in report.bad_rows} == {"id", "household", "account"}
+    source = cut(300)
+    for kind, what, told in (
+        ("touches", "touch", "newsletter"),
+        ("events", "open", "true"),
+        ("consents", "opt_in", "newsletter"),
+    ):
+        lines = "".join(f"{cut(300)},2026-02-01T10:00Z,{told},{cut(n)}\n" for n in (300, 301, 5_000))
+        report = shop.takes(kind, f"contact,at,{what},id\n{lines}", source=source)
+        assert (report.accepted, [b.line for b in report.bad_rows]) == (1, [3, 4])
+    lines = "".join(f"{cut(300)},2026-02-01T10:00Z,{cut(n)}\n" for n in (300, 301, 5_000))
+    assert shop.takes("events", f"contact,at,hold\n{lines}", source=source).accepted == 1
+
+
+def test_amounts_are_no_larger_than_what_can_be_summed_up(shop) -> None:
+    shop.takes("contacts", CONTACTS)
+    for day in (1, 2):
+        rows = [
+            {"contact": who, "at": f"2026-02-0{day}T10:00Z", "engagement": "purchase", "amount": amount}
+            for who, amount in (("1", 10**400), ("1", 1.7e308), ("1", -1e16), ("1", 10**15), ("2", 5))
+        ]
+        report = shop.takes("events", "".join(json.dumps(row) + "\n" for row in rows), "file.ndjson")
+        assert (report.accepted, [b.line for b in report.bad_rows]) == (2, [1, 2, 3])
+    assert shop.rows("SELECT spend FROM contact ORDER BY outside_id") == [(2e15,), (10.0,)]
+
+
+@pytest.mark.parametrize(
+    ("value", "taken"),
+    [
+        ("'abc'::BLOB", False),
+        ("INTERVAL 3 DAY", False),
+        ("{'photo': 'x'::BLOB}", False),
+        ("[1.5::DECIMAL(4, 2)]", True),
+        ("MAP {DATE '2026-01-01': 'x'}", True),
+        ("MAP {1: 'x'}", True),
+        ("uuid()", True),
+        ("TIME '10:00'", True),
+        ("'infinity'::TIMESTAMPTZ", True),
+        ("170141183460469231731687303715884105727::HUGEINT", True),
+        ("'infinity'::DOUBLE", True),
+    ],
+)
+def test_an_attribute_of_any_type_of_parquet_stops_no_other_row(shop, value: str, taken: bool) -> None:
+    duckdb = pytest.importorskip("duckdb", reason="the extra 'files' isn't installed")
+    path = shop.folder / "people.parquet"
+    duckdb.sql(
+        f"COPY (SELECT 1 AS id, {value} AS \"attributes.odd\" UNION ALL SELECT 2, NULL) TO '{path}' (FORMAT parquet)"
+    )
+    report = import_file(shop.store, "contacts", path, now=shop.now)
+    assert (report.accepted, report.bad) == ((2, 0) if taken else (1, 1))
+
+
+def test_what_json_has_too_deep_inside_one_another_is_a_bad_row_wherever_it_stands(shop) -> None:
+    depths = (*range(200, 1_000, 50), *range(950, 1_001), 1_100)
+    lines = [f'{{"id": "{n}", "attributes": {{"x": {"[" * n + "]" * n}}}}}\n' for n in depths]
+    lines += [f'{{"id": {"[" * n + "]" * n}}}\n' for n in depths]
+    lines += [f'{{"id": "a{n}", "tags": {"[" * n + "]" * n}}}\n' for n in depths]
+    report = shop.takes("contacts", "".join(lines) + '{"id": "good"}\n', "file.ndjson")
+    assert report.accepted + report.bad == len(lines) + 1
+    with shop.store.read() as conn:
+        for (kept,) in fetch(conn, "SELECT attributes FROM contact WHERE attributes IS NOT NULL"):
+            assert orjson.loads(kept)
+    assert shop.rows("SELECT count(*) FROM contact WHERE outside_id = 'good'") == [(1,)]
 
 
 def test_touches_come_in_with_their_campaign_and_category(shop) -> None:
