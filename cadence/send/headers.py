@@ -95,6 +95,11 @@ def mailbox(name: str, who: Mailbox) -> bytes:
     return _lines(name, [*_phrase(who.name, len(name) + 2), f"<{at_wire}>"])
 
 
+def as_name(value: str) -> str:
+    """What is known of somebody as a name that stands beside an address: what could break out of the line is a space."""
+    return " ".join(_HOSTILE.sub(" ", value).split())
+
+
 def wire_address(address: str, name: str = "address") -> str:
     """The address as it goes over the wire: Unicode domains as A-labels (IDNA 2008), the mailbox name untouched.
 

@@ -19,6 +19,7 @@ from cadence.facts import instant
 from cadence.providers.letter import Letter, Mailbox
 from cadence.queue.handover import Outgoing
 from cadence.queue.handover import Rendered as Written
+from cadence.send.headers import as_name
 from cadence.send.letter import Envelope, HeaderRefused, compose
 from cadence.send.render import MailTemplate, Rendered, TemplateRefused, load_template
 from cadence.send.wayout import WayOut
@@ -148,7 +149,7 @@ class Letters:
         else:
             variables = self._variables(campaign.name, message.category, card, message.address, way_out)
             rendered = self._rendered(campaign, card, {**variables, **message.variables})
-        name = " ".join(str(card.attributes.get(k) or "") for k in ("first_name", "last_name")).strip()
+        name = as_name(" ".join(str(card.attributes.get(k) or "") for k in ("first_name", "last_name")))
         envelope = Envelope(
             message_id=message.id,
             contact_id=card.id,

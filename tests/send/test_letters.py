@@ -193,6 +193,28 @@ def test_a_letter_whose_writing_throws_is_named_and_the_others_get_theirs(
     assert found.failed[8] == "it can't be written: RecursionError: too deep"
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Conan O\x92Brien", "Conan O Brien"),
+        ("Anna\r\nBcc: all@example.com", "Anna Bcc: all@example.com"),
+        ("Anna\u2028Berg", "Anna Berg"),
+        ("\x00", ""),
+    ],
+    ids=repr,
+)
+def test_an_odd_character_in_a_name_keeps_no_letter_from_its_reader(
+    store: Store, letters: Letters, name: str, shown: str
+) -> None:
+    with store.write() as conn:
+        upsert_contacts(conn, [ContactRow("odd", {}, attributes={"first_name": name})], NOW, "test")
+    words = {"letter": {"subject": "Your receipt", "text": "Paid."}}
+    found = written(store, letters, outgoing(store, "odd", campaign=None, variables=words, marketing=False))
+    assert found.failed == {}
+    assert found.letters[7].to == Mailbox("a@example.com", shown)
+    assert b"\nBcc" not in found.letters[7].mime
+
+
 def test_a_contact_that_is_gone_is_named(store: Store, letters: Letters) -> None:
     assert written(store, letters, outgoing(store, "sv", contact=1)).failed[7] == "the contact is no longer there"
 
