@@ -272,15 +272,13 @@ def evidence_json(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _plain(columns: Mapping[str, Any]) -> dict[str, Any]:
-    """Columns with instants as RFC 3339 and our own numbers as texts, which JSON readers don't round."""
+    """Columns with instants as RFC 3339 and flags as such."""
     out: dict[str, Any] = {}
     for name, value in columns.items():
         if name in _TIMES and isinstance(value, int):
             out[name] = text_of(instant(value)) if value < HELD else None
         elif name in _FLAGS:
             out[name] = bool(value)
-        elif isinstance(value, int) and not isinstance(value, bool) and value > 2**53:
-            out[name] = str(value)
         elif isinstance(value, list) and value and isinstance(value[0], Mapping):
             out[name] = [_plain(v) for v in value]
         else:

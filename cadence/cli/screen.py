@@ -9,7 +9,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -55,9 +55,18 @@ def errors() -> Console:
 
 
 def print_json(what: Any) -> None:
-    """One JSON document on standard output; a list of plain numbers in one line."""
-    text = json.dumps(what, ensure_ascii=False, indent=2, default=str)
+    """One JSON document on standard output; a list of plain numbers in one line, our own large numbers as texts."""
+    text = json.dumps(_exact(what), ensure_ascii=False, indent=2, default=str)
     sys.stdout.write(_NUMBERS.sub(lambda found: f"[{', '.join(found[1].replace(',', ' ').split())}]", text) + "\n")
+
+
+def _exact(what: Any) -> Any:
+    """The same with numbers as texts where JSON's readers, which have 53 bits for one, would round them."""
+    if isinstance(what, Mapping):
+        return {name: _exact(value) for name, value in what.items()}
+    if isinstance(what, list | tuple):
+        return [_exact(value) for value in what]
+    return str(what) if isinstance(what, int) and abs(what) > 2**53 else what
 
 
 def wrong(message: str) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from cadence.cli import COMMANDS, command_of
+from cadence.store import tables
 from tests.cli.office import Office
 
 
@@ -53,6 +54,28 @@ def test_every_option_and_argument_is_explained(words: str) -> None:
 @pytest.mark.parametrize("words", ["status", "queue", "suppressed", "campaign list", "audit verify", "audit changes"])
 def test_what_lists_answers_in_json_on_an_empty_database(words: str, office: Office) -> None:
     assert isinstance(office.json(*words.split()), dict)
+
+
+def rounded(told: Any) -> list[int]:
+    """The numbers in a document that a reader of JSON with 53 bits for each can't hold."""
+    if isinstance(told, dict | list):
+        inside = told.values() if isinstance(told, dict) else told
+        return [n for one in inside for n in rounded(one)]
+    return [told] if isinstance(told, int) and abs(told) > 2**53 else []
+
+
+@pytest.mark.parametrize(
+    "words", ["contact ann", "explain ann", "queue", "suppressed", "status", "audit verify", "audit changes"]
+)
+def test_no_number_is_one_that_json_readers_would_round(words: str, busy: Office) -> None:
+    """With evidence, a rule that only watches, and something queued again."""
+    busy.use("2026-03-03T11:00", guard_rails={"caps": [{"max": 1, "per": "7d", "only_watch": True}]})
+    busy.world.message("2026-03-03T11:00", "ann", campaign="spring")
+    busy.world.tick("2026-03-03T11:00")
+    (stopped,) = busy.world.rows(tables.message, tables.message.c.state == "suppressed")
+    busy.run("release", str(stopped["id"]), "--reason", "a mistake")
+
+    assert rounded(json.loads(busy.run(*words.split(), "--json").out)) == []
 
 
 def test_a_command_that_is_not_there_is_wrong_use_and_the_nearest_is_named(office: Office) -> None:
