@@ -25,6 +25,7 @@ SUFFIXES: Mapping[str, str] = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "nd
 DELIMITERS = (",", ";", "\t")
 LONGEST_LINE = 1_000_000
 """Characters; a longer line is a bad row."""
+TOO_LONG = f"is a line of more than {LONGEST_LINE:,} characters"
 MOST_LINES_OF_A_ROW = 50
 """How far a quoted CSV cell may reach; a quote that isn't closed costs its own line and no other."""
 _CHUNK = 1 << 20
@@ -137,7 +138,9 @@ def _not_utf8(path: Path, lines: Sequence[bytes], before: int) -> str:
 
 
 def _csv(path: Path, text: TextIO, shape: Shape) -> Iterator[Line]:
-    first = text.readline(LONGEST_LINE)
+    first = _line(text)
+    if len(first) > LONGEST_LINE:
+        raise FileRefused(f"{path}, line 1: the header {TOO_LONG}")
     header, delimiter = _header(path, first, shape)
     return _csv_rows(text, header, delimiter)
 
@@ -178,6 +181,15 @@ def allowed_columns(shape: Shape) -> str:
     return listed([*shape.columns, *(f"{p}.NAME" for p in shape.prefixes)], most=60)
 
 
+def _line(text: TextIO) -> str:
+    """The next line. Of one that is too long only the beginning, one character longer than a line may be; the rest of it
+    is passed over."""
+    line = rest = text.readline(LONGEST_LINE + 1)
+    while len(rest) > LONGEST_LINE and rest[-1] != "\n":
+        rest = text.readline(LONGEST_LINE + 1)
+    return line
+
+
 def cells_of(line: str, delimiter: str) -> list[str] | None:
     """One CSV row, or None where a quote is still open or misplaced."""
     bare = line.rstrip("\r\n")
@@ -194,12 +206,15 @@ def _csv_rows(text: TextIO, header: Sequence[str], delimiter: str) -> Iterator[L
     ahead: deque[str] = deque()
     number = 1
     while True:
-        line = ahead.popleft() if ahead else text.readline(LONGEST_LINE)
+        line = ahead.popleft() if ahead else _line(text)
         if not line:
             text.close()
             return
         number += 1
         if not line.strip():
+            continue
+        if len(line) > LONGEST_LINE:
+            yield Line(number, {}, TOO_LONG)
             continue
         cells, more = _row(line, text, ahead, delimiter, len(header))
         if cells is None:
@@ -221,12 +236,14 @@ def _row(line: str, text: TextIO, ahead: deque[str], delimiter: str, width: int)
     if cells is not None or line.count('"') % 2 == 0:
         return cells, 0
     while len(ahead) < MOST_LINES_OF_A_ROW:
-        following = text.readline(LONGEST_LINE)
+        following = _line(text)
         if not following:
             break
         ahead.append(following)
     whole = line
     for more, following in enumerate(tuple(ahead), 1):
+        if len(following) > LONGEST_LINE:
+            break
         whole += following
         if following.count('"') % 2:
             cells = _cells_of_lines(whole, delimiter)
@@ -247,10 +264,11 @@ def _cells_of_lines(whole: str, delimiter: str) -> list[str] | None:
 
 def _ndjson(text: TextIO, shape: Shape) -> Iterator[Line]:
     number = 0
-    while line := text.readline(LONGEST_LINE):
+    while line := _line(text):
         number += 1
-        if line.strip():
-            yield _object(number, line, shape)
+        if not line.strip():
+            continue
+        yield Line(number, {}, TOO_LONG) if len(line) > LONGEST_LINE else _object(number, line, shape)
     text.close()
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cadence.doors import reading
 from cadence.doors.reading import DELIMITERS, FileRefused, Line, Shape, cells_of, open_rows
 
 SHAPE = Shape(("id", "name", "note"), ("id",), ("attributes",))
@@ -52,6 +53,48 @@ def test_a_row_with_too_many_cells_is_named(tmp_path: Path) -> None:
     bad, good = rows(written(tmp_path, "id,name\n1,a,x\n2,b\n"))
     assert bad.broken == "has 3 cells; the header has 2"
     assert good.cells == {"id": "2", "name": "b"}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("longer", [0, 1, 2, 2 * reading.LONGEST_LINE])
+def test_a_line_that_is_too_long_is_one_bad_row_and_later_lines_keep_their_numbers(
+    tmp_path: Path, longer: int, end: str
+) -> None:
+    long = "9," + "x" * (reading.LONGEST_LINE - 2 + longer) + "2,c"
+    bad, good = rows(written(tmp_path, end.join(["id,name", long, "", "1,a", ""])))
+    assert (bad.number, bad.broken) == (2, "is a line of more than 1,000,000 characters")
+    assert (good.number, good.cells) == (4, {"id": "1", "name": "a"})
+    bad, good = rows(written(tmp_path, end.join([f'{{"id": "{long}"}}', "", '{"id": 1}', ""]), "file.ndjson"))
+    assert (bad.number, bad.broken) == (1, "is a line of more than 1,000,000 characters")
+    assert (good.number, good.cells) == (3, {"id": 1})
+
+
+@pytest.mark.parametrize("length", [-1, 0, 1, 2])
+def test_the_longest_line_is_taken_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, length: int
+) -> None:
+    monkeypatch.setattr(reading, "LONGEST_LINE", 20)
+    for end in ("\n", "\r\n"):
+        line = "1," + "x" * (20 + length - 2 - len(end))
+        first, second = rows(written(tmp_path, f"id,name{end}{line}{end}2,b{end}"))
+        assert (first.broken is None) == (length <= 0)
+        assert first.cells in ({}, {"id": "1", "name": line[2:]})
+        assert (second.number, second.cells["id"]) == (3, "2")
+
+
+def test_a_quoted_cell_does_not_reach_into_a_line_that_is_too_long(tmp_path: Path) -> None:
+    long = "x" * reading.LONGEST_LINE
+    first, second, third = rows(written(tmp_path, f'id,name\n"1\n1",{long}\n2,b\n'))
+    assert [first.number, second.number, third.number] == [2, 3, 4]
+    assert "quotation mark" in str(first.broken)
+    assert "1,000,000 characters" in str(second.broken)
+    assert third.broken is None
+
+
+def test_a_header_that_is_too_long_refuses_the_file(tmp_path: Path) -> None:
+    header = "id,attributes." + "x" * reading.LONGEST_LINE
+    with pytest.raises(FileRefused, match=r"line 1: the header is a line of more than 1,000,000 characters"):
+        rows(written(tmp_path, header + "\n"))
 
 
 def test_a_latin_1_file_is_refused_with_its_line_and_what_to_do(tmp_path: Path) -> None:
