@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,6 +13,8 @@ from typing import Any
 from cadence.doors.reading import FileRefused, Line, Opened, Shape, check_columns, flat, no_text
 
 _BATCH = 5_000
+_ROWS = "FROM read_parquet(?, hive_partitioning = false)"
+"""What folders are called makes no columns."""
 
 
 def open_parquet(path: Path, shape: Shape) -> Opened:
@@ -28,8 +31,8 @@ def open_parquet(path: Path, shape: Shape) -> Opened:
     connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": False, "threads": 1})
     try:
         connection.execute("SET TimeZone = 'UTC'")
-        total = connection.execute("SELECT count(*) FROM read_parquet(?)", [str(path)]).fetchone()
-        found = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
+        total = connection.execute(f"SELECT count(*) {_ROWS}", [_literal(path)]).fetchone()
+        found = connection.execute(_ROWS, [_literal(path)])
     except duckdb.Error as error:
         raise FileRefused(f"{path} is no Parquet file that can be read: {str(error).splitlines()[0]}") from None
     header = [column[0] for column in found.description or ()]
@@ -38,6 +41,11 @@ def open_parquet(path: Path, shape: Shape) -> Opened:
     rows = _rows(found, header, shape, behind)
     count = max(1, total[0] if total else 1)
     return Opened(rows, size, lambda: size * min(behind[0], count) // count)
+
+
+def _literal(path: Path) -> str:
+    """A path as DuckDB takes it for that one file, whatever is in its name."""
+    return re.sub(r"[*?\[]", r"[\g<0>]", str(path.absolute()))
 
 
 def _rows(found: Any, header: list[str], shape: Shape, behind: list[int]) -> Iterator[Line]:

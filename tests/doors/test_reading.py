@@ -189,6 +189,27 @@ def test_a_decimal_in_parquet_is_a_number_wherever_it_stands(tmp_path: Path) -> 
     ]
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "people[1]",
+        "people*",
+        "p?ople",
+        "[p]eople",
+        "{a,b}",
+        "a b'c",
+        "id=7/people",
+        "day=2026-03-01/people",
+        "pe\\ople",
+        "[!p]/**/people",
+    ],
+)
+def test_the_parquet_file_that_was_named_is_read_and_its_name_says_nothing(tmp_path: Path, name: str) -> None:
+    for other in ("people1.parquet", "peoples.parquet", "people.parquet"):
+        parquet(tmp_path / other, "SELECT 2 AS id")
+    assert rows(parquet(tmp_path / f"{name}.parquet", "SELECT 1 AS id")) == [Line(1, {"id": 1})]
+
+
 def test_a_parquet_file_that_is_none_is_refused(tmp_path: Path) -> None:
     pytest.importorskip("duckdb", reason="the extra 'files' isn't installed")
     with pytest.raises(FileRefused, match="is no Parquet file"):
