@@ -6,6 +6,7 @@ to have held back at the hand-over is told by when it was recorded. What a rule 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -92,6 +93,16 @@ class Sight:
         other = Sight(self.circle, person, self.terms, self.now, self.known, self.thing)
         other.addresses_by = self.addresses_by
         return other
+
+    def apart(self, each: str | None) -> list[Sight]:
+        """The same for each value of the message's that is counted apart: one for each of its tags, none where it has no
+        value."""
+        if each != "tag":
+            return [self] if each is None or getattr(self.thing, each) is not None else []
+        found = [copy(self) for _ in self.thing.tags]
+        for one, tag in zip(found, self.thing.tags, strict=True):
+            one.thing = replace(self.thing, tags=(tag,))
+        return found
 
     @cached_property
     def zones(self) -> tuple[str, ...]:

@@ -106,9 +106,8 @@ def written(
         if clause is None:
             report.unjudged[f"there is no clause for rules of the kind {rule.kind}"] += 1
             continue
-        if rule.says.get("each") and rule.says["each"] != "tag" and getattr(sight.thing, rule.says["each"]) is None:
-            continue
-        if (refused := clause(rule, sight)) is not None and holds(where, sight):
+        apart = (clause(rule, one) for one in sight.apart(rule.says.get("each")))
+        if (refused := next(filter(None, apart), None)) is not None and holds(where, sight):
             yield rule.name, replace(refused, by_row=refused.by_row or where is not None)
 
 
