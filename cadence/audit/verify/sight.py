@@ -64,6 +64,7 @@ class Thing:
     """Of the address that it goes to."""
     trigger_at: int | None
     about: str | None
+    expires_at: int | None = None
 
 
 class Sight:
@@ -273,11 +274,11 @@ def touched(touch: Touch, message: Message | None) -> Thing:
     shared = (touch.channel, touch.category, touch.campaign, touch.tags, touch.thread, touch.topic, touch.content)
     if message is None:
         return Thing(*shared, touch.mailbox, None, None)
-    return Thing(*shared, touch.mailbox, message.trigger_at, message.about)
+    return Thing(*shared, touch.mailbox, message.trigger_at, message.about, message.expires_at)
 
 
 def meant(message: Message, mailbox: str | None) -> Thing:
     """A message that waits, as rules see it."""
     m = message
     shared = (m.channel, m.category, m.campaign, m.tags, m.thread, m.topic, m.content)
-    return Thing(*shared, mailbox, m.trigger_at, m.about)
+    return Thing(*shared, mailbox, m.trigger_at, m.about, m.expires_at)

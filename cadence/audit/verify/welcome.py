@@ -88,7 +88,9 @@ def _judge(circle: Circle, touch: Touch, decision: Decision, policies: Policies,
 
 
 def refusals(sight: Sight, report: Report, *, released: bool) -> Iterator[tuple[str, Refused]]:
-    """Every rule that says no to a message, by name, with why."""
+    """Every rule that says no to a message, by name, with why; its expiry says so too."""
+    if (expires_at := sight.thing.expires_at) is not None and expires_at <= sight.now:
+        yield "expires", Refused("it had expired", {"expires_at": expires_at})
     for name, always in ALWAYS_ON.items():
         if (refused := always(sight)) is not None:
             yield name, refused
