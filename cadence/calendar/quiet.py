@@ -134,6 +134,12 @@ class QuietInterval:
         return whole and len(self.days) in (0, 7) and not self.holidays
 
     @property
+    def to_the_end(self) -> bool:
+        """Whether it ends with its date, as whole days and `24:00` do: where midnight comes twice, at the first. `00:00`
+        is a time of day, which ends at the second."""
+        return self.ends in (None, _DAY_MINUTES)
+
+    @property
     def minutes(self) -> tuple[int, int]:
         """From when to when, counted from midnight of the date on which it begins."""
         starts, ends = self.starts or 0, _DAY_MINUTES if self.ends is None else self.ends
@@ -157,7 +163,7 @@ def _bounds(interval: QuietInterval, day: Ints, zone: Codes) -> tuple[Ints, Ints
     """Begin and end (us UTC) of the interval of each local date; end is begin where the weekday isn't asked for."""
     starts, ends = interval.minutes
     begin = to_utc(day * DAY + starts * MINUTE, zone)
-    end = to_utc(day * DAY + ends * MINUTE, zone, second=True)
+    end = to_utc(day * DAY + ends * MINUTE, zone, second=not interval.to_the_end)
     if interval.days:
         asked = np.isin(np.arange(7), list(interval.days))
         end = np.where(asked[(day + 3) % 7], end, begin)  # 1970-01-01 was a Thursday
@@ -220,9 +226,9 @@ def quiet_until(
     """t where it isn't quiet, else the end of the longest-lasting single interval that covers t: int64[n].
 
     The interval of a local date begins at the first occurrence of `from` (in a gap: at the gap's end) and ends at the
-    next `to` (in a gap: at its end; in an overlap: the second); half-open. A date that was skipped has intervals,
-    too: they begin at the gap's end. `country` holds places in `countries`, -1 for none. An interval without a hole
-    ends NEVER. NEVER, HELD and NONE stay.
+    next `to` (in a gap: at its end; in an overlap: the second), or with its date, which the first midnight ends;
+    half-open. A date that was skipped has intervals, too: they begin at the gap's end. `country` holds places in
+    `countries`, -1 for none. An interval without a hole ends NEVER. NEVER, HELD and NONE stay.
     """
     rows, codes, odd = as_columns(np.atleast_1d(np.asarray(t, np.int64)), zone)
     if not rows.size:

@@ -7,6 +7,7 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +18,7 @@ from cadence.audit.verify.sight import Known, Sight, Thing
 from cadence.audit.verify.terms import Terms
 from cadence.audit.verify.welcome import refusals
 from cadence.calendar import Duration, QuietInterval, Window, add, quiet_until, window_frees_at, zone_index
-from cadence.facts import EventKind, micros
+from cadence.facts import MINUTE, EventKind, micros
 from cadence.policy.load import from_mapping
 from tests.decide.reference import World, exact, later, refusing
 from tests.decide.worlds import worlds
@@ -29,6 +30,8 @@ ZONES = (
     "Africa/Cairo",
     "Pacific/Apia",
     "America/Havana",
+    "Atlantic/Azores",
+    "America/St_Johns",
 )
 instants = st.integers(
     micros(datetime.fromisoformat("2009-01-01T00:00Z")), micros(datetime.fromisoformat("2030-01-01T00:00Z"))
@@ -164,7 +167,16 @@ def test_a_duration_ends_when_the_calendar_says(at: int, zone: str, duration: st
 @given(
     instants,
     st.sampled_from(ZONES),
-    st.sampled_from([("20:00", "08:00"), ("02:30", "03:30"), ("23:30", "00:30"), ("13:00", "24:00"), (None, None)]),
+    st.sampled_from(
+        [
+            ("20:00", "08:00"),
+            ("02:30", "03:30"),
+            ("23:30", "00:30"),
+            ("13:00", "24:00"),
+            ("20:00", "00:00"),
+            (None, None),
+        ]
+    ),
     st.sampled_from([None, ["sat"], ["mon", "sun"]]),
     st.sampled_from([None, True]),
 )
@@ -178,6 +190,23 @@ def test_it_is_quiet_when_the_calendar_says(
     said = {"from": times[0], "to": times[1], "days": days, "holidays": holidays}
 
     assert localtime.quiet(localtime.Quiet.of(said), at, zone, "SE") == (int(until[0]) > at)
+
+
+@pytest.mark.parametrize("zone", ["Atlantic/Azores", "America/Havana", "America/St_Johns"])
+@pytest.mark.parametrize(
+    "times", [(None, None), ("13:00", "24:00"), ("20:00", "00:00"), ("23:00", "00:30"), ("00:00", "08:00")]
+)
+@pytest.mark.parametrize("days", [["sat"], ["sun"]])
+def test_where_midnight_comes_twice_it_is_quiet_when_the_calendar_says(
+    zone: str, times: tuple[str | None, str | None], days: list[str]
+) -> None:
+    """By quarters of an hour, through the nights in which clocks were put back in autumn, on a Sunday."""
+    nights = (datetime.fromisoformat(f"{day}T20:00Z") for day in ("2008-11-01", "2025-11-01", "2026-10-24"))
+    t = np.array([micros(night) + quarter * 15 * MINUTE for night in nights for quarter in range(48)])
+    said = {"from": times[0], "to": times[1], "days": days}
+    until = quiet_until(QuietInterval.parse(*times, None, days), t, np.full(len(t), zone_index(zone)))
+
+    assert [localtime.quiet(localtime.Quiet.of(said), at, zone, None) for at in t.tolist()] == (until > t).tolist()
 
 
 def test_a_touch_leaves_a_rolling_window_to_the_microsecond() -> None:

@@ -43,7 +43,7 @@ class SlowClock:
             if days and (day + 3) % 7 not in days:
                 continue
             begin = self.utc(day * DAY + starts * 60_000_000, zone)
-            end = self.utc(day * DAY + length * 60_000_000, zone, fold=1)
+            end = self.utc(day * DAY + length * 60_000_000, zone, fold=int(ends != 1440))  # a date ends once
             if begin <= at < end:
                 until = max(until, end)
         return until

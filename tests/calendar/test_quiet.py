@@ -228,6 +228,21 @@ def test_twenty_four_is_the_end_of_the_date(read):
 
 
 @pytest.mark.parametrize(
+    ("zone", "now", "first", "second"),
+    [
+        ("Atlantic/Azores", "2026-10-24T23:30Z", "2026-10-25T00:00Z", "2026-10-25T01:00Z"),  # back at one o'clock
+        ("America/Havana", "2025-11-02T03:30Z", "2025-11-02T04:00Z", "2025-11-02T05:00Z"),
+        ("America/St_Johns", "2008-11-02T02:00Z", "2008-11-02T02:30Z", "2008-11-02T03:30Z"),  # a minute past midnight
+    ],
+)
+def test_a_date_ends_at_the_first_of_two_midnights_and_a_time_of_day_at_the_second(read, zone, now, first, second):
+    at, where = [read.at(now)], read.zone(zone)
+    for whole in (QuietInterval.parse(days=["sat"]), QuietInterval.parse("20:00", "24:00", days=["sat"])):
+        assert quiet_until(whole, at, where).tolist() == [read.at(first)]
+    assert quiet_until(QuietInterval.parse("20:00", "00:00", days=["sat"]), at, where).tolist() == [read.at(second)]
+
+
+@pytest.mark.parametrize(
     "always", [QuietInterval.parse(), QuietInterval.parse("00:00", "24:00"), QuietInterval.parse(all_day=True)]
 )
 def test_what_is_quiet_without_a_hole_never_ends(always):
