@@ -43,7 +43,7 @@ def upsert_contacts(conn: Connection, rows: Sequence[ContactRow], now: int, sour
     known = [p for p in people if not p.new]
     current = read(conn, known)
     for person in people:
-        lay_over(person, current.get(person.id))
+        lay_over(person, current.get(person.id), now)
     shared = _shared(conn, people, join_accounts)
     there = _circles(conn, people, shared)
     lock_shards(
@@ -237,10 +237,9 @@ def _columns(people: Sequence[Person]) -> dict[str, Values]:
 def _write_addresses(conn: Connection, people: Sequence[Person], now: int) -> None:
     """New addresses; one that was known and is given again, after another, becomes the current one."""
     rows = [(p.shard, p.id, p.circle, *a) for p in people for a in p.addresses]
-    shards, contacts, circles, channels, texts, mailboxes = turned(rows, 6)
+    shards, contacts, circles, channels, texts, mailboxes, at = turned(rows, 7)
     keys: dict[str, Values] = {"shard": shards, "contact": contacts, "channel": channels, "address": texts}
-    at = np.full(len(rows), now, np.int64)
-    row = {**keys, "circle": circles, "mailbox": mailboxes, "at": at, "recorded_at": at}
+    row = {**keys, "circle": circles, "mailbox": mailboxes, "at": at, "recorded_at": np.full(len(rows), now, np.int64)}
     if insert_rows(conn, address, row, on_conflict="nothing") < len(rows):
         update_rows(conn, address, keys, {"at": at})
 

@@ -44,8 +44,10 @@ class Person:
     columns: tuple[str | None, ...] = ()
     """In the order of COLUMNS."""
     changed: bool = False
-    addresses: list[tuple[str, str, str]] = field(default_factory=list)
-    """(channel, address, mailbox): those to be written, new ones and old ones that are current again."""
+    earlier: list[tuple[str, str]] = field(default_factory=list)
+    """(channel, address): those that earlier rows of the batch told of, before others of their channel."""
+    addresses: list[tuple[str, str, str, int]] = field(default_factory=list)
+    """(channel, address, mailbox, at): those to be written, new ones and old ones that are current again."""
     entries: list[tuple[str, str]] = field(default_factory=list)
     """(kind, value): what the directory is to know of it."""
     left: list[tuple[str, str]] = field(default_factory=list)
@@ -65,8 +67,7 @@ def told_of(conn: Connection, rows: Sequence[ContactRow]) -> tuple[list[Person],
             ambiguous.append(i)
             continue
         if key in found:
-            found[key].told = _over(found[key].told, row)
-            found[key].rows.append(i)
+            _take_in(found[key], row, i)
             continue
         found[key] = person = Person(row, [i])
         if not row.outside_id and (owned := owners.get(key[1])):
@@ -76,6 +77,14 @@ def told_of(conn: Connection, rows: Sequence[ContactRow]) -> tuple[list[Person],
 
 def _mailbox(row: ContactRow) -> str | None:
     return next((mailbox_of(channel, text) for channel, text in row.addresses.items()), None)
+
+
+def _take_in(person: Person, row: ContactRow, place: int) -> None:
+    """One more row of somebody: an address that gives way to another stays theirs, too."""
+    said = row.addresses
+    person.earlier += [(c, text) for c, text in person.told.addresses.items() if said.get(c, text) != text]
+    person.told = _over(person.told, row)
+    person.rows.append(place)
 
 
 def _over(older: ContactRow, newer: ContactRow) -> ContactRow:
@@ -103,8 +112,7 @@ def identify(conn: Connection, people: Sequence[Person]) -> None:
 
 
 def read(conn: Connection, known: Sequence[Person]) -> dict[int, dict[str, Any]]:
-    """The rows of the contacts that are there, by id, with their addresses: {channel: [(at, address)...]}, oldest
-    first."""
+    """The rows of the contacts that are there, by id, with their addresses: {channel: {address: at}}, oldest first."""
     if not known:
         return {}
     columns = ", ".join(f"c.{name}" for name in ("circle", *COLUMNS))
@@ -117,17 +125,17 @@ def read(conn: Connection, known: Sequence[Person]) -> dict[int, dict[str, Any]]
     found: dict[int, dict[str, Any]] = {
         r[0]: {**dict(zip(("circle", *COLUMNS), r[1:], strict=True)), "addresses": {}} for r in rows
     }
-    for person, channel, text in fetch(
+    for person, channel, text, at in fetch(
         conn,
-        f"SELECT a.contact, a.channel, a.address FROM {sql} CROSS JOIN address a "
+        f"SELECT a.contact, a.channel, a.address, a.at FROM {sql} CROSS JOIN address a "
         "WHERE a.shard = w.shard AND a.contact = w.id ORDER BY a.at, a.address",
         **params,
     ):
-        found[person]["addresses"].setdefault(channel, []).append(text)
+        found[person]["addresses"].setdefault(channel, {})[text] = at
     return found
 
 
-def lay_over(person: Person, current: Mapping[str, Any] | None) -> None:
+def lay_over(person: Person, current: Mapping[str, Any] | None, now: int) -> None:
     """Works out the contact's columns, which addresses to write, and what the directory is to know."""
     told, given = person.told, person.told.attributes
     said = (told.outside_id, *map(_list, _lists(told)), *_plain(told))
@@ -135,13 +143,12 @@ def lay_over(person: Person, current: Mapping[str, Any] | None) -> None:
         said = tuple(new or current[name] for new, name in zip(said, COLUMNS, strict=False))
         given = {**(json.loads(current["attributes"]) if current["attributes"] else {}), **given}
     person.columns = (*said, _written(given) if given else None)
-    known: Mapping[str, list[str]] = {} if current is None else current["addresses"]
+    known: Mapping[str, dict[str, int]] = {} if current is None else current["addresses"]
     for channel, text in told.addresses.items():
-        if channel not in known or known[channel][-1] != text:
-            person.addresses.append((channel, text, mailbox_of(channel, text)))
+        _readdress(person, channel, text, known.get(channel, {}), now)
     if person.new and told.outside_id:
         person.entries.append(("outside", told.outside_id))
-    person.entries += dict.fromkeys(("mailbox", mailbox) for _, _, mailbox in person.addresses)
+    person.entries += dict.fromkeys(("mailbox", mailbox) for _, _, mailbox, _ in person.addresses)
     for name, place in _JOINING.items():
         value, old = person.columns[place], None if current is None else current[name]
         if value and value != old:
@@ -151,6 +158,17 @@ def lay_over(person: Person, current: Mapping[str, Any] | None) -> None:
     if current is not None:
         person.circle = current["circle"]
         person.changed = bool(person.addresses) or person.columns != tuple(current[name] for name in COLUMNS)
+
+
+def _readdress(person: Person, channel: str, text: str, known: dict[str, int], now: int) -> None:
+    """Which addresses of a channel to write: those that nobody knew, and last the one that is to be the current one. Each is
+    later than all before it, whatever the clock did since."""
+    before = [t for c, t in person.earlier if c == channel and t != text and t not in known] if person.earlier else []
+    if not before and next(reversed(known), None) == text:
+        return
+    at = max([now, *(since + 1 for since in known.values())])
+    for i, one in enumerate((*dict.fromkeys(before), text)):
+        person.addresses.append((channel, one, mailbox_of(channel, one), at + i))
 
 
 def _written(attributes: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from cadence.facts import DAY, HOUR, EventKind
 from cadence.store.bulk import insert_rows
 from cadence.store.rows import ConsentRow, ContactRow, EventRow, TouchRow
 from cadence.store.tables import contact, message
+from cadence.store.ways import ways_of
 
 NOW = 20_000 * DAY
 Someone = Callable[..., ContactRow]
@@ -117,6 +118,47 @@ def test_an_older_address_given_again_is_the_current_one_again(told: Any) -> Non
     for i, text in enumerate(("1@example.com", "2@example.com", "1@example.com")):
         told.contacts(ContactRow("a", {"email": text}), now=NOW + i)
     assert told.rows("SELECT address FROM address ORDER BY at DESC LIMIT 1") == [("1@example.com",)]
+
+
+def written_to(told: Any, who: str) -> str:
+    with told.store.read() as conn:
+        (way,) = ways_of(conn, [told.place(who)]).values()
+    return way.address
+
+
+@pytest.mark.parametrize("later", [0, -DAY], ids=["at the same instant", "after the clock was set back"])
+def test_the_address_told_last_is_written_to(told: Any, someone: Someone, later: int) -> None:
+    told.contacts(someone("a", "1@example.com"))
+    told.contacts(someone("a", "0@example.com"), now=NOW + later)
+    assert written_to(told, "a") == "0@example.com"
+
+
+def test_all_addresses_of_a_contact_in_one_batch_are_theirs_and_the_last_is_written_to(
+    told: Any, someone: Someone
+) -> None:
+    told.contacts(someone("a", "2@example.com"), someone("a", "3@example.com"), someone("a", "1@example.com"))
+    assert told.rows("SELECT address FROM address ORDER BY at") == [(f"{i}@example.com",) for i in (2, 3, 1)]
+    assert written_to(told, "a") == "1@example.com"
+
+
+def test_who_has_an_earlier_address_of_a_batch_is_in_the_circle(told: Any, someone: Someone) -> None:
+    told.contacts(someone("a", "home@example.com"), someone("a", "work@example.com"))
+    told.contacts(someone("b", "home@example.com"))
+    assert told.circle("a") == told.circle("b")
+
+
+def test_a_batch_with_several_addresses_of_a_contact_told_again_changes_nothing(told: Any, someone: Someone) -> None:
+    rows = [someone("a", "2@example.com"), someone("a", "1@example.com"), someone("a", "2@example.com")]
+    told.contacts(*rows)
+    before = everything(told)
+    assert told.contacts(*rows, now=NOW + DAY).changed == 0
+    assert everything(told) == before
+
+
+def test_an_address_more_in_a_batch_leaves_the_one_that_is_written_to(told: Any, someone: Someone) -> None:
+    told.contacts(someone("a", "1@example.com"))
+    told.contacts(someone("a", "2@example.com"), someone("a", "1@example.com"))
+    assert written_to(told, "a") == "1@example.com"
 
 
 # Merging ------------------------------------------------------------------------------------------------------------
