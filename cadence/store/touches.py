@@ -23,6 +23,7 @@ from cadence.store.known import Known
 from cadence.store.numbers import take_numbers
 from cadence.store.rows import EventRow, Recorded, TouchRow
 from cadence.store.tables import touch
+from cadence.store.ways import ways_of
 
 
 def record_touches(
@@ -133,19 +134,11 @@ def _mailboxes(conn: Connection, known: Known, told: Sequence[TouchRow]) -> list
     open_rows = [i for i, m in enumerate(given) if m is None]
     if not open_rows:
         return given
-    pairs = sorted(set(zip(known.shard[open_rows].tolist(), known.contact[open_rows].tolist(), strict=True)))
-    sql, params = wanted(conn, "w", {"shard": [p[0] for p in pairs], "contact": [p[1] for p in pairs]})
-    current = {
-        (who, channel): mailbox
-        for who, channel, mailbox in fetch(
-            conn,
-            f"SELECT a.contact, a.channel, a.mailbox FROM {sql} CROSS JOIN address a "
-            "WHERE a.shard = w.shard AND a.contact = w.contact ORDER BY a.at, a.address",
-            **params,
-        )
-    }
+    there = list(zip(known.shard[open_rows].tolist(), known.contact[open_rows].tolist(), strict=True))
+    written_to = ways_of(conn, there)
     for i in open_rows:
-        given[i] = current.get((int(known.contact[i]), told[i].channel))
+        way = written_to.get((int(known.contact[i]), told[i].channel))
+        given[i] = way.mailbox if way else None
     return given
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cadence.addresses import mailbox_of
 from cadence.facts import DAY, HELD, HOUR, NONE, EventKind, key
 from cadence.store.rows import ConsentRow, ContactRow, EventRow, TouchRow
 
@@ -82,6 +83,13 @@ def test_a_touch_knows_the_mailbox_it_went_to(anna: Any) -> None:
     anna.touches(TouchRow("anna", NOW, "x", source_id="1"))
     history = anna.history("anna")
     assert history.touches.mailbox.tolist() == history.addresses.mailbox.tolist()
+
+
+def test_a_touch_told_without_an_address_went_to_the_one_that_is_written_to(anna: Any) -> None:
+    anna.contacts(ContactRow("anna", {"email": "new@example.com"}), now=NOW + DAY)
+    anna.happened("anna", K.BOUNCE_HARD, NOW + DAY, subject="new@example.com", now=NOW + DAY)
+    anna.touches(TouchRow("anna", NOW + DAY, "x", source_id="1"), now=NOW + DAY)
+    assert anna.rows("SELECT mailbox FROM touch") == [(mailbox_of("email", "anna@example.com"),)]
 
 
 def test_touches_come_in_the_order_of_contact_instant_and_number(anna: Any, someone: Someone) -> None:
