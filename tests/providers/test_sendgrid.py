@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -86,6 +87,32 @@ def test_a_service_that_breaks_in_the_middle_puts_no_more_in_doubt_than_were_on_
     assert 1 <= outcomes.count(IN_DOUBT) <= 4
     assert outcomes.count(ACCEPTED) + outcomes.count(IN_DOUBT) == len(peer.bodies)
     assert outcomes.count(RETRY) == 100 - len(peer.bodies)
+
+
+@pytest.mark.parametrize("how", ["broken", "dripping"])
+@pytest.mark.parametrize(
+    "status,outcome,id_,wait",
+    [(202, ACCEPTED, "id-1", None), (400, REFUSED, None, None), (429, RETRY, None, 7.0), (503, IN_DOUBT, None, 7.0)],
+)
+def test_an_answer_counts_by_its_status_whatever_becomes_of_its_body(
+    opened: Callable[..., Any],
+    letter: Make,
+    how: str,
+    status: int,
+    outcome: Outcome,
+    id_: str | None,
+    wait: float | None,
+) -> None:
+    provider, _ = opened(f"{how} {status}", timeout=0.2)
+    begun = time.monotonic()
+    (receipt,) = provider.send([letter(1)])
+    assert (receipt.outcome, receipt.code, receipt.provider_id, receipt.retry_after) == (
+        outcome,
+        str(status),
+        id_,
+        wait,
+    )
+    assert time.monotonic() - begun < 5
 
 
 def test_too_large_a_mail_is_refused_alone(opened: Callable[..., Any], letter: Make) -> None:

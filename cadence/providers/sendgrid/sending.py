@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import httpx2
 from sendgrid.helpers.mail.exceptions import SendGridException
@@ -127,11 +128,7 @@ class SendGrid:
 
     def _answered(self, letter: Letter, body: dict[str, object]) -> Receipt:
         with self._client.stream("POST", "/v3/mail/send", json=body) as answer:
-            content = b""
-            for piece in answer.iter_bytes():
-                content += piece
-                if len(content) > MAX_ANSWER:
-                    break
+            content = self._content(answer)
         verdict = verdict_of(answer.status_code, {name.lower(): value for name, value in answer.headers.items()})
         accepted = verdict.outcome is Outcome.ACCEPTED
         detail = f"SendGrid answered {answer.status_code}" + ("" if accepted else f": {words_of(content)}")
@@ -144,6 +141,17 @@ class SendGrid:
             verdict.retry_after,
             verdict.whole_provider,
         )
+
+    def _content(self, answer: httpx2.Response) -> bytes:
+        """What came of an answer's body, within a size and a time. The verdict lies in status and headers, which are there by
+        now; these are only its words."""
+        content, ends = b"", time.monotonic() + self._settings.timeout
+        with suppress(httpx2.HTTPError):  # it broke: what came of it will do
+            for piece in answer.iter_bytes():
+                content += piece
+                if len(content) > MAX_ANSWER or time.monotonic() > ends:
+                    break
+        return content
 
     def _shown(self, text: str) -> str:
         return shown(text, self._settings.api_key.get_secret_value())

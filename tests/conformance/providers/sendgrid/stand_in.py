@@ -69,7 +69,8 @@ def problems_of(body: Any) -> list[dict[str, str | None]]:
 @dataclass
 class StandIn:
     """The server. `mishap`: None, or later, refuse, server error, hang, drop, too large, denied, redirect, garbage (no HTTP),
-    nonsense json, strange id (a long one, always the same), no id."""
+    nonsense json, strange id (a long one, always the same), no id; `broken STATUS`, an answer whose body breaks off, and
+    `dripping STATUS`, one whose body comes a byte at a time."""
 
     key: str
     mishap: str | None = None
@@ -154,6 +155,12 @@ class _Handler(BaseHTTPRequestHandler):
         elif mishap == "no id":
             self._answer(202, None)
         elif mishap == "drop":
+            self.close_connection = True
+        elif mishap is not None and mishap.startswith(("broken ", "dripping ")):
+            how, status = mishap.split()
+            self._answer(int(status), [], {"X-Message-Id": taken, "Retry-After": "7", "Content-Length": "50000"})
+            while how == "dripping" and not self.stand_in.over.wait(timeout=0.05):
+                self.wfile.write(b"x")
             self.close_connection = True
         else:
             self._answer(202, None, {"X-Message-Id": taken})
