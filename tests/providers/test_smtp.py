@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from pydantic import ValidationError
 
+from cadence.cli.screen import tell_wrong
 from cadence.providers import smtp
 from cadence.providers.letter import Letter, Mailbox
 from cadence.providers.provider import Outcome, Provider, Receipt
@@ -243,6 +244,25 @@ def test_bounces_go_to_the_address_set_for_them(post: Callable[..., Post], lette
     made = post(bounce_address="bounces@shop.example")
     made.send(letter())
     assert any(command.startswith("MAIL FROM:<bounces@shop.example>") for command in made.heard.commands)
+
+
+def test_the_address_for_bounces_has_its_host_in_ascii_on_the_wire(post: Callable[..., Post], letter: Make) -> None:
+    made = post(bounce_address="bounces@köln.example")
+    assert made.send(letter()) == [ACCEPTED]
+    assert any(command.startswith("MAIL FROM:<bounces@xn--kln-sna.example>") for command in made.heard.commands)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["Bounces <bounces@shop.example>", "<bounces@shop.example>", "bounces at shop", "b@shop\x00.example", "b@-.se", ""],
+)
+def test_an_address_for_bounces_that_is_none_is_told_at_opening_by_its_setting(
+    capsys: pytest.CaptureFixture[str], address: str
+) -> None:
+    with pytest.raises(ValidationError) as refused:
+        read(smtp.Settings, "smtp", bounce_address=address)
+    tell_wrong(refused.value)
+    assert "CADENCE_SMTP_BOUNCE_ADDRESS" in capsys.readouterr().err
 
 
 def test_starttls_is_never_left_out(post: Callable[..., Post], letter: Make) -> None:

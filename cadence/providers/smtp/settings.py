@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+import idna
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from cadence.addresses import address_of
 
 _HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -26,7 +29,7 @@ class Settings(BaseModel):
     helo_name: str | None = None
     """What we call ourselves to the server; default: this machine's full name."""
     bounce_address: str | None = None
-    """The envelope's sender, where bounces go; default: the letter's sender."""
+    """The envelope's sender, where bounces go: an address without a name; default: the letter's sender."""
     ca_file: Path | None = None
     """Certificate authorities to trust in place of the system's (PEM)."""
     connections: int = Field(default=1, ge=1, le=64)
@@ -36,6 +39,19 @@ class Settings(BaseModel):
     """Seconds to wait for each answer."""
     call_timeout: float = Field(default=120.0, gt=0, le=3600)
     """Seconds that a batch may take; what isn't begun by then is tried later."""
+
+    @field_validator("bounce_address")
+    @classmethod
+    def _as_it_goes_over_the_wire(cls, given: str | None) -> str | None:
+        if given is None:
+            return None
+        mailbox, _, host = address_of("email", given).rpartition("@")
+        try:
+            return f"{mailbox}@{idna.encode(host, uts46=True).decode()}"
+        except (idna.IDNAError, UnicodeError) as error:
+            raise ValueError(
+                f"{given!r} is no e-mail address: its host {host!r} is no name of a host ({error})"
+            ) from None
 
     @model_validator(mode="after")
     def _login_is_whole_and_safe(self) -> "Settings":
