@@ -37,8 +37,8 @@ class Receipt:
     provider's code ("550 5.1.1", "429"), if it gave one. `retry_after` is in seconds. `whole_provider` says that
     the trouble is not this letter's: whatever is handed to this provider now would fare the same. `suspect` says that
     it came while this letter was at hand, so that it may be this letter's all the same: it goes after the others from
-    then on. One in doubt always is. `asked` is False where the letter was never begun for a reason that lies with us: its
-    turn didn't come in time. That is no try of the letter's, and says nothing of the provider.
+    then on. One in doubt always is. `asked` is False where the letter was never begun for a reason that lies with us: it may
+    not go as it is, or its turn didn't come in time. That is no try of the letter's, and says nothing of the provider.
     """
 
     message_id: int
@@ -140,6 +140,11 @@ def retry_rest(
         yield Receipt(letter.message_id, Outcome.RETRY, None, detail, code, retry_after, whole_provider=True)
 
 
+def unfit(letter: Letter, detail: str, code: str | None = None) -> Receipt:
+    """The receipt for a letter that can't go as it is, found before the provider was asked to take it."""
+    return Receipt(letter.message_id, Outcome.REFUSED, None, detail, code, asked=False)
+
+
 def out_of_time(letters: Iterable[Letter], seconds: float) -> Iterator[Receipt]:
     """Receipts for letters that were never begun, because those before them took all the seconds that a batch may. No provider
     gives them to the first letter that it would ask for: one that gets nothing through at all is in trouble."""
@@ -175,10 +180,8 @@ def _lacks_way_out(letter: Letter) -> bool:
 
 
 def _no_way_out(letter: Letter) -> Receipt:
-    return Receipt(
-        letter.message_id,
-        Outcome.REFUSED,
-        detail=f"{letter.category} is marketing and this letter has no way out (List-Unsubscribe): "
-        "set up an unsubscribe address with its inbox, or mark the category transactional",
-        code="no way out",
+    detail = (
+        f"{letter.category} is marketing and this letter has no way out (List-Unsubscribe): "
+        "set up an unsubscribe address with its inbox, or mark the category transactional"
     )
+    return unfit(letter, detail, "no way out")

@@ -48,7 +48,8 @@ def test_a_provider_is_not_called_when_no_letter_may_go(letter: Make) -> None:
     def never(letters: Sequence[Letter]) -> Iterator[Receipt]:
         raise AssertionError
 
-    assert hand_over([letter(1, marketing=True)], 10, never)[0].outcome is Outcome.REFUSED
+    (receipt,) = hand_over([letter(1, marketing=True)], 10, never)
+    assert (receipt.outcome, receipt.asked) == (Outcome.REFUSED, False)
 
 
 def test_a_detail_is_one_short_line_without_secrets() -> None:

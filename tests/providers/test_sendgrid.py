@@ -71,6 +71,17 @@ def test_500_after_accepting_puts_one_in_doubt(opened: Callable[..., Any], lette
     assert len(peer.bodies) == 1
 
 
+def test_one_goes_alone_first_also_behind_letters_that_sendgrid_was_not_asked_to_take(
+    opened: Callable[..., Any], letter: Make
+) -> None:
+    provider, peer = opened("hang", timeout=0.2)
+    unfit = [letter(1, to=Mailbox("åsa@example.com")), letter(2, text="SG.abc.def")]
+    receipts = provider.send([*unfit, *(letter(n) for n in range(3, 11))])
+    assert [receipt.outcome for receipt in receipts] == [REFUSED] * 2 + [IN_DOUBT] + [RETRY] * 7
+    assert [receipt.asked for receipt in receipts] == [False] * 2 + [True] * 8
+    assert peer.requests == 1
+
+
 def test_a_service_that_breaks_in_the_middle_puts_no_more_in_doubt_than_were_on_their_way(
     opened: Callable[..., Any], letter: Make
 ) -> None:

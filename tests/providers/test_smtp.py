@@ -136,6 +136,16 @@ def test_several_connections_put_one_in_doubt_when_the_server_hangs_from_the_sta
     assert made.heard.connections == 1
 
 
+@pytest.mark.parametrize("connections", [1, 3])
+def test_one_goes_alone_first_also_behind_letters_that_the_server_was_not_asked_to_take(
+    post: Callable[..., Post], letter: Make, smtp_server: ModuleType, connections: int
+) -> None:
+    made = post({"end": smtp_server.HANG}, connections=connections)
+    unfit = [letter(n, to=Mailbox("åsa@example.com")) for n in (1, 2)]
+    assert made.send(*unfit, *(letter(n) for n in range(3, 11))) == [REFUSED] * 2 + [IN_DOUBT] + [RETRY] * 7
+    assert [receipt.asked for receipt in made.receipts] == [False] * 2 + [True] * 8
+
+
 def test_no_mail_waits_for_an_acknowledgement(post: Callable[..., Post], letter: Make) -> None:
     made = post(timeout=10)
     begun = time.perf_counter()

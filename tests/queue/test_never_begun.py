@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import pytest
+
 from cadence.facts import MINUTE, SECOND
 from cadence.providers.letter import Letter
 from cadence.providers.provider import Capabilities, Outcome, Receipt, out_of_time
@@ -63,10 +65,11 @@ def test_on_a_provider_that_is_slow_for_hours_nobody_is_given_up(world: World) -
     assert sorted(slow.taken) == sorted(ids)
 
 
-def test_what_a_half_open_provider_was_not_asked_says_nothing_of_its_health() -> None:
+@pytest.mark.parametrize("outcome", [Outcome.RETRY, Outcome.REFUSED])
+def test_what_a_half_open_provider_was_not_asked_says_nothing_of_its_health(outcome: Outcome) -> None:
     ill = Health(Breaker.OPEN, 9, 0, MINUTE, "down")
 
-    assert fared(ill, [Receipt(1, Outcome.RETRY, asked=False)], 2 * MINUTE) == ill
+    assert fared(ill, [Receipt(1, outcome, asked=False)], 2 * MINUTE) == ill
 
 
 def test_a_provider_that_gets_nothing_through_is_noticed_all_the_same() -> None:

@@ -1,11 +1,12 @@
 """A batch of letters to SendGrid: which receipt each gets.
 
-The first letter of a batch goes alone; only when SendGrid is seen to work do the others go, several at a time. Once an
-answer is about the whole provider, no further request is begun: so a broken service puts few letters in doubt.
+The first letter that SendGrid is asked to take goes alone; only when it is seen to work do the others go, several at a time.
+Once an answer is about the whole provider, no further request is begun: so a broken service puts few letters in doubt.
 """
 
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -23,6 +24,7 @@ from cadence.providers.provider import (
     hand_over,
     out_of_time,
     shown,
+    unfit,
 )
 from cadence.providers.sendgrid.payload import body_of
 from cadence.providers.sendgrid.settings import Settings
@@ -88,14 +90,16 @@ class SendGrid:
 
     def _deliver(self, letters: Sequence[Letter]) -> Iterator[Receipt]:
         batch = _Batch(ends=time.monotonic() + self._settings.call_timeout)
-        yield self._one(letters[0], batch)
+        left = deque(letters)
+        while left and not batch.begun:
+            yield self._one(left.popleft(), batch)
         # map gives them in order, and each catches its own errors, so that none is forgotten for another's sake
-        yield from self._workers.map(lambda letter: self._one(letter, batch), letters[1:])
+        yield from self._workers.map(lambda letter: self._one(letter, batch), left)
 
     def _one(self, letter: Letter, batch: "_Batch") -> Receipt:
         if letter.needs_utf8:
             detail = f"{self.capabilities.cannot[Ability.NON_ASCII_MAILBOX]}: use another address, or another provider"
-            return Receipt(letter.message_id, Outcome.REFUSED, None, detail)
+            return unfit(letter, detail)
         stopped = batch.stopped_by
         if stopped is not None:
             return Receipt(
@@ -103,8 +107,8 @@ class SendGrid:
             )
         if batch.begun and time.monotonic() > batch.ends:
             return next(out_of_time([letter], self._settings.call_timeout))
-        batch.begun = True
         receipt = self._posted(letter)
+        batch.begun = batch.begun or receipt.asked
         if receipt.whole_provider:
             batch.stop(receipt)
         return receipt
@@ -114,7 +118,7 @@ class SendGrid:
         try:
             body = body_of(letter)
         except SendGridException as error:
-            return Receipt(letter.message_id, Outcome.REFUSED, None, self._shown(f"SendGrid's SDK refuses it: {error}"))
+            return unfit(letter, self._shown(f"SendGrid's SDK refuses it: {error}"))
         try:
             return self._answered(letter, body)
         except _NEVER_SENT as error:
@@ -158,7 +162,7 @@ class SendGrid:
 
 
 class _Batch:
-    """What the requests of one call share: when it must be over, and the first trouble that stops it."""
+    """What the requests of one call share: when it must be over, whether one was made, and the first trouble that stops it."""
 
     def __init__(self, ends: float) -> None:
         self.ends = ends

@@ -21,6 +21,7 @@ from cadence.providers.provider import (
     out_of_time,
     retry_rest,
     shown,
+    unfit,
 )
 from cadence.providers.smtp.connection import CannotConnect, Connection, Lost, Unfit
 from cadence.providers.smtp.settings import Settings
@@ -67,12 +68,13 @@ class Smtp:
             yield from first.deliver(letters, ends, begun=False)
             return
         # one alone to begin with: where the server hangs, that one is in doubt and not one for each lane
-        (receipt,) = first.deliver(letters[:1], ends, begun=False)
-        yield receipt
-        if receipt.whole_provider:
-            yield from retry_rest(letters[1:], receipt.detail, code=receipt.code)
-            return
-        parts = [letters[1 + place :: len(self._lanes)] for place in range(len(self._lanes))]
+        done = 0
+        for receipt in first.deliver(letters, ends, begun=False):
+            yield receipt
+            done += 1
+            if receipt.asked and not receipt.whole_provider:
+                break
+        parts = [letters[done + place :: len(self._lanes)] for place in range(len(self._lanes))]
         for receipts in self._workers.map(_delivered, self._lanes, parts, [ends] * len(parts)):
             yield from receipts
 
@@ -111,8 +113,9 @@ class _Lane:
                     yield from out_of_time(left, self._settings.call_timeout)
                     return
                 receipt, lost = self._one(connection, left[0])
-                begun = True
-                answered += lost is None
+                asked = receipt is None or receipt.asked
+                begun = begun or asked
+                answered += asked and lost is None
                 if receipt is not None:
                     left.popleft()
                     yield receipt
@@ -142,8 +145,8 @@ class _Lane:
         """The letter's receipt, and the connection's loss; no receipt where nothing of the mail can have been taken."""
         try:
             stage, reply = connection.transact(letter)
-        except Unfit as unfit:
-            return Receipt(letter.message_id, Outcome.REFUSED, None, str(unfit)), None
+        except Unfit as error:
+            return unfit(letter, str(error)), None
         except Lost as lost:
             if not lost.in_doubt:
                 return None, lost
