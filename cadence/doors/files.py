@@ -18,13 +18,14 @@ from sqlalchemy.engine import Connection
 
 from cadence.doors.reading import FileRefused, Line, Opened, Shape, open_rows
 from cadence.doors.rows import consents, contacts, events, touches
-from cadence.doors.rows.cells import Context, Problem, Row
+from cadence.doors.rows.cells import LONGEST_KEY, Context, Problem, Row
 from cadence.facts import EventKind
 from cadence.store.consents import record_consents
 from cadence.store.contacts import upsert_contacts
 from cadence.store.engine import Store
 from cadence.store.errors import StoreUnavailable
 from cadence.store.events import record_events
+from cadence.store.fresh import not_our_own
 from cadence.store.rows import EventRow, Recorded
 from cadence.store.touches import record_touches
 
@@ -125,9 +126,12 @@ def import_file(
     are recorded; without it all are as of `now`. source: the system that the rows' ids are
     ids of. zone: where a date without a time is a date of. categories: the policy's, old names included; consents must
     name one of them. lookups_since: look-ups of then or before are too old for every rule of the policy. Bad rows are
-    written to FILE.rejects.csv. Raises `FileRefused` for a file that can't be imported at all, KeyError for another
-    kind."""
+    written to FILE.rejects.csv. Raises `FileRefused` for a file that can't be imported at all, ValueError for a source
+    that is our own or too long, KeyError for another kind."""
     how = KINDS[kind]
+    not_our_own(source)
+    if len(source) > LONGEST_KEY:
+        raise ValueError(f"the source is {len(source)} characters long; {LONGEST_KEY} are the most")
     opened = open_rows(path, how.shape)
     report = Report(kind, str(path))
     batches = _batches(opened, how, Context(now, zone, categories), lookups_since)

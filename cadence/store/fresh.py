@@ -33,6 +33,14 @@ class Sorted:
     too_late: tuple[int, ...]
 
 
+def not_our_own(source: str) -> None:
+    """Raises ValueError for the source that is our own: what others tell must have another."""
+    if source == OURS:
+        raise ValueError(
+            f"the source {source!r} is what the engine itself does; name the system that these rows come from"
+        )
+
+
 def sort_out(
     conn: Connection,
     table: sa.Table,
@@ -45,10 +53,7 @@ def sort_out(
 ) -> Sorted:
     """Finds and locks the contacts meant, and leaves out what is unknown, too far ahead or already there (the same
     source and id there, or twice in the batch: the first counts). Raises ValueError for the source that is our own."""
-    if source == OURS:
-        raise ValueError(
-            f"the source {source!r} is what the engine itself does; name the system that these rows come from"
-        )
+    not_our_own(source)
     known = locked(conn, outside_ids) if places is None else locked(conn, places=places)
     late = at > now + AHEAD
     candidates = np.flatnonzero(known.there & ~late)

@@ -97,6 +97,14 @@ def test_rows_are_given_in_batches_and_progress_is_told(shop, monkeypatch: pytes
     assert told[-1] == (size, size)
 
 
+@pytest.mark.parametrize(("source", "says"), [("cadence", "the engine itself"), ("x" * 301, "300 are the most")])
+def test_a_source_that_is_our_own_or_too_long_is_refused_before_a_row_is_taken(shop, source: str, says: str) -> None:
+    for _ in range(2):
+        with pytest.raises(ValueError, match=says):
+            shop.takes("contacts", CONTACTS, source=source)
+    assert shop.rows("SELECT count(*) FROM contact") == [(0,)]
+
+
 def test_a_file_in_another_encoding_imports_nothing_at_all(store: Store, tmp_path: Path) -> None:
     path = tmp_path / "old.csv"
     path.write_bytes(b"id,email,first_name\n1,a@example.com,Anna\n2,b@example.com,\xc5sa\n")
