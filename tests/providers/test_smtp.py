@@ -93,6 +93,26 @@ def test_each_letter_gets_the_verdict_on_itself(
     assert len(made.heard.mails) == expected.count(ACCEPTED)
 
 
+@pytest.mark.parametrize("extensions", [None, ("SIZE 1000000",)], ids=["pipelining", "step by step"])
+@pytest.mark.parametrize(
+    "script,suspects",
+    [
+        ({"mail": "553 5.7.1 sender address rejected: not owned by user"}, 0),
+        ({"mail": "550 5.1.8 sender's domain does not exist"}, 0),
+        ({"rcpt": "550 5.7.1 Unable to relay"}, 1),
+        ({"rcpt": "550 5.7.1 <person1@example.com>: Relay access denied"}, 1),
+    ],
+)
+def test_where_it_is_we_who_may_not_send_nobody_is_refused(
+    post: Callable[..., Post], letter: Make, script: dict[str, str], suspects: int, extensions: Any
+) -> None:
+    made = post(script, extensions)
+    assert made.send(letter(1), letter(2), letter(3)) == [RETRY] * 3
+    assert all(receipt.whole_provider for receipt in made.receipts)
+    assert [receipt.suspect for receipt in made.receipts] == [True] * suspects + [False] * (3 - suspects)
+    assert made.receipts[0].code == next(iter(script.values()))[:9]
+
+
 def test_a_refusal_keeps_the_servers_words_and_codes(post: Callable[..., Post], letter: Make) -> None:
     made = post({"rcpt": "550 5.1.1 no such user"})
     made.send(letter())
@@ -324,6 +344,10 @@ def test_the_password_is_not_in_the_settings_repr() -> None:
         ("the mail", 421, RETRY, True),
         ("RCPT", 550, REFUSED, False),
         ("RCPT", 450, RETRY, False),
+        ("MAIL", 450, RETRY, False),
+        ("MAIL", 552, REFUSED, False),
+        ("MAIL", 501, RETRY, True),
+        ("MAIL", 599, RETRY, True),
         ("RCPT", 352, RETRY, True),
         ("MAIL", 530, RETRY, True),
         ("MAIL", 535, RETRY, True),
@@ -333,6 +357,22 @@ def test_the_password_is_not_in_the_settings_repr() -> None:
 def test_a_reply_means(stage: Stage, code: int, outcome: Outcome, whole: bool) -> None:
     verdict = verdict_of(stage, Reply(code, "words"))
     assert (verdict.outcome, verdict.whole_provider) == (outcome, whole)
+
+
+@pytest.mark.parametrize(
+    "stage,code,words,outcome",
+    [
+        ("MAIL", 554, "5.3.4 message too big for this system", REFUSED),
+        ("RCPT", 550, "5.7.1 not wanted here", REFUSED),
+        ("RCPT", 550, "5.1.1 no such user at this relay", REFUSED),
+        ("the mail", 550, "5.7.1 relay's filter: spam", REFUSED),
+    ],
+)
+def test_what_is_about_one_letter_is_not_taken_for_our_set_up(
+    stage: Stage, code: int, words: str, outcome: Outcome
+) -> None:
+    verdict = verdict_of(stage, Reply(code, words))
+    assert (verdict.outcome, verdict.whole_provider) == (outcome, False)
 
 
 @pytest.fixture(scope="module")

@@ -287,6 +287,35 @@ def test_a_denied_login_refuses_nobody_and_all_goes_once_it_is_right(relay: Any)
     day.check(day.taken())
 
 
+@pytest.mark.parametrize(
+    "script",
+    [{"mail": "553 5.7.1 sender not owned by user"}, {"rcpt": "550 5.7.1 Unable to relay"}],
+    ids=["MAIL", "RCPT"],
+)
+def test_a_server_that_takes_nothing_from_us_refuses_nobody(relay: Any, script: dict[str, str]) -> None:
+    day = relay(script)
+    day.comes("12:00", "news", *NAMES)
+    day.comes("12:00", "receipt", "bob")
+    day.says("14:00")
+    day.live()
+
+    assert day.states("news") + day.states("receipt") == {"sent": 6}
+    assert all("14:00:00" <= day.gone_at(*key) <= "15:16:00" for key in day.ids)
+    day.check(day.taken())
+
+
+def test_one_address_that_the_server_does_not_relay_to_holds_up_nobody(relay: Any) -> None:
+    day = relay({"rcpt ann@example.com": "550 5.7.1 <ann@example.com>: Relay access denied"})
+    day.comes("12:00", "receipt", *NAMES)
+    day.comes("13:00", "news", "bob")
+    day.live("2026-03-05T12:00")
+
+    assert (day.states("receipt"), day.states("news")) == ({"refused": 1, "sent": 4}, {"sent": 1})
+    assert day.waited("news", "bob") < 60
+    assert "Relay access denied" in day.world.row(day.ids["receipt", "ann"])["because"]
+    day.check(day.taken())
+
+
 def test_nobody_there_for_two_hours_loses_nothing_and_what_expires_meanwhile_says_so(relay: Any) -> None:
     day = relay()
     day.goes_down("12:00")

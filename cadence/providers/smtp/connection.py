@@ -23,14 +23,18 @@ _STAGES: tuple[Stage, ...] = ("MAIL", "RCPT", "DATA")
 class Lost(Exception):
     """The connection is gone. `in_doubt`: the end of the mail had been sent, or may have been.
 
-    `in_content`: it broke while the mail's content was being written, for which that content may be the reason.
+    `in_content`: it broke while the mail's content was being written, for which that content may be the reason. `suspect`:
+    the letter at hand may be the reason.
     """
 
-    def __init__(self, detail: str, *, in_doubt: bool, code: str | None = None, in_content: bool = False) -> None:
+    def __init__(
+        self, detail: str, *, in_doubt: bool, code: str | None = None, in_content: bool = False, suspect: bool = False
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.in_doubt = in_doubt
         self.in_content = in_content
+        self.suspect = suspect
         self.code = code
 
 

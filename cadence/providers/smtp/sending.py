@@ -133,12 +133,15 @@ class _Lane:
 
     def _rest(self, left: deque[Letter], lost: Lost) -> Iterator[Receipt]:
         """Later for all that is left. A letter that may be to blame is told apart, lest it holds up the rest again and
-        again: its content was being written, or the server was gone without a word while it was at hand."""
+        again: its content was being written, the server was gone without a word while it was at hand, or what the server said
+        may be about whom it goes to."""
         detail = self._lost_words(lost)
         if left and lost.in_content:
             yield Receipt(left.popleft().message_id, Outcome.RETRY, None, detail)
-        elif left and not lost.in_doubt and lost.code is None:
-            yield Receipt(left.popleft().message_id, Outcome.RETRY, None, detail, whole_provider=True, suspect=True)
+        elif left and not lost.in_doubt and (lost.code is None or lost.suspect):
+            yield Receipt(
+                left.popleft().message_id, Outcome.RETRY, None, detail, lost.code, whole_provider=True, suspect=True
+            )
         yield from retry_rest(list(left), detail, code=lost.code)
 
     def _one(self, connection: Connection, letter: Letter) -> tuple[Receipt | None, Lost | None]:
@@ -155,7 +158,7 @@ class _Lane:
         verdict = verdict_of(stage, reply)
         detail = f"{reply.code} {reply.text} (answer to {stage})"
         if verdict.whole_provider:
-            return None, Lost(detail, in_doubt=False, code=reply.shown_code)
+            return None, Lost(detail, in_doubt=False, code=reply.shown_code, suspect=verdict.suspect)
         accepted = verdict.outcome is Outcome.ACCEPTED
         provider_id = letter.message_id_header if accepted else None
         return Receipt(letter.message_id, verdict.outcome, provider_id, self._shown(detail), reply.shown_code), None

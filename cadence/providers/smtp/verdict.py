@@ -14,6 +14,8 @@ Stage = Literal["MAIL", "RCPT", "DATA", "the mail"]
 _ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 _NOT_THIS_LETTERS = frozenset({421, 454, 530, 534, 535, 538})
 """Closing down, and everything about logging in: no letter would fare better."""
+_TOO_LARGE = re.compile(r"552|\d{3} 5\.3\.4")
+"""The one refusal of MAIL that is about the letter, whose size is named there (RFC 1870)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +34,28 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a reply means: the outcome, and whether it is about the whole provider."""
+    """What a reply means: the outcome, whether it is about the whole provider, and whether it may be the letter's fault all
+    the same."""
 
     outcome: Outcome
     whole_provider: bool = False
+    suspect: bool = False
 
 
 def verdict_of(stage: Stage, reply: Reply) -> Verdict:
     """The verdict of a reply that ends a transaction.
 
     At "the mail" (after its last dot) 2xx is accepted, 4xx and 5xx are the server's word that it did not take it
-    (4.2.5), anything else leaves it in doubt. Before that nothing was taken, whatever the code.
+    (4.2.5), anything else leaves it in doubt. Before that nothing was taken, whatever the code. A sender that is not taken
+    at MAIL is our own set-up, and so is, most likely, a server that doesn't relay for us: every letter would fare the same.
     """
     if reply.code in _NOT_THIS_LETTERS:
         return Verdict(Outcome.RETRY, whole_provider=True)
     kind = reply.code // 100
+    if stage == "MAIL" and kind == 5 and not _TOO_LARGE.match(reply.shown_code):
+        return Verdict(Outcome.RETRY, whole_provider=True)
+    if stage == "RCPT" and reply.shown_code == "550 5.7.1" and "relay" in reply.text.lower():
+        return Verdict(Outcome.RETRY, whole_provider=True, suspect=True)
     if kind == 5:
         return Verdict(Outcome.REFUSED)
     if kind == 4:
