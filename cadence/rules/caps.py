@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from cadence.calendar import Window, WindowField, WindowKind, window_frees_at
-from cadence.facts import NEVER, NONE, Ints, Push, key
+from cadence.facts import NEVER, NONE, Ints, Push
 from cadence.rules.evidence import Behind
 from cadence.rules.rule import Category, Count, Remarks, Rule, Stricter
 from cadence.rules.rule import Keys as Base
@@ -96,7 +96,7 @@ def _filling(rule: Rule, view: View, rows: Ints) -> Ints:
     runs = view.counted(rule)
     if not rule.keys.reserve:
         return runs.most_recent(rows, rule.keys.max)
-    reserve = {view.now_called(key(name)): slots for name, slots in rule.keys.reserve.items()}
+    reserve = {name: int(slots) for name, slots in view.by_category(rule.keys.reserve).items()}
     return _filling_beside(reserve, rule.keys.max, view, rule, rows)
 
 

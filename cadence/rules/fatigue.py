@@ -140,7 +140,7 @@ def _weights(keys: Any, view: View, category: Ints, channel: Ints) -> Floats:
     """What each touch or message adds: the larger of its category's and its channel's weight, 1 where neither is
     given."""
     of_channel = {key(name): float(keys.weights[name]) for name in CHANNELS if name in keys.weights}
-    of_category = {view.now_called(key(n)): float(w) for n, w in keys.weights.items() if n not in CHANNELS}
+    of_category = view.by_category({n: float(w) for n, w in keys.weights.items() if n not in CHANNELS})
     if not of_channel:
         return view.lookup(category, of_category, 1.0)
     weight = np.maximum(view.lookup(category, of_category, -1.0), view.lookup(channel, of_channel, -1.0))

@@ -25,6 +25,7 @@ from cadence.facts import (
     Touches,
     among,
     expand,
+    key,
     starts,
 )
 from cadence.rules.rule import Across, Category, Each, Filters, Rule
@@ -328,6 +329,15 @@ class View:
     def now_called(self, name: int) -> int:
         """The key of a category or campaign as it is called now."""
         return self._renamed.get(name, name)
+
+    def by_category(self, given: Mapping[str, float]) -> dict[int, float]:
+        """What a rule gives by category, by keys as they are called now. Where it has a category and an old name of it, the
+        larger goes: a policy means the same in whatever order its keys stand."""
+        found: dict[int, float] = {}
+        for name, number in given.items():
+            category = self.now_called(key(name))
+            found[category] = max(number, found.get(category, number))
+        return found
 
     def remember(self, known: object, make: Callable[[], T]) -> T:
         """What `make` gives, worked out once a round for each `known` (which names its maker, so that no two clash)."""

@@ -49,7 +49,8 @@ def caps(rule: Rule, sight: Sight) -> Refused | None:
     says, per = rule.says, str(rule.says["per"])
     inside = [t for t in sight.counted("caps", says) if leaves_window(t.at, per, sight.zone) > sight.now]
     mine = sight.terms.now_called(sight.thing.category)
-    reserve = {sight.terms.now_called(c): n for c, n in (says.get("reserve") or {}).items()}
+    slots = sorted((says.get("reserve") or {}).items(), key=lambda given: given[1])
+    reserve = {sight.terms.now_called(c): n for c, n in slots}  # of a category's old and new name the larger
     taken = 0
     for category in {sight.terms.now_called(t.category) for t in inside} | set(reserve):
         there = sum(sight.terms.now_called(t.category) == category for t in inside)
