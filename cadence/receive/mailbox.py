@@ -16,7 +16,7 @@ from cadence.facts import EventKind
 from cadence.log import logger
 from cadence.store import Store, StoreError
 from cadence.store.consents import record_consents
-from cadence.store.find import find_contacts
+from cadence.store.find import Found, contact_by_id, contacts_of_address
 from cadence.store.rows import ConsentRow
 
 SOURCE = "unsubscribe mail"
@@ -112,29 +112,23 @@ def _stop(conn: Connection, mail: Mail, way_out: WayOut, now: int) -> bool:
     """Write the stop that a mail asks for; whether anybody was meant."""
     stopper = way_out.find(mail.addressed_to)
     if stopper is None:
-        return _stop_sender(conn, mail, now)
-    return _write(conn, str(stopper.contact_id), mail, now, stopper)
-
-
-def _stop_sender(conn: Connection, mail: Mail, now: int) -> bool:
-    """Without a token: everyone who has the sender's address. It may be forged, but a stop too many harms nobody."""
-    try:
-        address = address_of("email", mail.sender or "")
-    except ValueError:
-        return False
-    return _write(conn, address, mail, now, None)
-
-
-def _write(conn: Connection, told: str, mail: Mail, now: int, stopper: Stopper | None) -> bool:
-    found = find_contacts(conn, told)
-    if stopper is not None:
-        found = [f for f in found if f.id == stopper.contact_id]
-    if not found:
-        return False
-    message = stopper.message_id if stopper else None
+        found, message = _senders(conn, mail), None
+    else:
+        meant, message = contact_by_id(conn, stopper.contact_id), stopper.message_id
+        found = [] if meant is None else [meant]
     rows = [
         ConsentRow(f.outside_id or "", now, EventKind.OPT_OUT, source_id=mail.name, by="the contact", message=message)
         for f in found
     ]
-    record_consents(conn, rows, now, SOURCE, places=[(f.shard, f.id) for f in found])
-    return True
+    if rows:
+        record_consents(conn, rows, now, SOURCE, places=[(f.shard, f.id) for f in found])
+    return bool(rows)
+
+
+def _senders(conn: Connection, mail: Mail) -> list[Found]:
+    """Without a token: everyone who has the sender's address, or is known by it. It may be forged, but a stop too many
+    harms nobody."""
+    try:
+        return contacts_of_address(conn, "email", address_of("email", mail.sender or ""))
+    except ValueError:
+        return []

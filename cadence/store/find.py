@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,10 @@ from cadence.facts import CHANNELS
 from cadence.store.bulk import fetch, wanted
 from cadence.store.ids import SHARDS
 from cadence.store.known import by_id, look_up
+
+_IDS = 1 << 63
+"""Ids of ours lie below."""
+_DIGITS = len(str(_IDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +32,26 @@ class Found:
 def find_contacts(conn: Connection, told: str) -> list[Found]:
     """The contacts that `told` may mean: those with this outside id, else the one with this id of ours, else all who
     have it as an address. Empty where nobody is meant."""
-    places = [(s, c) for s, c, _ in look_up(conn, "outside", [told]).get(told, ())]
-    if not places and told.isascii() and told.isdigit() and len(told) < 19:
+    places = _called(conn, told)
+    if not places and told.isascii() and told.isdigit() and len(told) <= _DIGITS and int(told) < _IDS:
         places = list(by_id(conn, np.array([int(told)], np.int64)).pairs())
-    if not places:
-        mailboxes = [m for m in dict.fromkeys(_mailbox(channel, told) for channel in CHANNELS) if m]
-        shared = look_up(conn, "mailbox", mailboxes)
-        places = [(s, c) for m in mailboxes for s, c, _ in shared.get(m, ())]
-    return _found(conn, list(dict.fromkeys(places)))
+    return _found(conn, places or _having(conn, told, CHANNELS))
+
+
+def contacts_of_address(conn: Connection, channel: str, address: str) -> list[Found]:
+    """All contacts that an address may stand for: those who have it on this channel, in any spelling, and those whose
+    outside id it is."""
+    return _found(conn, [*_called(conn, address), *_having(conn, address, (channel,))])
+
+
+def _called(conn: Connection, told: str) -> list[tuple[int, int]]:
+    return [(s, c) for s, c, _ in look_up(conn, "outside", [told]).get(told, ())]
+
+
+def _having(conn: Connection, told: str, channels: Sequence[str]) -> list[tuple[int, int]]:
+    mailboxes = [m for m in dict.fromkeys(_mailbox(channel, told) for channel in channels) if m]
+    shared = look_up(conn, "mailbox", mailboxes)
+    return [(s, c) for m in mailboxes for s, c, _ in shared.get(m, ())]
 
 
 def _mailbox(channel: str, told: str) -> str | None:
@@ -47,6 +64,7 @@ def _mailbox(channel: str, told: str) -> str | None:
 def _found(conn: Connection, places: list[tuple[int, int]]) -> list[Found]:
     if not places:
         return []
+    places = list(dict.fromkeys(places))
     sql, params = wanted(conn, "w", {"shard": [p[0] for p in places], "id": [p[1] for p in places]})
     rows = fetch(
         conn,

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import errno
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from cadence.facts import EventKind
+from cadence.facts import EventKind, micros
 from cadence.providers.maildir import inbox as inboxes
 from cadence.providers.maildir.inbox import Arrival, Inbox
 from cadence.receive import mailbox
 from cadence.receive.mailbox import read_mailbox
 from cadence.send.wayout import WayOut, open_way_out
-from cadence.store import Store
+from cadence.store import Store, ids
 from cadence.store.bulk import fetch
 from cadence.store.contacts import upsert_contacts
 from cadence.store.find import find_contacts
@@ -59,6 +60,11 @@ def token_address(way_out: WayOut, store: Store, outside_id: str) -> str:
     return way_out.uri(found.id, 77).removeprefix("mailto:").partition("?")[0]
 
 
+def told(store: Store, row: ContactRow) -> None:
+    with store.write() as conn:
+        upsert_contacts(conn, [row], NOW - 10, "test")
+
+
 def stops(store: Store) -> list[tuple[str, int, str | None, str | None]]:
     with store.read() as conn:
         return [
@@ -98,6 +104,39 @@ def test_without_a_token_the_senders_address_says_who_wants_out(store: Store, in
     arrives(inbox, "a", "unsubscribe@shop.example", sender="ADA@example.com")
     read_mailbox(store, inbox, WAY_OUT, NOW)
     assert stops(store) == [STOP]
+
+
+def test_without_a_token_it_is_all_who_have_the_senders_address_or_are_called_by_it(store: Store, inbox: Inbox) -> None:
+    told(store, ContactRow("info@shop.example", {"email": "new@example.com"}))
+    told(store, ContactRow("3", {"email": "info@shop.example"}))
+    arrives(inbox, "a", "unsubscribe@shop.example", sender="Info@shop.example")
+
+    read_mailbox(store, inbox, WAY_OUT, NOW)
+    assert [who for who, *_ in stops(store)] == ["3", "info@shop.example"]
+
+
+def test_a_token_means_its_contact_whoever_has_that_number_as_an_outside_id(store: Store, inbox: Inbox) -> None:
+    address = token_address(WAY_OUT, store, "1")
+    with store.read() as conn:
+        (found,) = find_contacts(conn, "1")
+    told(store, ContactRow(str(found.id), {"email": "cy@example.com"}))
+    arrives(inbox, "a", address)
+
+    read_mailbox(store, inbox, WAY_OUT, NOW)
+    assert stops(store) == [STOP]
+
+
+@pytest.mark.parametrize("made", ["2027-07-21T00:00Z", "2027-07-23T00:00Z", "2080-01-01T00:00Z"])
+def test_a_token_means_its_contact_however_long_our_ids_have_grown(
+    store: Store, inbox: Inbox, monkeypatch: pytest.MonkeyPatch, made: str
+) -> None:
+    monkeypatch.setattr(ids.time, "time_ns", lambda: 1_000 * micros(datetime.fromisoformat(made)))
+    monkeypatch.setattr(ids, "_maker", ids._Maker())
+    told(store, ContactRow("3", {"email": "cy@example.com"}))
+    arrives(inbox, "a", token_address(WAY_OUT, store, "3"))
+
+    read_mailbox(store, inbox, WAY_OUT, NOW)
+    assert [who for who, *_ in stops(store)] == ["3"]
 
 
 def test_a_forged_token_stops_nobody_and_the_mail_is_kept(store: Store, inbox: Inbox) -> None:

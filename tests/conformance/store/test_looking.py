@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pytest
 
 from cadence.decide.needs import Needs
-from cadence.facts import DAY, HOUR, EventKind, History
+from cadence.facts import DAY, HOUR, EventKind, History, micros
 from cadence.policy.load import from_mapping
 from cadence.policy.policy import Defaults
-from cadence.store import changes, policies
+from cadence.store import changes, ids, policies
 from cadence.store.bulk import insert_rows
 from cadence.store.find import find_contacts, find_message, members_of
 from cadence.store.past import history_at
@@ -42,6 +43,16 @@ def test_somebody_is_found_by_outside_id(told: Any, someone: Someone) -> None:
 def test_somebody_is_found_by_our_id(told: Any, someone: Someone) -> None:
     told.contacts(someone("a"), someone("b"))
     assert found(told, str(told.place("b")[1])) == ["b"]
+
+
+def test_somebody_is_found_by_our_id_also_when_ids_have_grown_to_19_digits(
+    told: Any, someone: Someone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ids.time, "time_ns", lambda: 1_000 * micros(datetime(2028, 1, 1, tzinfo=UTC)))
+    monkeypatch.setattr(ids, "_maker", ids._Maker())
+    told.contacts(someone("b"))
+    assert found(told, str(told.place("b")[1])) == ["b"]
+    assert found(told, "9" * 19) == []
 
 
 def test_all_who_have_an_address_are_found_by_any_spelling_of_it(told: Any, someone: Someone) -> None:
