@@ -84,8 +84,8 @@ def read_mailbox(store: Store, mailbox: Mailbox[M], way_out: WayOut, now: int, m
     """Turn what lies in the mailbox into stops; returns how many mails were read.
 
     A mail that names nobody we know is put aside with a warning, since nothing can follow from it. One that can't be read or
-    turned into a stop stays where it is, for the next time, and keeps no other waiting: somebody wants out. The stop lies at
-    `now`: a file's own time may come from another clock. Raises StoreError where the database is away."""
+    turned into a stop stays where it is, for the next time, and keeps no other waiting: somebody wants out. The stop is
+    said now: a file's own time may come from another clock. Raises StoreError where the database is away."""
     read = 0
     for mail in mailbox.waiting(most):
         if mail.unread is not None:
@@ -117,7 +117,7 @@ def _stop(conn: Connection, mail: Mail, way_out: WayOut, now: int) -> bool:
         meant, message = contact_by_id(conn, stopper.contact_id), stopper.message_id
         found = [] if meant is None else [meant]
     rows = [
-        ConsentRow(f.outside_id or "", now, EventKind.OPT_OUT, source_id=mail.name, by="the contact", message=message)
+        ConsentRow(f.outside_id or "", None, EventKind.OPT_OUT, source_id=mail.name, by="the contact", message=message)
         for f in found
     ]
     if rows:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Sequence
+from itertools import compress
 
 import numpy as np
 from sqlalchemy.engine import Connection
@@ -34,8 +35,8 @@ def record_consents(
     source: str,
     places: Sequence[tuple[int, int]] | None = None,
 ) -> Recorded:
-    """Writes consents and stops, set-based; told twice (the same source and id there) it is one. `places`: the contacts
-    as (shard, id), where they are known; else by outside id.
+    """Writes consents and stops, set-based; told twice (the same source and id there, the same kind and instant) it is
+    one. `places`: the contacts as (shard, id), where they are known; else by outside id.
 
     An undated stop is one said now. An opt-in to what the contact has stopped at the same time or later is reported as
     kept stopped: a dated one is kept as a fact (it comes before the stop), an undated one isn't written. One of the
@@ -44,13 +45,15 @@ def record_consents(
     undated = np.array([r.at is None and r.kind is EventKind.OPT_IN for r in rows], bool)
     at = np.array([now if r.at is None else r.at for r in rows], np.int64)
     source_ids = [r.source_id or _made_id(r) for r in rows]
-    found = sort_out(conn, consent, [r.outside_id for r in rows], places, at, now, source, source_ids)
+    what = [(int(r.kind), r.at) for r in rows]
+    found = sort_out(conn, consent, [r.outside_id for r in rows], places, at, now, source, source_ids, what)
     stopped = _stopped(conn, found, rows, at, undated)
-    new = found.new[~(stopped & undated)[found.new]]
+    written = ~(stopped & undated)[found.new]
+    new, ids = found.new[written], list(compress(found.source_ids, written))
     known = found.known.take(new)
     if len(new):
         told, number = [rows[i] for i in new], take_numbers(conn, known.shard, known.circle)
-        _write(conn, known, told, number, at[new], undated[new], now, source, [source_ids[i] for i in new])
+        _write(conn, known, told, number, at[new], undated[new], now, source, ids)
         ask_circles(conn, list(set(zip(known.shard.tolist(), known.circle.tolist(), strict=True))), now, "consent")
     return Recorded(
         new=len(new),

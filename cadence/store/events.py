@@ -35,12 +35,13 @@ def record_events(
     source: str,
     places: Sequence[tuple[int, int]] | None = None,
 ) -> Recorded:
-    """Writes events, set-based; told twice (the same source and id there) it is one. `places`: the contacts as (shard,
-    id), where they are known; else by outside id. Totals, holds, wishes and bounced addresses of the contacts take them
-    at once; one of the near future waits for its time (`apply_due`), one more than a day ahead is refused. What waits
-    for the circles that it changes is made due to be asked again."""
+    """Writes events, set-based; told twice (the same source and id there, the same kind) it is one. `places`: the contacts
+    as (shard, id), where they are known; else by outside id. Totals, holds, wishes and bounced addresses of the contacts
+    take them at once; one of the near future waits for its time (`apply_due`), one more than a day ahead is refused. What
+    waits for the circles that it changes is made due to be asked again."""
     at = np.array([r.at for r in rows], np.int64)
-    found = sort_out(conn, event, [r.outside_id for r in rows], places, at, now, source, [r.source_id for r in rows])
+    ids, what = [r.source_id for r in rows], [(int(r.kind), None) for r in rows]
+    found = sort_out(conn, event, [r.outside_id for r in rows], places, at, now, source, ids, what)
     new, known = found.new, found.known.take(found.new)
     told, when = [rows[i] for i in new], at[new]
     n = len(new)
@@ -66,7 +67,7 @@ def record_events(
                 "currency": [r.currency for r in told],
                 "detail": [json.dumps(dict(r.detail)) if r.detail else None for r in told],
                 "source": [source] * n,
-                "source_id": [r.source_id for r in told],
+                "source_id": found.source_ids,
                 "applied": due,
             },
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -290,6 +291,40 @@ def test_a_new_address_is_not_marked_by_the_old_ones_bounce(anna: Any) -> None:
 # Consents -----------------------------------------------------------------------------------------------------------
 
 
+RECORD = [
+    ConsentRow("anna", NOW - 3 * HOUR, K.OPT_IN, "news", "email", "rec-77"),
+    ConsentRow("anna", NOW - 2 * HOUR, K.OPT_OUT, "news", "email", "rec-77"),
+    ConsentRow("anna", NOW - 1 * HOUR, K.OPT_IN, "news", "email", "rec-77"),
+    ConsentRow("anna", NOW, K.OPT_OUT, "news", "email", "rec-77"),
+]
+"""Of a register that has one record for each person and purpose, whose state changes."""
+
+
+def test_each_state_of_a_register_s_record_is_kept_told_one_by_one_or_together(anna: Any, someone: Someone) -> None:
+    for row in RECORD:
+        assert anna.consents(row, row).new == 1
+    anna.contacts(someone("again"))
+    assert anna.consents(*(replace(row, outside_id="again") for row in reversed(RECORD))).new == 4
+    for who in ("anna", "again"):
+        assert anna.history(who).consents.given.tolist() == [True, False, True, False]
+
+
+def test_states_of_a_register_s_record_told_again_in_any_order_change_nothing(anna: Any) -> None:
+    anna.consents(RECORD[1])
+    anna.consents(*RECORD)
+    before = everything(anna)
+    assert anna.consents(*reversed(RECORD), now=NOW + DAY).repeated == 4
+    assert [anna.consents(row, now=NOW + DAY).repeated for row in RECORD] == [1] * 4
+    assert everything(anna) == before
+
+
+def test_a_stop_said_now_and_told_again_later_is_one_also_beside_another_of_its_id(anna: Any) -> None:
+    anna.consents(RECORD[0])
+    for day in range(2):
+        anna.consents(ConsentRow("anna", None, K.OPT_OUT, None, None, "rec-77"), now=NOW + day * DAY)
+    assert anna.history("anna", now=NOW + DAY).consents.at.tolist() == [NOW - 3 * HOUR, NOW]
+
+
 def test_at_one_instant_the_stop_comes_last(anna: Any) -> None:
     anna.consents(
         ConsentRow("anna", NOW, K.OPT_OUT, "news", None, "1"), ConsentRow("anna", NOW, K.OPT_IN, "news", None, "2")
@@ -301,6 +336,13 @@ def test_a_complaint_names_everything(anna: Any) -> None:
     anna.consents(ConsentRow("anna", NOW, K.COMPLAINT, "news", "email", "1"))
     consents = anna.history("anna").consents
     assert (consents.category.tolist(), consents.channel.tolist()) == ([0], [0])
+
+
+def test_an_open_and_a_click_that_have_the_id_of_their_mail_are_two(anna: Any) -> None:
+    rows = [EventRow("anna", NOW - HOUR, K.OPEN, "mail-1"), EventRow("anna", NOW, K.CLICK, "mail-1")]
+    assert anna.events(*rows).new == 2
+    assert anna.events(*reversed(rows)).repeated == 2
+    assert anna.events(EventRow("anna", NOW, K.REPLY, "mail-1")).new == 1
 
 
 def test_an_undated_stop_is_said_now(anna: Any) -> None:
