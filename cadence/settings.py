@@ -47,7 +47,7 @@ class Retention(BaseModel):
     touches: int = Field(default=1100, ge=400)
     """Touches. Never less than the longest window of the policy, whatever is set."""
     events: int = Field(default=1100, ge=400)
-    """Engagement. Consents, stops, complaints and holds are never removed."""
+    """Engagement. Purchases, consents, stops, complaints and holds are never removed."""
 
 
 class Settings(BaseModel):

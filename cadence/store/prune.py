@@ -1,7 +1,7 @@
 """Removing what is no longer kept, a bounded batch at a time, so that tables stay bounded and no writer waits long.
 
-Consents, stops, complaints, holds, wishes, promises, tickets, incidents and changes by hand are never removed. Totals
-of contacts outlive the events that they were made of."""
+Purchases, consents, stops, complaints, holds, wishes, promises, tickets, incidents and changes by hand are never removed. What
+contacts have of the events that go is the latest of each kind, so that it makes no difference if they are told again."""
 
 # Statements are put together from names in tables.py alone; every value is a parameter.
 # ruff: noqa: S608
@@ -25,7 +25,7 @@ KEPT: Mapping[str, int] = {"decision": 400 * DAY, "message": 400 * DAY, "touch":
 """How long rows of each table are kept by default, in microseconds."""
 
 _PASSING = (
-    *ENGAGEMENT,
+    *(kind for kind in ENGAGEMENT if kind is not EventKind.PURCHASE),
     EventKind.REFUSAL,
     EventKind.OPEN,
     EventKind.BOUNCE_HARD,
@@ -33,10 +33,10 @@ _PASSING = (
     EventKind.SCREENED,
     EventKind.TICKET_ANSWERED,
 )
-"""Events that only were; all others say how something stands."""
+"""Events that only were. All others say how something stands; purchases are added up, and one that had gone would be counted
+once more by each export that tells of it again."""
 _OLD: Mapping[str, str] = {
-    "decision": "t.at < :before AND NOT EXISTS "
-    f"(SELECT 1 FROM message m WHERE m.shard = t.shard AND m.id = t.message AND m.{LIVE})",
+    "decision": "t.at < :before",
     "message": f"t.state IN ({', '.join(repr(s) for s in FINAL_STATES)}) AND coalesce(t.outcome_at, t.created_at) < :before",
     "touch": "t.at < :before",
     "event": f"t.at < :before AND t.applied AND t.kind IN ({', '.join(str(int(k)) for k in _PASSING)})",
@@ -62,9 +62,10 @@ def prune(
     table, over the defaults. reach: how far back the policy looks (windows that contacts chose are added), below which no
     touch or event is removed; None: it looks back for ever, and none is. At most `most` rows of each table in one call, in
     transactions of `batch`; looking for them locks nobody out."""
+    keep = {**KEPT, **(kept or {})}
     with store.read() as conn:
         reach = reach_of(reach, _wishes(conn))
-    keep = {**KEPT, **(kept or {})}
+        live = _live(conn, now - keep["decision"])
     done = dict.fromkeys(keep, 0)
     for table, age in keep.items():
         if table in ("touch", "event"):
@@ -74,7 +75,7 @@ def prune(
         for shard in shards:
             while done[table] < most:
                 with store.read() as conn:
-                    ids, contacts = _old(conn, table, shard, now - age, batch)
+                    ids, contacts = _old(conn, table, shard, now - age, batch, live)
                 if len(ids):
                     with store.write() as conn:
                         _remove(conn, table, shard, ids, contacts)
@@ -90,14 +91,27 @@ def _wishes(conn: Connection) -> list[Wish]:
     return [Wish(less_often=(int(text.partition(" per ")[0]), text.partition(" per ")[2])) for (text,) in rows]
 
 
-def _old(conn: Connection, table: str, shard: int, before: int, batch: int) -> tuple[Ints, Ints]:
-    """The ids of at most a batch of old rows of one shard, and their contacts."""
+def _live(conn: Connection, before: int) -> Ints:
+    """The messages from before an instant that are still to end: their decisions are kept. They are looked for in every shard,
+    since a merge moves them away from their decisions."""
+    shards, params = wanted(conn, "w", {"shard": list(range(SHARDS))})
+    found = f"SELECT m.id FROM {shards} CROSS JOIN message m WHERE m.shard = w.shard AND m.{LIVE} AND m.recorded_at < :before"
+    return np.array([id_ for (id_,) in fetch(conn, found, before=before, **params)], np.int64)
+
+
+def _old(conn: Connection, table: str, shard: int, before: int, batch: int, live: Ints) -> tuple[Ints, Ints]:
+    """The ids of at most a batch of old rows of one shard, and their contacts. live: messages whose decisions are kept."""
+    which, params = _OLD[table], dict[str, object]()
+    if table == "decision" and len(live):
+        kept, params = wanted(conn, "k", {"id": live})
+        which += f" AND t.message NOT IN (SELECT k.id FROM {kept})"
     rows = fetch(
         conn,
-        f"SELECT t.id, t.contact FROM {table} t WHERE t.shard = :shard AND {_OLD[table]} LIMIT :batch",
+        f"SELECT t.id, t.contact FROM {table} t WHERE t.shard = :shard AND {which} LIMIT :batch",
         shard=shard,
         before=before,
         batch=batch,
+        **params,
     )
     ids, contacts = np.array(rows, np.int64).reshape(-1, 2).T
     return ids, contacts

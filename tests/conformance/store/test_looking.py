@@ -19,7 +19,7 @@ from cadence.store.find import find_contacts, find_message, members_of
 from cadence.store.past import history_at
 from cadence.store.prune import prune
 from cadence.store.rows import ConsentRow, ContactRow, EventRow, TouchRow
-from cadence.store.tables import directory, message
+from cadence.store.tables import decision, directory, message
 from cadence.store.timeline import contact_of, timeline
 
 NOW = 20_000 * DAY
@@ -237,7 +237,7 @@ def old(told: Any, someone: Someone) -> Any:
 
 
 def test_what_is_old_goes(old: Any) -> None:
-    assert prune(old.store, NOW) == {"decision": 0, "message": 1, "touch": 1, "event": 2}
+    assert prune(old.store, NOW) == {"decision": 0, "message": 1, "touch": 1, "event": 1}
 
 
 def test_what_is_old_goes_from_the_shards_that_are_asked_for(old: Any) -> None:
@@ -261,12 +261,45 @@ def test_what_says_how_something_stands_never_goes(old: Any) -> None:
     prune(old.store, NOW)
     assert old.rows(
         "SELECT (SELECT count(*) FROM consent), (SELECT count(*) FROM event), (SELECT count(*) FROM hold)"
-    ) == [(1, 1, 1)]
+    ) == [(1, 2, 1)]
 
 
-def test_totals_outlive_the_events_they_were_made_of(old: Any) -> None:
-    prune(old.store, NOW)
-    assert old.history("a").people.spend.tolist() == [5.0]
+def test_a_contact_is_the_same_however_often_what_is_old_goes_and_is_told_again(old: Any) -> None:
+    columns = "orders, spend, first_purchase, last_purchase, last_click"
+    before = old.of("a", columns)
+    for night in range(3):
+        prune(old.store, NOW + night * DAY)
+        for kind, more in ((K.PURCHASE, {"amount": 5.0}), (K.CLICK, {})):
+            old.happened("a", kind, NOW - 4 * 365 * DAY, **more)
+    assert old.of("a", columns) == before
+
+
+def _decided(told: Any, who: str, message_: int, at: int) -> None:
+    (shard, circle), (_, contact) = told.circle(who), told.place(who)
+    row = {"shard": [shard], "id": [message_ + 100], "circle": [circle], "contact": [contact], "message": [message_]}
+    row |= {"at": [at], "verdict": [1], "policy": ["x"], "seen_number": [0]}
+    with told.store.write() as conn:
+        insert_rows(conn, decision, row)
+
+
+def test_old_decisions_go_but_those_of_messages_that_still_wait(old: Any) -> None:
+    for message_ in (1, 2):
+        _decided(old, "a", message_, NOW - 500 * DAY)
+    assert prune(old.store, NOW)["decision"] == 1
+    assert old.rows("SELECT message FROM decision") == [(2,)]
+
+
+def test_decisions_of_messages_that_still_wait_stay_where_a_merge_took_the_messages_away(
+    told: Any, someone: Someone
+) -> None:
+    names = [f"p{i}" for i in range(8)]
+    told.contacts(*(someone(n) for n in names))
+    for i, name in enumerate(names):
+        _message(told, name, i, "waiting", NOW - 500 * DAY)
+        _decided(told, name, i, NOW - 500 * DAY)
+    told.contacts(*(someone(n, household="h") for n in names))
+
+    assert prune(told.store, NOW)["decision"] == 0
 
 
 def test_what_the_policy_still_looks_back_to_stays(old: Any) -> None:
