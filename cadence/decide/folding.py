@@ -152,10 +152,10 @@ def _named(name: str, narrowed: int) -> tuple[int, int]:
 
 
 def _holds(known: Iterable[tuple[int, ToldEvent]], zone: int, now: int) -> list[tuple[int, int, int]]:
-    """What is open now. Of two things at one instant what is told later comes later."""
+    """What is open now. At one instant what opens comes before what ends, else what is told later comes later."""
     by_hand: dict[tuple[str, str], int] = {}
     open_: dict[tuple[HoldKind, str], int] = {}
-    for _, event in known:
+    for _, event in sorted(known, key=lambda pair: (pair[0], _ends(pair[1]))):
         if event.hold is not None:
             until = HELD if event.until is None else at_of(event.until, zone, end=True)
             by_hand[(event.hold, event.id or event.hold)] = until
@@ -167,6 +167,12 @@ def _holds(known: Iterable[tuple[int, ToldEvent]], zone: int, now: int) -> list[
             _engine_hold(open_, event, zone)
     engine = [(key(k), key(name), HELD) for (k, name), since in open_.items() if since < now]
     return [(key(kind), key(name), until) for (kind, name), until in by_hand.items() if until > now] + engine
+
+
+def _ends(event: ToldEvent) -> bool:
+    """Whether it ends a hold."""
+    ended = event.ticket == "solved" or event.promise in ("kept", "broken")
+    return ended or event.release is not None or event.incident_resolved is not None
 
 
 def _engine_hold(open_: dict[tuple[HoldKind, str], int], event: ToldEvent, zone: int) -> None:

@@ -33,6 +33,7 @@ _ENDS = {
     EventKind.PROMISE_KEPT: HoldKind.PROMISE,
     EventKind.PROMISE_BROKEN: HoldKind.PROMISE,
 }
+_ENDING = (EventKind.RELEASE, *_ENDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +69,11 @@ class Hold:
 
 
 def fold_holds(events: Iterable[HoldEvent]) -> list[Hold]:
-    """How a contact's holds stand after these events, which come in order. `release: KIND` ends all of that kind; a
-    ticket, incident or promise told of again opens anew, and a promise made again is due when it was last said to
-    be."""
+    """How a contact's holds stand after these events, which come in order; at one instant what opens comes before what ends,
+    however it was told: of days without hours nobody knows more. `release: KIND` ends all of that kind; a ticket,
+    incident or promise told of again opens anew, and a promise made again is due when it was last said to be."""
     holds: dict[tuple[str, str], Hold] = {}
-    for event in events:
+    for event in sorted(events, key=lambda e: (e.at, e.kind in _ENDING)):
         if event.kind is EventKind.RELEASE:
             about = event.detail.get("about")
             by_hand = [k for k, h in holds.items() if h.by_hand and k[0] == (event.subject or HoldKind.MANUAL.value)]

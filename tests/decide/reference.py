@@ -408,12 +408,19 @@ def welcome_by_wider_evasion(world: World, rule: dict[str, Any], t: datetime) ->
     )
 
 
+def ends_a_hold(e: dict[str, Any]) -> bool:
+    """Such an event comes after those of the same instant that open one."""
+    ended = e.get("ticket") == "solved" or e.get("promise") in ("kept", "broken")
+    return ended or "release" in e or "incident_resolved" in e
+
+
 def welcome_by_holds(world: World, t: datetime) -> bool:
     """Held is "not yet known": not welcome at any t, unless the hold itself says until when."""
     if world.category.get("transactional"):
         return True
     open_: dict[tuple[str, str], datetime | None] = {}
-    for e in sorted((e for e in world.history if e["at"] <= world.now), key=lambda e: e["at"]):
+    known = [e for e in world.history if e["at"] <= world.now]
+    for e in sorted(known, key=lambda e: (e["at"], ends_a_hold(e))):
         if "hold" in e:
             open_[("hold", e["hold"])] = e.get("until")
         if "release" in e:

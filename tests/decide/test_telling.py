@@ -162,6 +162,11 @@ def test_a_ticket_is_open_until_it_is_solved_not_until_it_is_answered() -> None:
     assert len(holds(solved, {**opened, "at": "2026-03-04"})) == 1
 
 
+def test_a_ticket_solved_at_the_instant_at_which_it_was_opened_holds_nothing_whichever_is_told_first() -> None:
+    opened, solved = ({"at": "2026-03-02", "ticket": word, "id": "7"} for word in ("opened", "solved"))
+    assert (holds(opened, solved), holds(solved, opened)) == ([], [])
+
+
 def test_an_incident_holds_until_that_very_incident_is_resolved() -> None:
     began = {"at": "2026-03-01", "incident": "flood"}
     assert holds(began, {"at": "2026-03-02", "incident_resolved": "fire"}) == [(key("incident"), key("flood"), HELD)]

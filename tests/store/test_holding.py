@@ -46,6 +46,17 @@ def test_what_ends_before_it_began_is_open_when_it_begins_again() -> None:
     assert open_at(3, event(K.TICKET_SOLVED, 1, "t"), event(K.TICKET_OPENED, 2, "t")) == ["t"]
 
 
+def test_what_begins_and_ends_at_one_instant_has_ended_whichever_is_told_first() -> None:
+    for begins, ends in (
+        (K.TICKET_OPENED, K.TICKET_SOLVED),
+        (K.INCIDENT, K.INCIDENT_RESOLVED),
+        (K.PROMISE_MADE, K.PROMISE_KEPT),
+        (K.HOLD, K.RELEASE),
+    ):
+        both = event(begins, 1, "t"), event(ends, 1, "t")
+        assert (open_at(3, *both), open_at(3, *reversed(both))) == ([], [])
+
+
 def test_a_promise_holds_strictly_after_its_due() -> None:
     made = event(K.PROMISE_MADE, 1, "call", until=5)
     assert [open_at(t, made) for t in (4, 5, 6)] == [[], [], ["call"]]

@@ -84,9 +84,10 @@ _ENDS = {
 
 
 def open_holds(sight: Sight) -> list[Hold]:
-    """What was open, told event by event."""
+    """What was open, told event by event: of those at one instant first the ones that open."""
     standing: dict[tuple[str, str], Hold] = {}
-    for event in sight.events(*_OPENS, *_ENDS, EventKind.RELEASE):
+    told = sight.events(*_OPENS, *_ENDS, EventKind.RELEASE)
+    for event in sorted(told, key=lambda e: (e.at, e.kind not in _OPENS)):
         kind = EventKind(event.kind)
         if kind in _OPENS:
             hold = _opened(kind, event)

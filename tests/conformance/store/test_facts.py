@@ -214,6 +214,12 @@ def test_in_whatever_order_a_tickets_events_are_told_it_comes_to_the_same(anna: 
     assert holds(anna) == [(key("ticket"), key("T1"), HELD)]
 
 
+def test_a_ticket_opened_and_solved_on_one_day_holds_nothing_whatever_the_order_of_rows(anna: Any) -> None:
+    anna.happened("anna", K.TICKET_SOLVED, NOW - DAY, subject="T1")
+    anna.happened("anna", K.TICKET_OPENED, NOW - DAY, subject="T1")
+    assert holds(anna) == []
+
+
 def test_a_promise_holds_once_its_due_has_passed(anna: Any) -> None:
     anna.happened("anna", K.PROMISE_MADE, NOW - DAY, subject="P", until=NOW)
     assert (holds(anna), holds(anna, NOW + 1)) == ([], [(key("promise"), key("P"), HELD)])
