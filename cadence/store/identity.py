@@ -145,7 +145,10 @@ def lay_over(person: Person, current: Mapping[str, Any] | None, now: int) -> Non
     person.columns = (*said, _written(given) if given else None)
     known: Mapping[str, dict[str, int]] = {} if current is None else current["addresses"]
     for channel, text in told.addresses.items():
-        _readdress(person, channel, text, known.get(channel, {}), now)
+        if person.earlier or channel in known:
+            _readdress(person, channel, text, known.get(channel, {}), now)
+        else:  # the usual case of an import
+            person.addresses.append((channel, text, mailbox_of(channel, text), now))
     if person.new and told.outside_id:
         person.entries.append(("outside", told.outside_id))
     person.entries += dict.fromkeys(("mailbox", mailbox) for _, _, mailbox, _ in person.addresses)
@@ -163,7 +166,7 @@ def lay_over(person: Person, current: Mapping[str, Any] | None, now: int) -> Non
 def _readdress(person: Person, channel: str, text: str, known: dict[str, int], now: int) -> None:
     """Which addresses of a channel to write: those that nobody knew, and last the one that is to be the current one. Each is
     later than all before it, whatever the clock did since."""
-    before = [t for c, t in person.earlier if c == channel and t != text and t not in known] if person.earlier else []
+    before = [t for c, t in person.earlier if c == channel and t != text and t not in known]
     if not before and next(reversed(known), None) == text:
         return
     at = max([now, *(since + 1 for since in known.values())])
