@@ -13,11 +13,12 @@ from rich.markup import escape
 from rich.progress import Progress
 from sqlalchemy import Connection
 
+from cadence.calendar.shown import on_calendar
 from cadence.cli.facts_at_hand import of_circles
 from cadence.cli.installation import Installation
 from cadence.cli.screen import FINE, counted, errors, print_json, reader_zone, screen, table, when
 from cadence.decide.decision import text_of
-from cadence.facts import HELD, NEVER, Verdict, instant
+from cadence.facts import Verdict, instant
 from cadence.policy.load import from_content
 from cadence.policy.policy import Policy
 from cadence.settings import Settings
@@ -122,8 +123,7 @@ def _as_json(found: Comparison, names: Mapping[int, str], active: Policy, policy
 
 def _example(one: Compared, names: Mapping[int, str]) -> dict[str, Any]:
     def told(answer: Answer) -> dict[str, Any]:
-        known = answer.verdict is Verdict.DEFER and answer.at not in (HELD, NEVER)
-        until = text_of(instant(answer.at)) if known else None
+        until = text_of(on_calendar(answer.at)) if answer.verdict is Verdict.DEFER else None
         return {"verdict": answer.verdict.word, "until": until, "rule": answer.rule}
 
     return {

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cadence.calendar.shown import LAST_SHOWN, on_calendar
 from cadence.cli.contact import instant_given, name_of, one_contact
 from cadence.cli.installation import Installation
 from cadence.cli.screen import FINE, print_json, reader_zone, screen, when
@@ -125,7 +126,7 @@ def hold(
     name = name_of(found)
     if not end:
         ends = instant_given(until, "--until", shown_in, date_ends=True)
-        lasting = "until it is ended" if ends is None else f"until {when(ends, shown_in)}"
+        lasting = "until it is ended" if ends is None or ends > LAST_SHOWN else f"until {when(ends, shown_in)}"
         _say(f"Marketing to contact {name} is held ({kind}) {lasting}.{_asked(waiting)}")
     elif held:
         _say(f"Contact {name} is still held by {kind} {held[0]['about']}: it ends by itself.")
@@ -219,7 +220,7 @@ def _signed(now: int, reason: str) -> dict[str, Any]:
 
 
 def _text(at: int | None) -> str | None:
-    return None if at is None else text_of(instant(at))
+    return text_of(on_calendar(at))
 
 
 release_command = typer.main.get_command(releasing)

@@ -16,10 +16,11 @@ from rich.markup import escape
 from rich.text import Text
 
 from cadence.calendar import zone_index
+from cadence.calendar.shown import on_calendar
 from cadence.cli.installation import Installation
 from cadence.cli.screen import FINE, print_json, reader_zone, screen, table, when
 from cadence.decide.decision import text_of
-from cadence.facts import DAY, HELD, NEVER, instant
+from cadence.facts import DAY, instant
 from cadence.policy.moments import moment_of
 from cadence.queue.release import SOURCE as BY_HAND
 from cadence.rules.sentence import sentence
@@ -167,7 +168,7 @@ def _wishes(card: Mapping[str, Any], zone: ZoneInfo, now: int) -> str:
 
 def _hold(hold: Mapping[str, Any], zone: ZoneInfo) -> str:
     about = f" {hold['about']}" if hold["about"] != hold["kind"] else ""
-    until = f" until {when(hold['until'], zone)}" if hold["until"] else ""
+    until = f" until {when(hold['until'], zone)}" if on_calendar(hold["until"]) else ""
     reason = f" ({hold['reason']})" if hold["reason"] else ""
     return f"{hold['kind']}{about} since {when(hold['from_at'], zone)}{until}{reason}"
 
@@ -263,7 +264,7 @@ def evidence_json(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         {
             "rule": p.rule,
             "kind": p.kind,
-            "welcome_at": None if p.welcome_at in (HELD, NEVER) else text_of(instant(p.welcome_at)),
+            "welcome_at": text_of(on_calendar(p.welcome_at)),
             "because": sentence(p, p.kind, "en", "UTC"),
             "touches": [str(t) for t in p.touches],
         }
@@ -276,7 +277,7 @@ def _plain(columns: Mapping[str, Any]) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for name, value in columns.items():
         if name in _TIMES and isinstance(value, int):
-            out[name] = text_of(instant(value)) if value < HELD else None
+            out[name] = text_of(on_calendar(value))
         elif name in _FLAGS:
             out[name] = bool(value)
         elif isinstance(value, list) and value and isinstance(value[0], Mapping):

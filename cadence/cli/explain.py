@@ -5,7 +5,6 @@ messages would be welcome."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -15,12 +14,13 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from cadence.calendar.shown import LAST_SHOWN, on_calendar
 from cadence.cli.contact import instant_given, name_of, one_contact
 from cadence.cli.installation import Installation
 from cadence.cli.screen import FINE, errors, print_json, reader_zone, screen, table, when
 from cadence.cli.time_line import print_time_line
 from cadence.decide.decision import text_of
-from cadence.facts import CHANNELS, HELD, NEVER, instant
+from cadence.facts import CHANNELS, HELD, instant
 from cadence.policy.load import from_content, load
 from cadence.policy.policy import Policy
 from cadence.rules.sentence import sentence
@@ -158,7 +158,7 @@ def _verdict(out: Console, told: Explanation, zone: ZoneInfo) -> None:
         line.append(
             f" until {when(told.welcome_at, zone, seconds=True)}" if decision.until else ", not yet known until when"
         )
-    elif decision.verdict == "suppress" and told.welcome_at < HELD and told.welcome_at > told.scene.now:
+    elif decision.verdict == "suppress" and told.scene.now < told.welcome_at <= LAST_SHOWN:
         late = f"; it would be welcome {when(told.welcome_at, zone)}, but expires before"
     if decision.rule and decision.verdict != "send":
         line.append(f" by {decision.rule}")
@@ -264,21 +264,20 @@ def _answer_json(answer: RuleAnswer, now: int) -> dict[str, Any]:
 
 
 def _word(at: int, now: int) -> str:
-    return "never" if at == NEVER else "not yet known" if at == HELD else "welcome" if at <= now else "later"
+    return "not yet known" if at == HELD else "never" if at > LAST_SHOWN else "welcome" if at <= now else "later"
 
 
 def _instant_json(at: int) -> str | None:
-    return None if at in (HELD, NEVER) else text_of(instant(at))
+    return text_of(on_calendar(at))
 
 
 def _recorded_json(recorded: Recorded | None) -> dict[str, Any] | None:
     if recorded is None:
         return None
-    until: datetime | None = None if recorded.until is None or recorded.until >= HELD else instant(recorded.until)
     return {
         "at": text_of(instant(recorded.at)),
         "verdict": recorded.verdict.word,
-        "until": text_of(until) if recorded.verdict.word == "defer" else None,
+        "until": text_of(on_calendar(recorded.until)) if recorded.verdict.word == "defer" else None,
         "rule": recorded.rule,
         "policy": recorded.policy,
         "segment": recorded.segment,

@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from cadence.calendar.shown import on_calendar
 from cadence.cli.installation import Installation
 from cadence.cli.screen import FINE, print_json, reader_zone, screen, table, when
 from cadence.decide.decision import text_of
-from cadence.facts import instant
 from cadence.policy.finding import nearest
 from cadence.queue.states import State
 from cadence.store import Store, listing
@@ -108,7 +108,7 @@ def _as_json(row: listing.Queued) -> dict[str, Any]:
     for name in row.__slots__:
         value = getattr(row, name)
         if value is not None and name in _TIMES:
-            value = text_of(instant(value))
+            value = text_of(on_calendar(value))
         out["contact_number" if name == "contact" else name] = (
             str(value) if name in _NUMBERS and value is not None else value
         )

@@ -21,7 +21,8 @@ from rich.segment import Segment
 from rich.table import Table
 
 from cadence.calendar import zone_index
-from cadence.facts import DAY, HELD, HOUR, MINUTE, NEVER, NONE, SECOND, instant
+from cadence.calendar.shown import FIRST_SHOWN, LAST_SHOWN
+from cadence.facts import DAY, HELD, HOUR, MINUTE, SECOND, instant, micros
 
 _NUMBERS = re.compile(r"\[\n\s+(-?[\d.]+(?:,\n\s+-?[\d.]+)*)\n\s+\]")
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -128,13 +129,14 @@ def _machine_zone() -> str:
 
 def when(at: int | datetime | None, zone: ZoneInfo, *, seconds: bool = False) -> str:
     """An instant as people read it: Mon 2026-03-09 12:00."""
-    if at is None or at == NONE:
+    at = micros(at) if isinstance(at, datetime) else at
+    if at is None or at < FIRST_SHOWN:
         return "-"
-    if at == NEVER:
-        return "never"
     if at == HELD:
         return "not yet known"
-    moment = (at if isinstance(at, datetime) else instant(at)).astimezone(zone)
+    if at > LAST_SHOWN:
+        return "never"
+    moment = instant(at).astimezone(zone)
     return moment.strftime("%a %Y-%m-%d %H:%M:%S" if seconds else "%a %Y-%m-%d %H:%M")
 
 

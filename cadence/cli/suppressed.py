@@ -13,12 +13,13 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from cadence.calendar.shown import LAST_SHOWN, on_calendar
 from cadence.cli.contact import instant_given
 from cadence.cli.installation import Installation
 from cadence.cli.queue import contacts_meant
 from cadence.cli.screen import FINE, print_json, reader_zone, screen, table, when
 from cadence.decide.decision import text_of
-from cadence.facts import HELD, NEVER, Verdict, instant
+from cadence.facts import Verdict, instant
 from cadence.policy.moments import moment_of
 from cadence.rules.sentence import sentence
 from cadence.store import listing
@@ -136,7 +137,7 @@ def reason_of(row: listing.Stopped, zone: str) -> str:
     if not bound:
         return "It had expired before it could be welcome."
     said = sentence(bound[-1], bound[-1].kind, "en", zone)
-    late = row.verdict is Verdict.SUPPRESS and bound[-1].welcome_at < HELD
+    late = row.verdict is Verdict.SUPPRESS and bound[-1].welcome_at <= LAST_SHOWN
     return f"{said} By then it will have expired." if late else said
 
 
@@ -146,7 +147,7 @@ def _as_json(row: listing.Stopped) -> dict[str, Any]:
         {
             "rule": p.rule,
             "kind": p.kind,
-            "welcome_at": None if p.welcome_at in (HELD, NEVER) else text_of(instant(p.welcome_at)),
+            "welcome_at": text_of(on_calendar(p.welcome_at)),
             "because": sentence(p, p.kind, "en", "UTC"),
             "touches": [str(t) for t in p.touches],
         }
@@ -165,7 +166,7 @@ def _flat(row: listing.Stopped) -> dict[str, Any]:
     known = row.verdict is Verdict.DEFER and row.until is not None
     values = (
         text_of(instant(row.at)), str(row.id), str(row.message), row.outside_id or str(row.contact), row.campaign,
-        row.category, row.segment, row.verdict.word, text_of(instant(row.until or 0)) if known else None, row.rule,
+        row.category, row.segment, row.verdict.word, text_of(on_calendar(row.until)) if known else None, row.rule,
         reason_of(row, "UTC"), row.policy,
     )  # fmt: skip
     return dict(zip(_FIELDS, values, strict=True))

@@ -12,9 +12,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
+from cadence.calendar.shown import LAST_SHOWN
 from cadence.cli.drawing import CLOSED, OPEN, QUIET, Drawing, Line, Mark, Span, draw
 from cadence.cli.screen import when
-from cadence.facts import DAY, HELD, instant, micros
+from cadence.facts import DAY, instant, micros
 from cadence.workbench.explain import Explanation, RuleAnswer
 
 _TOUCH, _ASKED, _WELCOME = "●", "▲", "★"
@@ -28,7 +29,7 @@ def print_time_line(out: Console, told: Explanation) -> None:
     """Draw from the first touch that still counts to the welcome instant, in the contact's own time."""
     now, zone = told.scene.now, ZoneInfo(told.zone)
     windows = _windows(told)
-    welcome = told.welcome_at if told.welcome_at < HELD else None
+    welcome = told.welcome_at if told.welcome_at <= LAST_SHOWN else None
     begin = max(min([now - _BACK, *(oldest for _, oldest in windows)]), now - _FURTHEST_BACK)
     end = min(max(now + DAY, welcome or 0), now + _AHEAD)
     spans = [Span(oldest, min(answer.welcome_at, end + 7 * DAY)) for answer, oldest in windows]

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from cadence.facts import HELD, NEVER, Outcome, Push, Verdict, instant
+from cadence.calendar.shown import on_calendar
+from cadence.facts import Outcome, Push, Verdict
 from cadence.rules.sentence import sentence, unbound
 
 
@@ -96,10 +97,9 @@ def decision_of(
 ) -> Decision:
     """An outcome as a decision. touches: what is to be shown of each touch, by the id that the evidence names."""
     evidence = tuple(_evidence(p, touches, locale, zone) for p in outcome.pushes)
-    known = outcome.verdict is Verdict.DEFER and outcome.welcome_at not in (HELD, NEVER)
     return Decision(
         verdict=outcome.verdict.word,
-        until=instant(outcome.welcome_at) if known else None,
+        until=on_calendar(outcome.welcome_at) if outcome.verdict is Verdict.DEFER else None,
         rule=outcome.rule,
         reason=_reason(outcome, evidence, locale),
         evidence=evidence,
@@ -113,7 +113,7 @@ def _evidence(push: Push, touches: Mapping[int, Mapping[str, Any]], locale: str,
     return Evidence(
         rule=push.rule,
         kind=push.kind,
-        welcome_at=None if push.welcome_at in (HELD, NEVER) else instant(push.welcome_at),
+        welcome_at=on_calendar(push.welcome_at),
         because=sentence(push, push.kind, locale, zone),
         touches=tuple(touches[t] for t in push.touches),
     )

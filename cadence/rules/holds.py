@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from cadence.facts import HELD, NONE, HoldKind, Ints, Push, expand, key, starts
+from cadence.calendar.shown import LAST_SHOWN
+from cadence.facts import NONE, HoldKind, Ints, Push, expand, key, starts
 from cadence.rules.evidence import one_by_one
 from cadence.rules.rule import Rule
 from cadence.rules.view import View
@@ -52,7 +53,7 @@ def push(rule: Rule, view: View, row: int, t: int, welcome_at: int) -> Push:
     mine = [i for i in np.flatnonzero(holds.contact == contact).tolist() if about == 0 or int(holds.about[i]) != about]
     last = max(mine, key=lambda i: int(holds.until[i]))
     kind = int(holds.kind[last])
-    why = "open" if welcome_at == HELD else "until"
+    why = "open" if welcome_at > LAST_SHOWN else "until"
     detail = {"why": why, "hold": _WORDS.get(kind, ""), "kind_key": kind, "about_key": int(holds.about[last])}
     return Push(rule.name, KIND, welcome_at, (), detail)
 

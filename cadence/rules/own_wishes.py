@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from cadence.calendar import Window, next_change, open_windows
+from cadence.calendar.shown import LAST_SHOWN
 from cadence.facts import DAY, HELD, NEVER, Ints, Push, Wish, expand
 from cadence.rules.caps import freed, in_window
 from cadence.rules.evidence import one_by_one
@@ -121,7 +122,8 @@ def push(rule: Rule, view: View, row: int, t: int, welcome_at: int) -> Push:
     if welcome_at > allowed:
         return Push(rule.name, KIND, welcome_at, (), {"why": "never" if welcome_at == NEVER else "hours"})
     if allowed == snoozed or wish.less_often is None:
-        return Push(rule.name, KIND, welcome_at, (), {"why": "snooze", "snooze_until_at": snoozed})
+        why = "snooze" if snoozed <= LAST_SHOWN else "snooze_for_good"
+        return Push(rule.name, KIND, welcome_at, (), {"why": why, "snooze_until_at": snoozed})
     most, window = wish.less_often[0], Window.parse(wish.less_often[1])
     (touches,) = in_window(rule, window, view, one, from_t)
     detail = {
@@ -139,6 +141,7 @@ pushes = one_by_one(push)
 SENTENCES: Mapping[str, Mapping[str, str]] = {
     "en": {
         "snooze": "The person asked for a pause until {snooze_until_at}.",
+        "snooze_for_good": "The person asked for a pause without an end.",
         "less_often": (
             "The person asked to hear less often ({max} in {window}). The next message is welcome from {welcome_at}."
         ),
@@ -150,6 +153,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     },
     "sv": {
         "snooze": "Personen bad om en paus till {snooze_until_at}.",
+        "snooze_for_good": "Personen har bett om en paus utan slut.",
         "less_often": "Personen bad om färre meddelanden ({max} på {window}). Nästa är välkommet från {welcome_at}.",
         "ever": "Personen har satt en gräns för antalet meddelanden totalt ({max}), och så många har skickats.",
         "hours": "Personen har valt tider eller dagar som passar. Nästa sådan tid börjar {welcome_at}.",
@@ -157,6 +161,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     },
     "nb": {
         "snooze": "Personen ba om en pause til {snooze_until_at}.",
+        "snooze_for_good": "Personen har bedt om en pause uten slutt.",
         "less_often": "Personen ba om færre meldinger ({max} på {window}). Den neste er velkommen fra {welcome_at}.",
         "ever": "Personen har satt en grense for antall meldinger totalt ({max}), og så mange er sendt.",
         "hours": "Personen har valgt tider eller dager som passer. Neste slike tid begynner {welcome_at}.",
@@ -164,6 +169,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
     },
     "uk": {
         "snooze": "Людина попросила зробити паузу до {snooze_until_at}.",
+        "snooze_for_good": "Людина попросила про паузу без кінцевої дати.",
         "less_often": (
             "Людина попросила писати рідше ({max} за {window}). Наступне повідомлення доречне від {welcome_at}."
         ),

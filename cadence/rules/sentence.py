@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from cadence.calendar import to_local, zone_index, zone_names
-from cadence.facts import HELD, MINUTE, NEVER, NONE, Push, Verdict
+from cadence.calendar.shown import LAST_SHOWN, on_calendar
+from cadence.facts import HELD, MINUTE, Push, Verdict
 from cadence.rules import words
 from cadence.rules.registry import RULES
 
@@ -32,13 +33,10 @@ def sentence(push: Push, rule_kind: str, locale: str, zone: str) -> str:
     language = _language(locale)
     known = RULES[rule_kind].SENTENCES[language] if rule_kind in RULES else {}
     why = push.detail.get("why", "")
-    if why in known:
-        template = known[why]
-    elif why in words.BESIDES[language]:
-        template = words.BESIDES[language][why]
-    else:
-        besides = "never" if push.welcome_at == NEVER else "held" if push.welcome_at == HELD else "later"
-        template = words.BESIDES[language][besides]
+    besides = words.BESIDES[language]
+    template = known.get(why) or besides.get(why) or besides["later"]
+    if "{welcome_at}" in template and push.welcome_at > LAST_SHOWN:
+        template = besides["held" if push.welcome_at == HELD else "never"]
     return template.format_map(_said({**push.detail, "welcome_at": push.welcome_at}, language, _clock(push, zone)))
 
 
@@ -86,8 +84,8 @@ def instant_text(at: int, locale: str, zone: str, *, past: bool = False) -> str:
     """`Mon 9 March 2026 12:00` on the zone's wall clock. Rounded up to the minute, so that no sentence names a welcome
     too early; what is past stands in the minute in which it was, as in every list.
 
-    Empty for NEVER, HELD and NONE."""
-    if at in (NEVER, HELD, NONE):
+    Empty for what no calendar shows."""
+    if on_calendar(at) is None:
         return ""
     language = _language(locale)
     whole = at if past else -(-at // MINUTE) * MINUTE

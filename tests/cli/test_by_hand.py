@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
+from cadence.facts import EventKind, micros
 from cadence.store import tables
+from cadence.store.events import record_events
+from cadence.store.rows import EventRow
 from tests.cli.office import Office
-from tests.queue.world import POLICY
+from tests.queue.world import POLICY, at
 
 
 def waiting(office: Office) -> int:
@@ -208,3 +213,37 @@ def test_where_a_daemon_lives_on_a_virtual_clock_things_are_done_by_that_clock(b
         conn.execute(tables.daemon.update().values(clock_now=virtual))
 
     assert busy.json("stop", "ann", "--reason", "x")["at"] == "2020-09-13T12:26:40Z"
+
+
+LOOKING = ["contact ann", "explain ann", "queue", "suppressed", "audit changes", "audit verify"]
+
+
+@pytest.mark.parametrize(
+    "then", [*LOOKING, *(f"{words} --json" for words in LOOKING), "hold ann --end --reason settled"]
+)
+def test_a_hold_until_the_last_date_there_is_ends_never(busy: Office, then: str) -> None:
+    answer = busy.run("hold", "ann", "--reason", "asked for peace", "--until", "9999-12-31")
+    busy.world.tick("2026-03-03T12:00")
+
+    assert "held (manual) until it is ended" in answer.words
+    assert busy.run(*then.split()).code == 0
+
+
+@pytest.mark.parametrize("until", ["9999-12-31T23:59:59", "0001-01-01T00:00:00"])
+@pytest.mark.parametrize("then", [*LOOKING, *(f"{words} --json" for words in LOOKING)])
+def test_an_end_that_another_system_tells_can_be_anywhere(busy: Office, until: str, then: str) -> None:
+    told = EventRow("ann", at("2026-03-03T11:00"), EventKind.HOLD, "h1", subject="crm", until=at(until))
+    with busy.world.store.write() as conn:
+        record_events(conn, [told], at("2026-03-03T11:00"), "crm")
+    busy.world.tick("2026-03-03T11:00")
+
+    assert busy.run(*then.split()).code == 0
+
+
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59", "0001-01-01T00:00:00"])
+def test_a_pause_can_end_anywhere(busy: Office, at: str) -> None:
+    until = micros(datetime.fromisoformat(f"{at}+00:00"))
+    with busy.world.store.write() as conn:
+        conn.execute(tables.contact.update().values(snooze_until=until))
+
+    assert [busy.run(*words.split(), *json).code for words in LOOKING for json in ([], ["--json"])] == [0] * 12

@@ -10,9 +10,11 @@ from cadence.facts import DAY, HELD, NEVER, NONE, Push
 from cadence.rules import words
 from cadence.rules.registry import RULES
 from cadence.rules.sentence import instant_text, sentence, span_text
+from cadence.rules.view import View
 from tests.rules.columns import at, evidence, rule, view
 
 AT = at("2026-03-09T11:00")
+FOR_GOOD = at("9999-12-31T23:59:59")
 
 
 def fields(template: str) -> list[str]:
@@ -137,5 +139,28 @@ def test_numbers_have_the_readers_decimal_sign() -> None:
     assert "1,25" in said
 
 
-def test_what_is_no_instant_is_told_with_no_word() -> None:
-    assert [instant_text(at, "en", "UTC") for at in (NEVER, HELD, NONE)] == ["", "", ""]
+def test_what_is_on_no_calendar_is_told_with_no_word() -> None:
+    assert {instant_text(at, "en", "UTC") for at in (NEVER, HELD, NONE, FOR_GOOD, -FOR_GOOD)} == {""}
+
+
+@pytest.mark.parametrize("locale", words.LOCALES)
+def test_an_end_beyond_all_calendars_is_said_as_none(locale: str) -> None:
+    later = Push("7d", "gap", FOR_GOOD, (), {"why": "recent", "wait": "7d", "touch_at": AT})
+
+    assert sentence(later, "gap", locale, "UTC") == words.BESIDES[locale]["never"]
+
+
+@pytest.mark.parametrize("locale", words.LOCALES)
+@pytest.mark.parametrize(
+    ("kind", "seen", "why"),
+    [
+        ("holds", view([{"at": AT - DAY, "hold": "crm", "until": FOR_GOOD}]), "open"),
+        ("own_wishes", view(contact={"snooze": FOR_GOOD}), "snooze_for_good"),
+    ],
+    ids=["hold", "pause"],
+)
+def test_a_hold_and_a_pause_without_an_end_say_so(locale: str, kind: str, seen: View, why: str) -> None:
+    push = evidence(rule(kind), seen)
+
+    said = RULES[kind].SENTENCES[locale][why]
+    assert sentence(push, kind, locale, "UTC") == said.format(hold=words.HOLDS[locale][""])
