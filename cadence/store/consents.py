@@ -22,7 +22,7 @@ from cadence.store.ids import new_ids
 from cadence.store.known import Known
 from cadence.store.numbers import rank_within, take_numbers
 from cadence.store.rows import ConsentRow, Recorded
-from cadence.store.tables import LATEST, consent, event
+from cadence.store.tables import LATEST, SAID_AT, consent
 
 STOPS: tuple[EventKind, ...] = (EventKind.OPT_OUT, EventKind.COMPLAINT, EventKind.DO_NOT_CONTACT)
 _EVERYTHING = (EventKind.COMPLAINT, EventKind.DO_NOT_CONTACT)
@@ -39,14 +39,15 @@ def record_consents(
     one. `places`: the contacts as (shard, id), where they are known; else by outside id.
 
     An undated stop is one said now. An opt-in to what the contact has stopped at the same time or later is reported as
-    kept stopped: a dated one is kept as a fact (it comes before the stop), an undated one isn't written. One of the
-    near future waits for its time, one more than a day ahead is refused. What waits for the circles is made due to be
-    asked again."""
+    kept stopped: a dated one is kept as a fact (it comes before the stop), an undated one isn't written. What is
+    told as of the near future is said now, so that a stop counts at once and no opt-in lifts one that comes after it;
+    what lies more than a day ahead is refused. What waits for the circles is made due to be asked again."""
     undated = np.array([r.at is None and r.kind is EventKind.OPT_IN for r in rows], bool)
     at = np.array([now if r.at is None else r.at for r in rows], np.int64)
     source_ids = [r.source_id or _made_id(r) for r in rows]
     what = [(int(r.kind), r.at) for r in rows]
     found = sort_out(conn, consent, [r.outside_id for r in rows], places, at, now, source, source_ids, what)
+    at = np.minimum(at, now)
     stopped = _stopped(conn, found, rows, at, undated)
     written = ~(stopped & undated)[found.new]
     new, ids = found.new[written], list(compress(found.source_ids, written))
@@ -103,7 +104,7 @@ def _stopped(conn: Connection, found: Sorted, rows: Sequence[ConsentRow], at: In
     stops: dict[int, list[tuple[int, str | None, str | None]]] = {}
     for person, said, kind, category, channel in fetch(
         conn,
-        f"SELECT s.contact, s.at, s.kind, s.category, s.channel FROM {sql} CROSS JOIN consent s "
+        f"SELECT s.contact, {SAID_AT}, s.kind, s.category, s.channel FROM {sql} CROSS JOIN consent s "
         f"WHERE s.shard = w.shard AND s.contact = w.contact AND s.kind <> {int(EventKind.OPT_IN)}",
         **params,
     ):
@@ -153,35 +154,6 @@ def _write(
             "message": [r.message for r in told],
         },
     )
-    known_now = (at <= now) & ~undated
     for one, column in LATEST.items():
-        rows = np.flatnonzero(known_now & (kind == int(one)))
+        rows = np.flatnonzero(~undated & (kind == int(one)))
         latest_of(conn, known.shard[rows], known.contact[rows], at[rows], column)
-    _await(conn, known, np.flatnonzero(at > now), kind, at, now, source, source_ids)
-
-
-def _await(
-    conn: Connection, known: Known, rows: Ints, kind: Ints, at: Ints, now: int, source: str, source_ids: Sequence[str]
-) -> None:
-    """One said in the near future gets an event beside it, which reminds of it when its time comes."""
-    if not len(rows):
-        return
-    ahead = known.take(rows)
-    insert_rows(
-        conn,
-        event,
-        {
-            "shard": ahead.shard,
-            "id": new_ids(len(rows)),
-            "circle": ahead.circle,
-            "contact": ahead.contact,
-            "number": take_numbers(conn, ahead.shard, ahead.circle),
-            "at": at[rows],
-            "recorded_at": np.full(len(rows), now, np.int64),
-            "kind": kind[rows],
-            "source": [source] * len(rows),
-            "source_id": [f"consent:{source_ids[i]}" for i in rows],
-            "applied": np.zeros(len(rows), bool),
-        },
-        on_conflict="nothing",
-    )

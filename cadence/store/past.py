@@ -32,7 +32,7 @@ from cadence.store.people import (
     within_reach,
 )
 from cadence.store.places import Places, keys, passing_keys
-from cadence.store.tables import LATEST
+from cadence.store.tables import LATEST, SAID_AT
 from cadence.store.touched import TOUCH, touches_of
 
 
@@ -71,8 +71,8 @@ def history_at(
 def _consents(conn: Connection, sql: str, told: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
     return fetch_columns(
         conn,
-        f"SELECT s.contact, s.at, s.number, s.kind, s.category, s.channel FROM {sql} CROSS JOIN consent s "
-        "WHERE s.shard = w.shard AND s.circle = w.circle AND (s.at IS NULL OR s.at <= :at) AND "
+        f"SELECT s.contact, {SAID_AT}, s.number, s.kind, s.category, s.channel FROM {sql} CROSS JOIN consent s "
+        f"WHERE s.shard = w.shard AND s.circle = w.circle AND (s.at IS NULL OR {SAID_AT} <= :at) AND "
         "s.recorded_at <= :recorded",
         6,
         **told,
@@ -175,9 +175,9 @@ def _said(conn: Connection, sql: str, told: Mapping[str, Any], people: People, p
     found: dict[EventKind, Ints] = {}
     for contact, kind, last in fetch(
         conn,
-        f"SELECT s.contact, s.kind, max(s.at) FROM {sql} CROSS JOIN consent s WHERE s.shard = w.shard AND "
+        f"SELECT s.contact, s.kind, max({SAID_AT}) FROM {sql} CROSS JOIN consent s WHERE s.shard = w.shard AND "
         "s.circle = w.circle "
-        "AND s.at <= :at AND s.recorded_at <= :recorded GROUP BY s.contact, s.kind",
+        f"AND {SAID_AT} <= :at AND s.recorded_at <= :recorded GROUP BY s.contact, s.kind",
         **told,
     ):
         if kind in LATEST:

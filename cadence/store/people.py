@@ -42,7 +42,7 @@ from cadence.facts import (
 from cadence.policy.policy import Defaults
 from cadence.store.bulk import fetch, fetch_columns, floats, ints, laid_out, turned
 from cadence.store.places import Places, keys, passing_keys
-from cadence.store.tables import LATEST
+from cadence.store.tables import LATEST, SAID_AT
 from cadence.store.touched import Copies, touches_and_copies
 from cadence.store.ways import Ways, ways
 
@@ -263,8 +263,8 @@ def _addresses(conn: Connection, sql: str, params: Mapping[str, Any], place: Pla
 def _consents(conn: Connection, sql: str, params: Mapping[str, Any], place: Places, now: int) -> Consents:
     rows = fetch_columns(
         conn,
-        f"SELECT s.contact, s.at, s.number, s.kind, s.category, s.channel FROM {sql} CROSS JOIN consent s "
-        "WHERE s.shard = w.shard AND s.circle = w.circle AND (s.at IS NULL OR s.at <= :now)",
+        f"SELECT s.contact, {SAID_AT}, s.number, s.kind, s.category, s.channel FROM {sql} CROSS JOIN consent s "
+        f"WHERE s.shard = w.shard AND s.circle = w.circle AND (s.at IS NULL OR {SAID_AT} <= :now)",
         6,
         now=now,
         **params,

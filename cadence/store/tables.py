@@ -198,6 +198,9 @@ consent = Table(
 """What contacts have said; append-only. kind: OPT_IN, OPT_OUT, COMPLAINT or DO_NOT_CONTACT; NULL category or channel:
 all."""
 
+SAID_AT: str = "CASE WHEN s.at > s.recorded_at THEN s.recorded_at ELSE s.at END"
+"""When a row `s` of consent was said: never after it was learnt of, though older releases wrote it down so."""
+
 event = Table(
     "event",
     metadata,

@@ -86,6 +86,23 @@ def test_their_own_later_consent_lifts_a_stop(ledger: Ledger) -> None:
     assert ledger.broken() == []
 
 
+def test_a_consent_by_a_clock_that_was_ahead_lifts_no_stop_that_came_after_it(ledger: Ledger) -> None:
+    ann = ledger.contact()
+    ledger.said(ann, EventKind.OPT_IN, "2026-03-03T11:30", recorded="2026-03-03T10:30")
+    ledger.said(ann, EventKind.OPT_OUT, "2026-03-03T11:00")
+    ledger.sent(ann, NOON)
+
+    assert (3, "stop") in ledger.broken()
+
+
+def test_a_stop_by_a_clock_that_was_ahead_counts_from_when_it_was_recorded(ledger: Ledger) -> None:
+    ann = ledger.contact()
+    ledger.said(ann, EventKind.OPT_OUT, "2026-03-03T13:00", recorded="2026-03-03T11:00")
+    ledger.sent(ann, NOON)
+
+    assert (3, "stop") in ledger.broken()
+
+
 def test_at_one_instant_the_stop_decides(ledger: Ledger) -> None:
     ann = ledger.contact()
     ledger.said(ann, EventKind.OPT_OUT, BEFORE)

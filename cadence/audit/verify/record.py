@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -82,7 +83,7 @@ def _page(conn: Connection, shard: int, ids: Sequence[int], merged: _Merges) -> 
     for circle, row in _rows(conn, tables.event, shard, ids, _EVENT):
         made[circle].events[row[0]].append(_event(row))
     for circle, row in _rows(conn, tables.consent, shard, ids, "contact number at recorded_at kind category channel"):
-        made[circle].said[row[0]].append(Said(*row))
+        made[circle].said[row[0]].append(_said(Said(*row)))
     _messages(conn, shard, ids, made, home, merged)
     for circle_ in made.values():
         circle_.touches.sort(key=lambda t: t.number)
@@ -121,6 +122,11 @@ def _touch(row: Sequence[Any]) -> Touch:
 def _event(row: Sequence[Any]) -> Event:
     fields: dict[str, Any] = dict(zip(_EVENT.split(), row, strict=True))
     return Event(**{**fields, "amount": fields["amount"] or 0.0, "detail": _mapping(fields["detail"])})
+
+
+def _said(said: Said) -> Said:
+    """What was written down as of the future was said when it was recorded."""
+    return said if said.at is None or said.at <= said.recorded_at else replace(said, at=said.recorded_at)
 
 
 def _people(conn: Connection, shard: int, ids: Sequence[int], made: dict[int, Circle]) -> dict[int, int]:

@@ -6,7 +6,8 @@ from __future__ import annotations
 import pytest
 
 from cadence.facts import EventKind
-from cadence.store.rows import ContactRow
+from cadence.store.consents import record_consents
+from cadence.store.rows import ConsentRow, ContactRow
 from tests.queue.imports import ANNA, bring, gone_out, live_under, person, said
 from tests.queue.world import World, at
 
@@ -108,3 +109,32 @@ def test_a_mailbox_that_many_share_stops_that_mailbox_only(stopped: World) -> No
 
     assert gone_out(stopped, WEDNESDAY) == 1
     assert (stopped.state(own), stopped.state(other)) == ("suppressed", "sent")
+
+
+def told_by_another_clock(world: World, when: str, stamped: str, kind: EventKind) -> None:
+    with world.store.write() as conn:
+        record_consents(conn, [ConsentRow("anna", at(stamped), kind)], at(when), "shop")
+
+
+@pytest.mark.parametrize("stamped", ["2026-03-02T13:00", "2026-03-03T11:00"])
+def test_an_opt_in_by_a_clock_that_is_ahead_never_lifts_the_stop_that_comes_after_it(
+    world: World, stamped: str
+) -> None:
+    live_under(world, "2026-03-01T12:00")
+    world.campaign("one")
+    bring(world, "2026-03-01T12:00", ContactRow("anna", {"email": ANNA}))
+    told_by_another_clock(world, MONDAY, stamped, EventKind.OPT_IN)
+    said(world, "2026-03-02T12:30", "anna", EventKind.OPT_OUT)
+    world.message(TUESDAY, "anna", "news", campaign="one")
+
+    assert gone_out(world, TUESDAY) == 0
+
+
+def test_a_stop_by_a_clock_that_is_ahead_stops_at_once(world: World) -> None:
+    live_under(world, "2026-03-01T12:00")
+    world.campaign("one")
+    bring(world, "2026-03-01T12:00", person("anna"))
+    told_by_another_clock(world, MONDAY, "2026-03-02T14:00", EventKind.OPT_OUT)
+    world.message("2026-03-02T13:00", "anna", "care", campaign="one")
+
+    assert gone_out(world, "2026-03-02T13:00") == 0

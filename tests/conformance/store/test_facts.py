@@ -363,11 +363,22 @@ def test_an_undated_stop_told_again_changes_nothing(anna: Any) -> None:
     assert everything(anna) == before
 
 
-def test_a_consent_of_the_near_future_is_known_in_its_time(anna: Any) -> None:
-    anna.consents(ConsentRow("anna", NOW + HOUR, K.OPT_IN, "news", None, "1"))
-    assert len(anna.history("anna").consents.at) == 0
-    assert anna.due(NOW + HOUR) == (anna.place("anna"),)
-    assert anna.history("anna", now=NOW + HOUR).consents.given.tolist() == [True]
+@pytest.mark.parametrize("kind", [K.OPT_IN, K.OPT_OUT])
+def test_what_is_said_by_a_clock_that_is_ahead_is_said_now(anna: Any, kind: K) -> None:
+    row = ConsentRow("anna", NOW + HOUR, kind, "news", None, "1")
+    anna.consents(row)
+    assert anna.history("anna").consents.at.tolist() == [NOW]
+    assert anna.consents(row, now=NOW + DAY).repeated == 1
+
+
+@pytest.mark.parametrize("kind", [K.OPT_IN, K.OPT_OUT])
+def test_what_was_written_down_as_said_ahead_is_said_when_it_was_recorded(anna: Any, kind: K) -> None:
+    row = ConsentRow("anna", NOW + HOUR, kind, "news", None, "1")
+    anna.consents(row)
+    with anna.store.write() as conn:
+        conn.exec_driver_sql("UPDATE consent SET at = recorded_at + 3600000000")
+    assert anna.history("anna").consents.at.tolist() == [NOW]
+    assert anna.consents(row, now=NOW + DAY).repeated == 1
 
 
 def test_an_opt_in_is_an_event_to_cool_down_from(anna: Any) -> None:
