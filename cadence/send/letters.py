@@ -177,25 +177,26 @@ class Letters:
         return self._compiled[place].render({**campaign.variables, **variables})
 
     def _variables(self, name: str, category: str, card: Card, email: str, unsubscribe: str) -> dict[str, object]:
-        """What a template can name: `desk.VARIABLES`, and every attribute of the contact that isn't called like one."""
+        """What a template can name: `desk.VARIABLES`, and every attribute of the contact that isn't called like one. None
+        is missing, and so is what nobody knows."""
         zone = card.zones[0] if card.zones else self.default_zone
         return {
             **card.attributes,
             "id": card.outside_id or str(card.id),
-            "email": email,
-            "country": card.country,
-            "region": card.region,
+            "email": email or None,
+            "country": card.country or None,
+            "region": card.region or None,
             "timezone": zone,
             "locale": card.locale or self.default_locale,
-            "household": card.household,
-            "account": card.account,
+            "household": card.household or None,
+            "account": card.account or None,
             "orders": card.attributes.get("orders", card.orders),
             "spend": card.attributes.get("spend", card.spend),
             "first_purchase": _local(card.first_purchase, zone),
             "last_purchase": _local(card.last_purchase, zone),
             "campaign": name,
             "category": category,
-            "unsubscribe": unsubscribe,
+            "unsubscribe": unsubscribe or None,
         }
 
 

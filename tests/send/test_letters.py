@@ -115,6 +115,18 @@ def test_who_lacks_an_attribute_of_the_template_is_named_and_the_others_get_thei
     assert "colour" in found.failed[8]
 
 
+@pytest.mark.parametrize("name", ["country", "region", "household", "account", "unsubscribe"])
+def test_what_is_not_known_of_a_reader_leaves_no_gap(store: Store, name: str) -> None:
+    def subject(template: str) -> str:
+        campaign = Campaign("letter", Words(template, text="x"))
+        no_way_out = letters_of([campaign], Mailbox("hello@shop.example"), None, "en", "UTC")
+        return no_way_out.preview(campaign, card(store, "en"), "b@example.com", True).subject
+
+    with pytest.raises(TemplateRefused, match=f"'{name}' is undefined"):
+        subject(f"Free shipping to {{{{ {name} }}}}!")
+    assert subject(f"For {{{{ {name} or 'you' }}}}{{% if {name} %}}, at home{{% endif %}}") == "For you"
+
+
 def test_a_message_of_an_old_name_is_written_by_the_campaign_of_the_new_one(store: Store, letters: Letters) -> None:
     assert written(store, letters, outgoing(store, "sv", campaign="old letter")).letters[7].subject == "Hej Åsa"
 
