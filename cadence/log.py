@@ -8,27 +8,33 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, TextIO, cast
 
 import structlog
 
 _SECRET = re.compile(r"(password|secret|token|api_?key|authorization)", re.IGNORECASE)
-_ADDRESS = re.compile(r"([A-Za-z0-9._%+'-])[A-Za-z0-9._%+'-]*@([A-Za-z0-9.-]+)")
+_ADDRESS = re.compile(r"""([^\s<>"'@,;:])[^\s<>"@,;:]*@(?=\w)""")
 
 
 def mask(text: str) -> str:
     """A text with its e-mail addresses made unreadable but tellable apart by host: a…@example.com."""
-    return _ADDRESS.sub(r"\1…@\2", text)
+    return _ADDRESS.sub(r"\1…@", text)
 
 
 def _masked(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    for name, value in list(event.items()):
-        if _SECRET.search(name):
-            event[name] = "(secret)"
-        elif isinstance(value, str) and "@" in value:
-            event[name] = mask(value)
-    return event
+    return {name: _safe(value, name) for name, value in event.items()}
+
+
+def _safe(value: Any, name: str = "") -> Any:
+    """A value as it may be told, however deep it lies."""
+    if _SECRET.search(name):
+        return "(secret)"
+    if isinstance(value, Mapping):
+        return {inside: _safe(v, str(inside)) for inside, v in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_safe(v) for v in value]
+    return mask(value) if isinstance(value, str) and "@" in value else value
 
 
 class _Stderr:
