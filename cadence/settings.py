@@ -128,7 +128,7 @@ def read(model: type[Model], section: str = "", **given: Any) -> Model:
             return (init_settings, env_settings, dotenv_settings, file_secret_settings, table)
 
     read_model = Read(**given)
-    return model.model_validate({name: getattr(read_model, name) for name in model.model_fields})
+    return model.model_validate({name: getattr(read_model, name) for name in read_model.model_fields_set})
 
 
 _NO_SETTINGS = ("CADENCE_SECRETS_DIR", "CADENCE_CI", "CADENCE_THOROUGH")

@@ -5,7 +5,6 @@ Here, and only here, the parts meet; each knows nothing of the others. Nothing i
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parseaddr
@@ -121,10 +120,9 @@ class Installation:
         if name not in PROVIDERS:
             raise ValueError(f"CADENCE_PROVIDER: there is no provider {name!r}; there are {', '.join(PROVIDERS)}")
         module = PROVIDERS[name]
-        given: dict[str, Any] = {}
-        if "path" in module.Settings.model_fields and not os.environ.get(f"CADENCE_{name.upper()}_PATH"):
-            given["path"] = self.settings.var / "maildir"
-        settings: BaseModel = read(module.Settings, name, **given)
+        settings: BaseModel = read(module.Settings, name)
+        if "path" in module.Settings.model_fields and "path" not in settings.model_fields_set:
+            settings = settings.model_copy(update={"path": self.settings.var / "maildir"})
         return module.open(settings)
 
     def daemon(self, clock: Clock, options: Options, watch: Callable[[Report], None] = lambda report: None) -> Daemon:
