@@ -1,6 +1,13 @@
 """Time as people live it: durations, windows, local time in columns, holidays, quiet hours. Pure; it reads no clock."""
 
-from cadence.calendar.holidays import Holidays, all_categories, categories_known, country_known, holidays_of
+from cadence.calendar.holidays import (
+    Holidays,
+    all_categories,
+    categories_known,
+    country_known,
+    holidays_of,
+    with_regions,
+)
 from cadence.calendar.quiet import (
     WEEKDAYS,
     QuietInterval,
@@ -64,6 +71,7 @@ __all__ = [
     "to_utc",
     "tz_version",
     "window_frees_at",
+    "with_regions",
     "zone_index",
     "zone_name",
     "zone_names",

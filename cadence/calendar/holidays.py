@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cadence.facts import Bools, Ints
+from cadence.facts import Bools, Coded, Ints
 
 _EPOCH = date(1970, 1, 1)
 
@@ -23,6 +23,27 @@ def _split(country: str) -> tuple[str, str | None]:
     """A country's code and its subdivision: DE-BY is DE and BY."""
     code, _, part = country.upper().partition("-")
     return code, part or None
+
+
+def with_regions(country: Coded, region: Coded) -> Coded:
+    """Countries as places: one with a region that isn't in it yet is made its subdivision. DE and BY are DE-BY."""
+    if not region.names:
+        return country
+    width = len(region.names) + 1
+    pairs = np.where(country.codes >= 0, country.codes.astype(np.int64) * width + region.codes + 1, -1)
+    distinct, codes = np.unique(pairs, return_inverse=True)
+    missing = int(len(distinct) > 0 and distinct[0] == -1)
+    names = [
+        _joined(country.names[p // width], region.names[p % width - 1] if p % width else "")
+        for p in distinct[missing:].tolist()
+    ]
+    return Coded((codes - missing).astype(np.int32), tuple(names))
+
+
+def _joined(country: str, region: str) -> str:
+    if not region or "-" in country:
+        return country
+    return region if region.upper().startswith(country.upper() + "-") else f"{country}-{region}"
 
 
 @cache
@@ -109,8 +130,9 @@ def holidays_of(country: str, categories: tuple[str, ...] = ("public",)) -> Holi
     """The holidays of a country (ISO 3166, with a subdivision where it matters: DE-BY), observed ones included.
 
     Of a country or category that the package doesn't know there are none; `country_known` and `categories_known` tell.
+    A subdivision that it doesn't know has its country's.
     """
-    return _holidays_of(country, tuple(sorted(set(categories))))
+    return _holidays_of(country if country_known(country) else _split(country)[0], tuple(sorted(set(categories))))
 
 
 def country_known(country: str) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
+from cadence.calendar import with_regions
 from cadence.facts import DAY, ENGAGEMENT, NEVER, NONE, Bools, Coded, Codes, EventKind, History, Ints
 from cadence.policy.policy import Policy
 from cadence.policy.standing import consent_changes, consent_stands
@@ -143,20 +144,11 @@ class ContactFacts:
         return found
 
     def _place(self, name: str) -> Distinct:
-        """Country, region or locale; a country with a region that isn't in it yet is made one: DE and BY are DE-BY."""
+        """Country, region or locale; a country with the region in it."""
         column: Coded = getattr(self.people, name)
-        if name != "country" or not self.people.region.names:
-            return Distinct(column.codes, column.names)
-        region = self.people.region
-        width = len(region.names) + 1
-        pairs = column.codes.astype(np.int64) * width + region.codes + 1
-        distinct, codes = np.unique(np.where(column.codes >= 0, pairs, -1), return_inverse=True)
-        first = int(len(distinct) > 0 and distinct[0] == -1)
-        names = [
-            _placed(column.names[p // width], region.names[p % width - 1] if p % width else "")
-            for p in distinct[first:]
-        ]
-        return Distinct((codes - first).astype(np.int32), tuple(names))
+        if name == "country":
+            column = with_regions(column, self.people.region)
+        return Distinct(column.codes, column.names)
 
     def _instants(self, name: str) -> Ints:
         latest = self.people.latest
@@ -239,9 +231,3 @@ def reach_of(name: str, looks_back: int | None) -> Reach:
 
 def _kinds(meaning: Computed) -> tuple[EventKind, ...]:
     return ENGAGEMENT if meaning.what == "engagements" else (EventKind.PURCHASE,)
-
-
-def _placed(country: str, region: str) -> str:
-    if not region or "-" in country:
-        return country
-    return region if region.upper().startswith(country.upper() + "-") else f"{country}-{region}"

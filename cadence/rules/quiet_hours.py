@@ -99,7 +99,7 @@ def welcome_at(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:
 
 def _one_pass(interval: QuietInterval, view: View, rows: Ints, t: Ints) -> Ints:
     """The latest end of the intervals that cover t in any of the zones, or t."""
-    zones, country, contact = view.people.zones, view.people.country, view.candidates.contact[rows]
+    zones, country, contact = view.people.zones, view.country, view.candidates.contact[rows]
     at = quiet_until(interval, t, view.zone[rows], country.codes[contact], country.names)
     begin, end = zones.start[:-1][contact] + 1, zones.start[1:][contact]
     more = np.flatnonzero(end > begin)
@@ -133,7 +133,7 @@ def pushes(rule: Rule, view: View, rows: Ints, t: Ints, welcome_at: Ints) -> lis
 
 def _lasting_longest(interval: QuietInterval, view: View, contact: Ints, t: Ints) -> Codes:
     """The zone of each contact in which the quiet at t lasts longest, the first of several: int32[len(contact)]."""
-    zones, country = view.people.zones, view.people.country
+    zones, country = view.people.zones, view.country
     begin, end = zones.start[:-1][contact], zones.start[1:][contact]
     zone: Codes = zones.values[begin]
     several = np.flatnonzero(end - begin > 1)

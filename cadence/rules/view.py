@@ -13,10 +13,12 @@ from typing import TypeVar, cast
 
 import numpy as np
 
+from cadence.calendar import with_regions
 from cadence.facts import (
     NONE,
     Bools,
     Candidates,
+    Coded,
     Consents,
     EventKind,
     Floats,
@@ -69,6 +71,11 @@ class View:
         return self.remember(
             "zone", lambda: self.people.zones.values[self.people.zones.start[:-1]][self.candidates.contact]
         )
+
+    @property
+    def country(self) -> Coded:
+        """Where each contact lives: the country, with the region where one is known."""
+        return self.remember("country", lambda: with_regions(self.people.country, self.people.region))
 
     def marketing(self) -> Bools:
         """Which candidates are marketing. A category the policy doesn't know is."""

@@ -488,6 +488,14 @@ def test_a_policy_that_is_not_on_record_is_found(store: Store) -> None:
     assert (1, "policy") in ledger.broken()
 
 
+@pytest.mark.parametrize(("region", "kept"), [("BY", False), ("BE", True)])
+def test_the_holidays_are_those_of_the_contact_s_region(store: Store, region: str, kept: bool) -> None:
+    ledger = Ledger(store, **rails(quiet_hours={"name": "holidays", "holidays": True}))
+    ledger.sent(ledger.contact(country="DE", region=region, zones='["Europe/Berlin"]'), "2026-01-06T12:00")
+
+    assert ledger.verify().ok is kept
+
+
 def test_a_zone_that_was_written_since_leaves_the_verifier_unsure(store: Store) -> None:
     ledger = Ledger(store, **rails(quiet_hours={"name": "night", "from": "20:00", "to": "08:00"}))
     ann = ledger.contact(zones=json.dumps(["Asia/Tokyo"]), recorded_at=at("2026-03-05T12:00"))

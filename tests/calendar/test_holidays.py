@@ -8,7 +8,8 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from cadence.calendar import all_categories, categories_known, country_known, holidays, holidays_of
+from cadence.calendar import all_categories, categories_known, country_known, holidays, holidays_of, with_regions
+from cadence.facts import Coded
 
 
 def days(*texts: str) -> np.ndarray:
@@ -50,6 +51,15 @@ def test_a_day_is_a_holiday_where_it_is_one(country, categories, day, is_one):
     found = holidays_of(country, categories).contains(asked)
     assert found.tolist() == [is_one]
     assert len(asked[found]) == is_one
+
+
+def test_a_country_with_a_region_that_is_not_in_it_yet_is_a_subdivision():
+    countries = ["DE", "DE", "DE-BE", "AT", None, "DE"]
+    regions = ["BY", "de-by", "BY", None, "BY", "Allgäu"]
+
+    places = with_regions(Coded.of(countries), Coded.of(regions))
+
+    assert [places.text(i) for i in range(6)] == ["DE-BY", "de-by", "DE-BE", "AT", None, "DE-Allgäu"]
 
 
 def test_years_far_apart_can_be_asked_at_once():

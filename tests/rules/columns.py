@@ -59,7 +59,7 @@ def _people(contacts: Sequence[Mapping[str, Any]], latest: Mapping[EventKind, An
         circle=np.zeros(n, np.int32),
         zones=Ragged.of(zones, np.int32),
         country=Coded.of([c.get("country") for c in contacts]),
-        region=Coded.of([None] * n),
+        region=Coded.of([c.get("region") for c in contacts]),
         locale=Coded.of([None] * n),
         household=np.array([key(c.get("household")) for c in contacts], np.int64),
         account=np.array([key(c.get("account")) for c in contacts], np.int64),

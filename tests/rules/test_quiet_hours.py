@@ -25,6 +25,14 @@ def test_at_from_it_is_quiet_and_at_to_it_is_not() -> None:
     assert asked(night, seen, "2026-03-10T08:00+01:00") == at("2026-03-10T08:00+01:00")
 
 
+def test_in_several_zones_the_holidays_are_those_of_the_region() -> None:
+    holidays = rule("quiet_hours", {"holidays": True})
+    seen = view(contact={"timezones": ["Europe/Berlin", "Europe/London"], "country": "DE", "region": "BY"})
+    epiphany = "2026-01-06T12:00+01:00"
+    assert asked(holidays, seen, epiphany) == at("2026-01-07T00:00+00:00")
+    assert evidence(holidays, seen, epiphany).detail["where"] == "Europe/London"
+
+
 def test_a_night_of_spring_ends_by_the_new_clock() -> None:
     answer = asked(rule("quiet_hours", NIGHT), view(contact=STOCKHOLM), "2026-03-28T23:00+01:00")
     assert answer == at("2026-03-29T08:00+02:00")

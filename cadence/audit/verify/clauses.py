@@ -13,7 +13,7 @@ from fractions import Fraction
 from math import exp, log
 from typing import Any
 
-from cadence.audit.verify.conditions import consents
+from cadence.audit.verify.conditions import consents, value_of
 from cadence.audit.verify.localtime import Quiet, exact, is_exact, later, leaves_window, quiet
 from cadence.audit.verify.rows import Touch
 from cadence.audit.verify.sight import Sight
@@ -95,9 +95,9 @@ def cool_down(rule: Rule, sight: Sight) -> Refused | None:
 
 def quiet_hours(rule: Rule, sight: Sight) -> Refused | None:
     """It is quiet in none of the contact's zones."""
-    interval = Quiet.of(rule.says)
+    interval, country = Quiet.of(rule.says), value_of("country", sight)
     for zone in sight.zones:
-        if quiet(interval, sight.now, zone, sight.country):
+        if quiet(interval, sight.now, zone, country):
             return Refused(f"it was quiet time in {zone}", {"zone": zone}, by_row=True)
     return None
 
