@@ -2,11 +2,9 @@
 told in.
 
 This module is the ground floor. It knows no rule, no policy, no table and no clock; everything above it speaks its
-words.
-Columns are numpy arrays. Instants are int64 microseconds since 1970-01-01 UTC. Names (of categories, channels,
-campaigns...)
-are int64 keys made by `key`, so that columns from anywhere can be compared without a shared dictionary; 0 is "has
-none".
+words. Columns are numpy arrays. Instants are int64 microseconds since 1970-01-01 UTC. Names (of categories, channels,
+campaigns...) are int64 keys made by `key`, so that columns from anywhere can be compared without a shared dictionary;
+0 is "has none".
 """
 
 from __future__ import annotations
@@ -462,6 +460,8 @@ class History:
     touches: Touches
     events: Events
     lookups: Lookups = field(default_factory=Lookups.none)
+    campaigns: Mapping[int, int] = field(default_factory=dict)
+    """Of campaigns that were renamed, by the key of each of their names, the one that all of them count by."""
 
 
 @dataclass(frozen=True, slots=True)

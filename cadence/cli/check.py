@@ -78,14 +78,15 @@ def check(
 
 
 def _campaigns(settings: Settings) -> list[str] | None:
-    """The names of the campaigns that filters may speak of; None where there is no folder of them."""
+    """The names, old ones too, of the campaigns that filters may speak of; None where there is no folder of them."""
     from cadence.policy.places import read as read_yaml
 
     if not settings.campaigns.is_dir():
         return None
     contents = [read_yaml(f)[0] for f in sorted(settings.campaigns.glob("*.y*ml"))]
     plain = [c.plain() for c in contents if c is not None]
-    return [str(c["name"]) for c in plain if isinstance(c, dict) and "name" in c]
+    named = [c for c in plain if isinstance(c, dict) and "name" in c]
+    return [str(name) for c in named for name in (c["name"], *(c.get("was") or ()))]
 
 
 def _today() -> date:

@@ -31,11 +31,12 @@ def blocks(history: History, candidates: Candidates) -> Iterator[tuple[History, 
     if np.any(np.diff(candidates.contact) < 0):
         every = np.argsort(candidates.contact, kind="stable")
         candidates = candidates.take(every)
-    tables = [name for name in (f.name for f in fields(history)) if name != "people"]
+    tables = [name for name in (f.name for f in fields(history)) if name not in ("people", "campaigns")]
     for low, high in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
         parts: dict[str, Any] = {name: _of_contacts(getattr(history, name), low, high)[0] for name in tables}
         mine, rows = _of_contacts(candidates, low, high)
-        yield History(people=_people(history.people, slice(low, high)), **parts), mine, every[rows]
+        people = _people(history.people, slice(low, high))
+        yield History(people=people, campaigns=history.campaigns, **parts), mine, every[rows]
 
 
 def _bounds(history: History) -> Ints:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cadence.facts import NEVER, NONE, EventKind
+from cadence.facts import NEVER, NONE, EventKind, key
 from cadence.queue.load import Loaded
 from cadence.queue.states import State
 
@@ -115,7 +115,7 @@ def _superseded(loaded: Loaded, ended: dict[int, Ending]) -> list[int]:
         collapse = m["collapse"][row]
         if not collapse or row in ended:
             continue
-        place = (m["contact"][row], collapse)
+        place = (m["contact"][row], _together(loaded, row))
         if place not in kept:
             kept[place] = row
         elif collapse.startswith(KEEP_OLDEST):
@@ -124,3 +124,11 @@ def _superseded(loaded: Loaded, ended: dict[int, Ending]) -> list[int]:
             out.append(kept[place])
             kept[place] = row
     return out
+
+
+def _together(loaded: Loaded, row: int) -> str:
+    """What a message's collapse key says; that of its campaign says the same under each name which that had."""
+    collapse, name = str(loaded.messages["collapse"][row]), loaded.messages["campaign"][row] or ""
+    one = loaded.history.campaigns.get(key(name))
+    whole = one is not None and collapse.endswith(f"campaign:{name}")
+    return f"{collapse.removesuffix(name)}{one}" if whole else collapse

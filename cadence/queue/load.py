@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -55,11 +55,11 @@ def load(
     conn: Connection, active: Active, wanted: Needs, messages: Messages, circles: Sequence[tuple[int, int]], now: int
 ) -> Loaded:
     """Load what deciding these messages of these circles, given as (shard, id), takes."""
-    known = rows.campaigns(conn) if any(messages["campaign"]) else {}
+    known = rows.campaigns(conn)
     for condition in _still_if(messages, known).values():
         wanted = with_condition(wanted, condition)
     found_history = history_of(conn, circles, now, wanted, active.policy.defaults)
-    history = found_history.history
+    history = with_names(found_history.history, known)
     found = found_history.ways
     ways = tuple(found.get((c, ch)) for c, ch in zip(messages["contact"], messages["channel"], strict=True))
     people = Places(history.people.id).find(messages.ints("contact", NONE))
@@ -113,3 +113,20 @@ def still_if_of(content: str) -> Condition | None:
     """The condition of a campaign's `still_if`, out of its JSON; None where it has none."""
     found = json.loads(content).get("still_if")
     return None if not found else conditions.parse(found["where"])
+
+
+def with_names(history: History, known: Mapping[str, Campaign]) -> History:
+    """The history with what campaigns were called before: all names of one count as one, however often it was renamed."""
+    together: dict[str, set[str]] = {}
+    for campaign in known.values():
+        if old := _old_names(campaign):
+            names = {campaign.name, *old}
+            names = names.union(*(together.get(name, ()) for name in names))
+            together |= dict.fromkeys(names, names)
+    return replace(history, campaigns={key(name): key(min(names)) for name, names in together.items()})
+
+
+def _old_names(campaign: Campaign) -> Sequence[str]:
+    if '"was"' not in campaign.content:  # as in most: they aren't read each time
+        return ()
+    return json.loads(campaign.content).get("was") or ()

@@ -42,8 +42,7 @@ class View:
     """One round as rules see it. Columns only; pure; made anew for each round.
 
     now: the instant of the round. categories: by key, old names included. renamed: old key to new key, for
-    categories and
-    campaigns whose names changed."""
+    categories whose names changed; those of campaigns are known of the history."""
 
     def __init__(
         self,
@@ -60,7 +59,7 @@ class View:
         self.events = history.events
         self.candidates = candidates
         self.categories = categories
-        self._renamed = dict(renamed or {})
+        self._renamed: Mapping[str, Mapping[int, int]] = {"category": renamed or {}, "campaign": history.campaigns}
         self._selected: dict[object, tuple[Ints, Ints]] = {}
         self._runs: dict[object, Runs] = {}
         self._columns: dict[object, object] = {}
@@ -130,7 +129,7 @@ class View:
             ("campaign", filters.campaigns),
         ):
             if keys:
-                mask &= among(self.current(of, name), map(self.now_called, keys))
+                mask &= among(self.current(of, name), [self.now_called(k, name) for k in keys])
         if filters.tags:
             hit = np.isin(of.tags.values, list(filters.tags))
             mask &= np.bincount(of.tags.owner()[hit], minlength=len(of)) > 0
@@ -323,19 +322,19 @@ class View:
     def current(self, of: Touches | Candidates | Consents, name: str) -> Ints:
         """A column of keys with old names replaced by what they are called now."""
         column: Ints = getattr(of, name)
-        if not self._renamed or name not in ("category", "campaign"):
+        if not self._renamed.get(name):
             return column
-        return self.remember((id(of), name), lambda: self._rename(column))
+        return self.remember((id(of), name), lambda: self._rename(column, name))
 
-    def _rename(self, column: Ints) -> Ints:
+    def _rename(self, column: Ints, name: str) -> Ints:
         renamed = column.copy()
-        for old, new in self._renamed.items():
+        for old, new in self._renamed[name].items():
             renamed[column == old] = new
         return renamed
 
-    def now_called(self, name: int) -> int:
-        """The key of a category or campaign as it is called now."""
-        return self._renamed.get(name, name)
+    def now_called(self, key: int, name: str = "category") -> int:
+        """What a key of a category, or of another column, is now."""
+        return self._renamed.get(name, {}).get(key, key)
 
     def by_category(self, given: Mapping[str, float]) -> dict[int, float]:
         """What a rule gives by category, by keys as they are called now. Where it has a category and an old name of it, the

@@ -20,7 +20,7 @@ from cadence.policy.load import from_content
 from cadence.policy.policy import Policy
 from cadence.queue.active import Active
 from cadence.queue.endings import endings
-from cadence.queue.load import Loaded, candidates
+from cadence.queue.load import Loaded, candidates, with_names
 from cadence.store import policies
 from cadence.store import round as rows_of
 from cadence.store.find import Found, find_message
@@ -168,7 +168,7 @@ def _past(conn: Connection, asked: Asked, policy: Policy, at: int, message: Mess
     mine = {name: column[0] for name, column in message.columns.items()}
     notes, channel, way = (*notes, *odd, UNDATED), mine["channel"], _way(told, 0)
     person = int(loaded.person[0])
-    return Scene(then, at, True, history, person, found.shard, told, 0, mine, recorded, notes, channel, way)
+    return Scene(then, at, True, loaded.history, person, found.shard, told, 0, mine, recorded, notes, channel, way)
 
 
 def _way(told: Candidates, row: int) -> tuple[int, int]:
@@ -186,6 +186,7 @@ def _of_unwritten(conn: Connection, asked: Asked, policy: Policy, now: int, wait
         policy, notes = policy_at(conn, asked.at, policy)
         now, history = asked.at, history_at(conn, circle, asked.at, needs(policy), policy.defaults).history
         notes = (*notes, UNDATED)
+    history = with_names(history, rows_of.campaigns(conn))
     category = _category(policy, asked.category)
     person = int(np.flatnonzero(history.people.id == found.id)[0])
     zone = int(history.people.zones.row(person)[0])
@@ -239,7 +240,8 @@ def _loaded(conn: Connection, shard: int, history: History, seen: Mapping[int, i
     ways = tuple(found.get((c, ch)) for c, ch in zip(messages["contact"], messages["channel"], strict=True))
     places = {int(id_): row for row, id_ in enumerate(history.people.id)}
     person = np.array([places.get(c, -1) for c in messages["contact"]], np.int64)
-    return Loaded(messages, history, person, ways, rows_of.campaigns(conn), seen)
+    known = rows_of.campaigns(conn)
+    return Loaded(messages, with_names(history, known), person, ways, known, seen)
 
 
 def _todays_way(conn: Connection, found: Found, channel: str) -> tuple[int, int]:

@@ -496,6 +496,22 @@ def test_the_holidays_are_those_of_the_contact_s_region(store: Store, region: st
     assert ledger.verify().ok is kept
 
 
+@pytest.mark.parametrize("cap", [{"each": "campaign"}, {"campaigns": ["weekly"]}, {"campaigns": ["friday"]}])
+@pytest.mark.parametrize("renamed", [True, False])
+def test_a_campaign_that_is_renamed_again_and_again_frees_no_slot(
+    store: Store, cap: dict[str, Any], renamed: bool
+) -> None:
+    ledger = Ledger(store, **rails(caps={"name": "once", "max": 1, "per": "30d", **cap}))
+    for name, was in (("weekly", []), ("tuesday", ["weekly"]), ("friday", ["tuesday"])):
+        content = json.dumps({"was": was} if renamed else {})
+        ledger.insert(tables.campaign, name=name, hash=name, content=content, state="running")
+    ann = ledger.contact()
+    ledger.sent(ann, NOON, campaign="weekly")
+    ledger.sent(ann, "2026-03-04T12:00", campaign="friday")
+
+    assert [b.rule for b in ledger.verify().breaches] == ["once"] * renamed
+
+
 def test_a_zone_that_was_written_since_leaves_the_verifier_unsure(store: Store) -> None:
     ledger = Ledger(store, **rails(quiet_hours={"name": "night", "from": "20:00", "to": "08:00"}))
     ann = ledger.contact(zones=json.dumps(["Asia/Tokyo"]), recorded_at=at("2026-03-05T12:00"))

@@ -45,6 +45,16 @@ def test_findings_for_machines_have_file_line_and_column(office: Office) -> None
     assert {f["line"] for f in told["findings"] if f["level"] == "error"} == {3, 5}
 
 
+@pytest.mark.parametrize(("named", "code"), [("tuesday", 0), ("weekly", 0), ("monday", 1)])
+def test_a_filter_may_name_a_campaign_by_an_old_name_too(office: Office, named: str, code: int) -> None:
+    campaigns = office.folder / "config" / "campaigns"
+    campaigns.mkdir(parents=True)
+    (campaigns / "tuesday.yaml").write_text("name: tuesday\nwas: [weekly]\n", "utf-8")
+    office.policy(guard_rails={"caps": {"max": 1, "per": "7d", "campaigns": [named]}})
+
+    assert office.run("check").code == code
+
+
 def test_a_good_policy_tells_machines_its_version(office: Office) -> None:
     assert office.json("check")["policy"] == office.world.policy.hash
 

@@ -64,6 +64,25 @@ def answer_of(told: dict[str, Any], rule: str) -> str:
 # The decision
 
 
+# The decision
+
+
+@pytest.mark.parametrize("words", [(), ("--at", "2026-03-05T10:00")])
+def test_what_a_campaign_sent_under_its_old_name_is_counted(office: Office, words: tuple[str, ...]) -> None:
+    office.use(
+        "2026-03-01T00:00", guard_rails={"caps": {"name": "once", "max": 1, "per": "7d", "campaigns": ["tuesday"]}}
+    )
+    office.world.message("2026-03-04T10:00", "ann", campaign="weekly")
+    office.world.tick("2026-03-04T10:00")
+    office.world.campaign("tuesday", was=["weekly"])
+    id_ = office.world.message("2026-03-05T10:00", "ann", campaign="tuesday")
+    office.world.tick("2026-03-05T10:00")
+
+    decision = office.json("explain", "ann", "--message", str(id_), *words)["decision"]
+
+    assert (decision["verdict"], decision["rule"]) == ("defer", "once")
+
+
 def test_the_message_that_waits_is_explained_unless_another_is_asked_for(office: Office, capped: int) -> None:
     told = office.json("explain", "ann")
 

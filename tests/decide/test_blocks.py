@@ -64,7 +64,7 @@ def together(told: Sequence[Telling]) -> tuple[History, Candidates]:
             getattr(told[0].history, f.name), **beside([getattr(t.history, f.name) for t in told], contact=first)
         )
         for f in fields(History)
-        if f.name != "people"
+        if f.name not in ("people", "campaigns")
     }
     candidates = [t.candidates for t in told]
     return History(people=People(**wide), **tables), Candidates(**beside(candidates, contact=first))

@@ -148,6 +148,66 @@ def test_the_oldest_of_a_collapse_key_stays_where_the_campaign_says_so(world: Wo
     assert (world.state(old), world.state(new)) == ("waiting", "superseded")
 
 
+@pytest.mark.parametrize("cap", [{"each": "campaign"}, {"campaigns": ["weekly"]}, {"campaigns": ["friday"]}])
+def test_a_campaign_that_is_renamed_again_and_again_frees_no_slot(world: World, cap: dict[str, Any]) -> None:
+    world.policy = policy_of(guard_rails={"caps": [{"name": "once", "max": 1, "per": "7d", **cap}]})
+    world.contact("ann")
+    world.campaign("weekly")
+    world.message(f"{DAY}T10:00", "ann", campaign="weekly")
+    world.tick(f"{DAY}T10:00")
+
+    world.campaign("tuesday", was=["weekly"])
+    world.campaign("friday", was=["tuesday"])
+    renamed = world.message(f"{DAY}T10:05", "ann", campaign="friday")
+    world.tick(f"{DAY}T10:05")
+
+    assert (world.state(renamed), world.row(renamed)["rule"]) == ("waiting", "once")
+
+
+def test_a_campaign_that_has_its_old_name_back_frees_no_slot(world: World) -> None:
+    world.policy = policy_of(guard_rails={"caps": [{"name": "once", "max": 1, "per": "7d", "each": "campaign"}]})
+    world.contact("ann")
+    world.message(f"{DAY}T10:00", "ann", campaign="tuesday")
+    world.tick(f"{DAY}T10:00")
+
+    world.campaign("tuesday", was=["weekly"])
+    world.campaign("weekly", was=["tuesday"])
+    back = world.message(f"{DAY}T10:05", "ann", campaign="weekly")
+    world.tick(f"{DAY}T10:05")
+
+    assert world.state(back) == "waiting"
+
+
+def test_what_a_renamed_campaign_sent_is_counted_for_messages_of_none(world: World) -> None:
+    rail = {"name": "after it", "wait": "7d", "counts": {"campaigns": ["tuesday"]}}
+    world.policy = policy_of(guard_rails={"gap": rail})
+    world.contact("ann")
+    world.message(f"{DAY}T10:00", "ann", campaign="weekly")
+    world.tick(f"{DAY}T10:00")
+
+    world.campaign("tuesday", was=["weekly"])
+    other = world.message(f"{DAY}T10:05", "ann")
+    world.tick(f"{DAY}T10:05")
+
+    assert (world.state(other), world.row(other)["rule"]) == ("waiting", "after it")
+
+
+@pytest.mark.parametrize(
+    ("before", "states"), [("", ("superseded", "waiting")), ("oldest:", ("waiting", "superseded"))]
+)
+def test_a_renamed_campaign_collapses_with_what_waits_under_its_old_name(
+    world: World, before: str, states: tuple[str, str]
+) -> None:
+    world.contact("ann")
+    old = world.message(f"{DAY}T21:00", "ann", campaign="weekly", collapse=f"{before}campaign:weekly")
+    world.campaign("tuesday", was=["weekly"])
+    new = world.message(f"{DAY}T22:00", "ann", campaign="tuesday", collapse=f"{before}campaign:tuesday")
+
+    world.tick(f"{DAY}T22:00")
+
+    assert (world.state(old), world.state(new)) == states
+
+
 def test_a_stop_recorded_while_a_tick_waited_for_its_locks_is_heeded(world: World) -> None:
     world.contact("ann")
     id_ = world.message(f"{DAY}T12:00", "ann")

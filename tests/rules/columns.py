@@ -172,6 +172,7 @@ def view(
     categories: Mapping[str, Category] = CATEGORIES,
     messages: Sequence[Mapping[str, Any]] = (),
     renamed: Mapping[str, str] | None = None,
+    campaigns: Mapping[str, str] | None = None,
 ) -> View:
     """What rules see of these contacts: the first is written to, the others are of its circle. `message` is row 0."""
     contacts = [contact or {}, *(c for c, _ in circle)]
@@ -206,11 +207,16 @@ def view(
                 np.zeros(len(events)),
             ),
             lookups=_lookups([(c, f) for c, f in facts if "screened" in f]),
+            campaigns=_renames(campaigns),
         ),
         _candidates(messages or [{"category": "newsletter", **(message or {})}], contacts),
         {k: c for c in categories.values() for k in c.keys},
-        {key(old): key(new) for old, new in (renamed or {}).items()},
+        _renames(renamed),
     )
+
+
+def _renames(renamed: Mapping[str, str] | None) -> dict[int, int]:
+    return {key(old): key(new) for old, new in (renamed or {}).items()}
 
 
 def rule(kind: str, keys: Mapping[str, Any] | None = None, **carried: Any) -> Rule:

@@ -183,11 +183,25 @@ def test_a_rename_frees_no_slot() -> None:
 
 def test_a_renamed_campaign_is_the_same_campaign() -> None:
     some = rule("caps", {"max": 1, "per": "24h"}, filters=Filters(campaigns=frozenset({key("spring")})))
-    for renamed, answer in ({"vår": "spring"}, NOW + 23 * HOUR), ({}, NOW), ({"spring": "vår"}, NOW + 23 * HOUR):
-        assert asked(some, view(touches(1, campaign="vår"), {"campaign": "spring"}, renamed=renamed)) == answer
+    for campaigns, answer in ({"vår": "spring"}, NOW + 23 * HOUR), ({}, NOW), ({"spring": "vår"}, NOW + 23 * HOUR):
+        seen = view(touches(1, campaign="vår"), {"campaign": "spring"}, campaigns=campaigns)
+        assert asked(some, seen) == answer
     apart = rule("caps", {"max": 1, "per": "24h"}, each=Each.CAMPAIGN)
-    seen = view(touches(1, campaign="vår"), {"campaign": "spring"}, renamed={"vår": "spring"})
+    seen = view(touches(1, campaign="vår"), {"campaign": "spring"}, campaigns={"vår": "spring"})
     assert asked(apart, seen) == NOW + 23 * HOUR
+
+
+def test_a_campaign_that_is_called_like_an_old_category_is_no_other_campaign() -> None:
+    of_promotion = rule("caps", {"max": 1, "per": "24h"}, filters=Filters(campaigns=frozenset({key("promotion")})))
+    apart = rule("caps", {"max": 1, "per": "24h"}, each=Each.CAMPAIGN)
+    seen = view(touches(1, campaign="offers"), {"campaign": "promotion"}, renamed={"offers": "promotion"})
+    assert [asked(some, seen) for some in (of_promotion, apart)] == [NOW, NOW]
+
+
+def test_a_category_that_is_called_like_an_old_campaign_is_no_other_category() -> None:
+    some = rule("caps", {"max": 1, "per": "24h"}, filters=Filters(categories=frozenset({key("promotion")})))
+    seen = view(touches(1, category="offers"), {"category": "promotion"}, campaigns={"offers": "promotion"})
+    assert asked(some, seen) == NOW
 
 
 def test_a_thread_that_is_called_like_a_renamed_category_keeps_its_name() -> None:

@@ -4,7 +4,8 @@ It shares nothing with rules, policy, decide, queue or calendar, and asks the st
 by circle, so that what it holds at a time doesn't grow with the record. It writes nothing.
 
 What the record doesn't keep it can't judge: a contact's zone, hours, household and attributes are those of today. Where
-they have been written since a decision, what would be a breach by them is told apart as `unsure`.
+they have been written since a decision, what would be a breach by them is told apart as `unsure`. What campaigns were
+called before is what their files say today.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ def verify(
     report, began = Report(now), time.monotonic()
     mails = None if maildir is None else Mails.of(maildir)
     with store.read() as conn:
-        versions = {hash_: Terms(content) for hash_, content in record.policies(conn)}
+        campaigns = record.campaign_names(conn)
+        versions = {hash_: Terms(content, campaigns) for hash_, content in record.policies(conn)}
         active = versions.get(record.active_policy(conn) or "") or (
             next(iter(versions.values())) if len(versions) == 1 else None
         )

@@ -204,6 +204,25 @@ def campaign_states(conn: Connection) -> dict[str, str]:
     return {row[0]: row[1] for row in conn.execute(sa.select(tables.campaign.c.name, tables.campaign.c.state))}
 
 
+def campaign_names(conn: Connection) -> dict[str, str]:
+    """By each name of a campaign that was renamed the name that stands for all of them, over any number of renames."""
+    c = tables.campaign.c
+    beside: dict[str, set[str]] = defaultdict(set)
+    for name, content in conn.execute(sa.select(c.name, c.content)):
+        for old in _mapping(content).get("was") or ():
+            beside[name].add(old)
+            beside[old].add(name)
+    found: dict[str, str] = {}
+    for name in sorted(beside):
+        reached = [name]
+        while reached:
+            one = reached.pop()
+            if one not in found:
+                found[one] = name
+                reached += beside[one]
+    return found
+
+
 def circle_count(conn: Connection) -> int:
     """How many circles there are."""
     c = tables.circle.c

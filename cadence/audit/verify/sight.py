@@ -174,6 +174,8 @@ class Sight:
         mine, theirs = getattr(self.thing, each), getattr(touch, each)
         if each == "category":
             mine, theirs = self.terms.now_called(mine), self.terms.now_called(theirs)
+        if each == "campaign":
+            mine, theirs = self.terms.campaign(mine), self.terms.campaign(theirs)
         return mine is not None and mine == theirs
 
     def events(self, *kinds: EventKind, contact: int | None = None) -> list[Event]:

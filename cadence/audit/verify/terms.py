@@ -57,7 +57,8 @@ class Filtered(Protocol):
 class Terms:
     """One version of the policy."""
 
-    def __init__(self, content: str) -> None:
+    def __init__(self, content: str, campaigns: Mapping[str, str] | None = None) -> None:
+        """campaigns: by name of a campaign that was renamed, what stands for all names that it had."""
         told = json.loads(content)
         self.defaults: dict[str, Any] = told.get("defaults") or {}
         self.categories: dict[str, dict[str, Any]] = {k: v or {} for k, v in (told.get("categories") or {}).items()}
@@ -69,6 +70,7 @@ class Terms:
         rails = [(kind, says or {}) for kind, says in told.get("guard_rails") or []]
         self.shared_by = max((int(s["shared_by"]) for k, s in rails if k == "evasion" and "shared_by" in s), default=3)
         self.rails = [_rule(kind, _of_rail(kind, says)) for kind, says in rails]
+        self._campaigns = campaigns or {}
         self._counted: dict[str | None, bool] = {}
         self.segments: list[tuple[str, Any]] = []
         self.of_segment: dict[str, list[Rule]] = {}
@@ -92,6 +94,10 @@ class Terms:
     def now_called(self, category: str | None) -> str | None:
         """What a category is called today."""
         return None if category is None else self._now_called.get(category, category)
+
+    def campaign(self, name: str | None) -> str | None:
+        """A campaign by one name for all that it was ever called."""
+        return None if name is None else self._campaigns.get(name, name)
 
     def category(self, name: str | None) -> dict[str, Any]:
         """What is said of a category; nothing of one that the policy doesn't know."""
@@ -153,8 +159,10 @@ class Terms:
         """Whether any value of each filter that is given matches."""
         if filters.get("channels") and thing.channel not in filters["channels"]:
             return False
-        if filters.get("campaigns") and thing.campaign not in filters["campaigns"]:
-            return False
+        if filters.get("campaigns"):
+            asked = [self.campaign(c) for c in filters["campaigns"]]
+            if self.campaign(thing.campaign) not in asked:
+                return False
         if filters.get("categories"):
             named = [self.now_called(c) for c in filters["categories"]]
             if self.now_called(thing.category) not in named:

@@ -34,7 +34,7 @@ def register(conn: Connection, campaigns: Sequence[Campaign], now: int) -> list[
     for campaign in campaigns:
         before = known.get(campaign.name)
         if before is None:
-            state = _renamed(conn, campaign, known) or campaign.first_state
+            state = _renamed(conn, campaign, known, now) or campaign.first_state
             stored.add_campaign(conn, campaign.name, campaign.hash, campaign.written, state, now)
         else:
             state = before.state
@@ -45,11 +45,12 @@ def register(conn: Connection, campaigns: Sequence[Campaign], now: int) -> list[
     return running
 
 
-def _renamed(conn: Connection, campaign: Campaign, known: Mapping[str, stored.Stored]) -> str | None:
+def _renamed(conn: Connection, campaign: Campaign, known: Mapping[str, stored.Stored], now: int) -> str | None:
     """The state that it had under its old name, which is planned no more; None where it is new."""
     before = [known[name] for name in campaign.spec.was if name in known]
     for one in before:
         stored.forget_next(conn, one.name)
+        ask_campaign(conn, one.name, now, "campaign renamed")
     return before[-1].state if before else None
 
 
@@ -63,7 +64,7 @@ def _changed(conn: Connection, campaign: Campaign, before: dict[str, Any], state
     stored.save_campaign(conn, campaign.name, campaign.hash, campaign.written)
     if said.get("schedule") != before.get("schedule"):
         stored.forget_next(conn, campaign.name)
-    if said.get("still_if") != before.get("still_if"):
+    if any(said.get(word) != before.get(word) for word in ("still_if", "was")):
         ask_campaign(conn, campaign.name, now, "campaign changed")
     if said.get("state") != before.get("state") and campaign.first_state != state:
         _set(conn, campaign.name, campaign.first_state, now, "file", "its file says so")

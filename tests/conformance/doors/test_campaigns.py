@@ -7,6 +7,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
+import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from cadence.doors.campaigns import plan as planning
@@ -327,6 +328,20 @@ def test_a_renamed_campaign_stays_paused(shop) -> None:
     pause(shop.store, "weekly", shop.now, "anna")
     shop.plans(shop.campaigns(WEEKLY.replace("name: weekly", "name: tuesday\nwas: [weekly]")))
     assert {one.name: one.state for one in listed(shop.store)} == {"tuesday": "paused", "weekly": "paused"}
+
+
+@pytest.mark.parametrize(
+    ("new", "because"),
+    [("name: tuesday\nwas: [weekly]", "campaign renamed"), ("name: weekly\nwas: [monday]", "campaign changed")],
+)
+def test_what_waits_is_asked_again_when_a_campaigns_old_names_change(shop, new: str, because: str) -> None:
+    shop.takes("contacts", CONTACTS)
+    shop.plans(shop.campaigns(WEEKLY))
+    shop.plans(shop.campaigns(WEEKLY), "2026-03-03T16:00Z")
+    with shop.store.write() as conn:
+        conn.execute(sa.text("UPDATE message SET asked_at = 0"))
+    shop.plans(shop.campaigns(WEEKLY.replace("name: weekly", new)), "2026-03-03T16:00Z")
+    assert shop.rows("SELECT DISTINCT ask_because FROM message") == [(because,)]
 
 
 def test_while_nothing_is_due_planning_writes_nothing(shop, monkeypatch: pytest.MonkeyPatch) -> None:
