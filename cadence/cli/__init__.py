@@ -54,7 +54,7 @@ def _answer(words: list[str]) -> int:
         return 0
     if words[0] not in COMMANDS:
         return _unknown(words[0])
-    if odd := next((word for word in words if not word.isprintable() and _is_no_text(word)), None):
+    if odd := next((word for word in words if _is_no_text(word)), None):
         print(f"error: {odd!r} is no text; write it in UTF-8", file=sys.stderr)
         return 2
     code = _run(words[0], words[1:])

@@ -106,18 +106,16 @@ class Happening:
     recorded_at: int
 
 
+_FIRST = (
+    "AND NOT EXISTS (SELECT 1 FROM consent o WHERE o.shard = e.shard AND o.contact = e.contact AND o.kind = e.kind "
+    "AND o.at = e.at AND o.id < e.id) "
+)
+
+
 def happened(conn: Connection, kind: EventKind, since: int, after: tuple[int, int], limit: int) -> list[Happening]:
     """Events of a kind that lie at or after an instant, of those recorded after (instant, id), in that order: the first
     `limit`. Of opt-ins to several things at one instant it is the first; undated ones happened nobody knows when."""
-    source, first = "event", ""
-    if kind is EventKind.OPT_IN:
-        source, first = (
-            "consent",
-            (
-                "AND NOT EXISTS (SELECT 1 FROM consent o WHERE o.shard = e.shard AND o.contact = e.contact AND o.kind = e.kind "
-                "AND o.at = e.at AND o.id < e.id) "
-            ),
-        )
+    source, first = ("consent", _FIRST) if kind is EventKind.OPT_IN else ("event", "")
     sql = (
         f"SELECT {_MEMBER}, e.id, e.at, e.recorded_at FROM {source} e CROSS JOIN contact c "
         f"WHERE e.kind = :kind AND (e.recorded_at, e.id) > (:recorded, :id) AND e.at >= :since {first}"

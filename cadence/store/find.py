@@ -83,29 +83,25 @@ def contact_by_id(conn: Connection, contact: int) -> Found | None:
 
 def find_message(conn: Connection, message: int) -> tuple[int, int, str] | None:
     """The (shard, contact, state) of a message, by its id alone: looks into each shard. None where there is none."""
-    sql, params = wanted(conn, "w", {"shard": list(range(SHARDS))})
-    rows = fetch(
-        conn,
-        f"SELECT m.shard, m.contact, m.state FROM {sql} CROSS JOIN message m "  # noqa: S608
-        "WHERE m.shard = w.shard AND m.id = :message",
-        message=message,
-        **params,
-    )
-    return None if not rows else (int(rows[0][0]), int(rows[0][1]), str(rows[0][2]))
+    found = _messages(conn, "m.id = :message", message=message)
+    return None if not found else (found[0][0], found[0][2], found[0][3])
 
 
 def queued_again_for(conn: Connection, message: int, contact: int) -> list[tuple[int, str]]:
     """The (id, state) of each message of this contact that was queued again for a suppressed one, oldest first."""
+    found = _messages(conn, "m.contact = :contact AND m.revives = :message", message=message, contact=contact)
+    return [(id_, state) for _, id_, _, state in found]
+
+
+def _messages(conn: Connection, where: str, **told: int) -> list[tuple[int, int, int, str]]:
+    """The (shard, id, contact, state) of messages, whichever shard they are in, by id."""
     sql, params = wanted(conn, "w", {"shard": list(range(SHARDS))})
-    rows = fetch(
-        conn,
-        f"SELECT m.id, m.state FROM {sql} CROSS JOIN message m "  # noqa: S608
-        "WHERE m.shard = w.shard AND m.contact = :contact AND m.revives = :message ORDER BY m.id",
-        contact=contact,
-        message=message,
-        **params,
+    asked = (
+        f"SELECT m.shard, m.id, m.contact, m.state FROM {sql} CROSS JOIN message m "  # noqa: S608
+        f"WHERE m.shard = w.shard AND {where} ORDER BY m.id"
     )
-    return [(int(id_), str(state)) for id_, state in rows]
+    rows = fetch(conn, asked, **told, **params)
+    return [(int(shard), int(id_), int(contact), str(state)) for shard, id_, contact, state in rows]
 
 
 def members_of(conn: Connection, circle: tuple[int, int]) -> list[Found]:

@@ -42,6 +42,7 @@ _SHOWN: Mapping[str, tuple[sa.Table, str, str]] = {
     "change": (tables.change, "at", "at"),
 }
 """What is shown: its table, the column of when it happened, and of when it was recorded."""
+_BOUNDS: Mapping[str, str] = {"since": ">=", "until": "<"}
 _JSON = ("detail", "evidence", "watched", "tags", "variables", "stop_on")
 
 
@@ -76,9 +77,6 @@ def timeline(
     order = {what: i for i, what in enumerate(_SHOWN)}
     entries.sort(key=lambda e: (e.at is not None, e.at or 0, order[e.what], e.id))
     return entries[-most:], max(found - most, 0)
-
-
-_BOUNDS = {"since": ">=", "until": "<"}
 
 
 def _entry(what: str, names: Sequence[str], row: Sequence[Any], at: str, recorded_at: str) -> Entry:
