@@ -266,6 +266,24 @@ def test_a_wrong_consent_is_named(cells: dict[str, str], column: str, says: str)
     assert says in problems(consents, {"contact": "1", **cells})[column]
 
 
+def test_a_stop_of_a_date_is_the_last_that_was_said_on_it() -> None:
+    stop = read(consents, {"contact": "1", "at": "2026-02-20", "opt_out": "all"})
+    consent = read(consents, {"contact": "1", "at": "2026-02-20", "opt_in": "all"})
+    assert (consent.at, stop.at) == (at("2026-02-19T23:00Z"), at("2026-02-20T23:00Z") - 1)
+    told = read(consents, {"contact": "1", "at": "2026-02-20T10:00+01:00", "opt_out": "all"})
+    assert told.at == at("2026-02-20T09:00Z")
+
+
+def test_a_stop_of_tomorrows_date_is_taken_and_known_again_later() -> None:
+    cells = {"contact": "1", "at": "2026-03-07", "opt_out": "all"}
+    first, again = (consents.read(Row(cells, Context(now, "Europe/Stockholm")), {}) for now in (NOW, NOW + DAY // 2))
+    assert first is not None
+    assert again is not None
+    assert first.at == NOW + DAY
+    assert again.at == at("2026-03-07T23:00Z") - 1
+    assert first.source_id == again.source_id
+
+
 def test_equal_rows_of_one_file_are_told_apart_and_are_the_same_in_the_next() -> None:
     bought = {"contact": "1", "at": "2026-03-01", "engagement": "purchase", "amount": "5"}
     seen: dict[int, int] = {}

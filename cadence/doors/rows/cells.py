@@ -198,15 +198,21 @@ class Row:
             return None
         return found
 
+    def latest(self, at: int, column: str = "at") -> int:
+        """What `at` read from a column, but of a date its last instant, or a day ahead of now if that is earlier: for
+        what counts against all that was said on that date."""
+        day = _day_of(self.cells[column])
+        if day is None:
+            return at
+        return max(at, min(begin_of_day(day + 1, self.context.zone_code) - 1, self.context.now + DAY))
+
     def _instant(self, column: str) -> int | None:
         value = self.cells[column]
         try:
-            if isinstance(value, str):
-                text = value.strip()
-                if _DATE.fullmatch(text):
-                    value = date.fromisoformat(text)
-                elif _INSTANT.fullmatch(text):
-                    value = datetime.fromisoformat(text.upper().replace(",", "."))
+            if (day := _day_of(value)) is not None:
+                return begin_of_day(day, self.context.zone_code)
+            if isinstance(value, str) and _INSTANT.fullmatch(text := value.strip()):
+                value = datetime.fromisoformat(text.upper().replace(",", "."))
             if isinstance(value, datetime):
                 if value.tzinfo is None:
                     self.wrong(
@@ -214,9 +220,6 @@ class Row:
                     )
                     return None
                 return micros(value)
-            if isinstance(value, date):
-                day = (value - date(1970, 1, 1)).days
-                return begin_of_day(day, self.context.zone_code)
         except ValueError as error:
             self.wrong(column, f"is no date or time that exists: {error}")
             return None
@@ -231,14 +234,12 @@ class Row:
         if value[:1].isdigit() and "-" not in value:
             duration: Duration | None = self.parsed(column, Duration.parse)
             return None if duration is None else int(add(since, duration, self.context.zone_code))
-        if _DATE.fullmatch(value):
-            try:
-                day = (date.fromisoformat(value) - date(1970, 1, 1)).days
-            except ValueError as error:
-                self.wrong(column, f"is no date that exists: {error}")
-                return None
-            return begin_of_day(day + 1, self.context.zone_code)
-        return self.at(column, future=True)
+        try:
+            day = _day_of(value)
+        except ValueError as error:
+            self.wrong(column, f"is no date that exists: {error}")
+            return None
+        return self.at(column, future=True) if day is None else begin_of_day(day + 1, self.context.zone_code)
 
 
 @lru_cache(maxsize=8_192)
@@ -254,6 +255,15 @@ def _distinct(parts: Sequence[str]) -> tuple[str, ...]:
 def _spelled(number: int | float) -> str:
     """A number as a text: a whole one is the same, whether a file holds it with a point or without."""
     return str(int(number) if isinstance(number, float) and number.is_integer() else number)
+
+
+def _day_of(value: Any) -> int | None:
+    """Days since 1970 of a cell that holds a date without a time. Raises ValueError for a date that doesn't exist."""
+    if isinstance(value, str) and _DATE.fullmatch(text := value.strip()):
+        value = date.fromisoformat(text)
+    if isinstance(value, datetime) or not isinstance(value, date):
+        return None
+    return (value - date(1970, 1, 1)).days
 
 
 @lru_cache(maxsize=8_192)

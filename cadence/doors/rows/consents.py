@@ -39,6 +39,8 @@ def read(row: Row, seen: dict[int, int]) -> ConsentRow | None:
     if kind in (EventKind.DO_NOT_CONTACT, EventKind.COMPLAINT):
         channel = None
     values = {"contact": contact, "at": at, "kind": kind.word, "category": category, "channel": channel}
+    if at is not None and kind is not EventKind.OPT_IN:
+        at = row.latest(at)  # Nobody knows what was said before a stop of that date and what after it: the stop was last.
     return ConsentRow(contact, at, kind, category, channel, given or source_id(values, seen), by)
 
 
