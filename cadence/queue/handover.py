@@ -219,14 +219,15 @@ def _looked(work: Work, loaded: Loaded, rows: Ints) -> dict[int, str]:
 def by_channel(
     conn: Connection, work: Work, loaded: Loaded, rows: Sequence[int], done: Counter[str]
 ) -> dict[str, list[int]]:
-    """The rows by channel; those of a channel without a provider are refused."""
+    """The rows by channel, channels in order, since their providers' rows are locked one after another; those of a channel
+    without a provider are refused."""
     found: dict[str, list[int]] = {}
     for r in rows:
         found.setdefault(loaded.messages["channel"][r], []).append(r)
     for channel in [c for c in found if c not in work.outlets]:
         why = f"no provider hands over {channel}; set one up, or send it another way"
         done["refused"] += refuse(conn, work, loaded.messages, dict.fromkeys(found.pop(channel), why))
-    return found
+    return dict(sorted(found.items()))
 
 
 def write_out(

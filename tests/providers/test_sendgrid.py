@@ -226,6 +226,7 @@ DATE = "Tue, 24 Nov 2026 10:00:00 GMT"
         ({"x-ratelimit-reset": "1795514430", "date": DATE}, 30.0),
         ({"retry-after": "99999999999"}, LONGEST_WAIT),
         ({"retry-after": "soon", "date": DATE}, None),
+        ({"retry-after": "soon", "x-ratelimit-reset": "1795514430", "date": DATE}, 30.0),
         ({"retry-after": "-5"}, None),
         ({"retry-after": "²"}, None),
         ({}, None),

@@ -106,10 +106,23 @@ def _by_hand(
 
 
 def _set(conn: Connection, name: str, state: State, now: int, by: str, reason: str | None) -> None:
-    stored.change_state(conn, name, state, now, by, reason)
+    """Under each name that it had, since messages may wait under all of them."""
+    for one in _names_of(name, stored.campaigns_of(conn)):
+        stored.change_state(conn, one, state, now, by, reason)
+        ask_campaign(conn, one, now, f"campaign {state}")
     if state == "running":
         stored.forget_next(conn, name)
-    ask_campaign(conn, name, now, f"campaign {state}")
+
+
+def _names_of(name: str, known: Mapping[str, stored.Stored]) -> list[str]:
+    """A campaign's name and those it had before, as far as they are on record."""
+    found, unread = [name], [name]
+    while unread:
+        old = json.loads(known[unread.pop()].content).get("was") or ()
+        new = [one for one in old if one in known and one not in found]
+        found += new
+        unread += new
+    return found
 
 
 @dataclass(frozen=True, slots=True)

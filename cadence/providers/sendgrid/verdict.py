@@ -59,7 +59,9 @@ def _wait(headers: Mapping[str, str]) -> float | None:
     if _NUMBER.fullmatch(after):
         return min(float(after), LONGEST_WAIT)
     date = _instant(headers.get("date", ""))
-    until = _instant(after) if after else float(reset) if _NUMBER.fullmatch(reset) else None
+    until = _instant(after)
+    if until is None and _NUMBER.fullmatch(reset):
+        until = float(reset)
     if until is None or date is None:
         return None
     return min(max(until - date, 0.0), LONGEST_WAIT)

@@ -330,6 +330,20 @@ def test_a_renamed_campaign_stays_paused(shop) -> None:
     assert {one.name: one.state for one in listed(shop.store)} == {"tuesday": "paused", "weekly": "paused"}
 
 
+@pytest.mark.parametrize(("how", "state"), [(pause, "paused"), (end, "ended")])
+def test_what_waits_under_an_old_name_goes_as_its_campaign_does(shop, how, state: str) -> None:
+    shop.takes("contacts", CONTACTS)
+    shop.plans(shop.campaigns(WEEKLY))
+    shop.plans(shop.campaigns(WEEKLY), "2026-03-03T16:00Z")
+    shop.plans(shop.campaigns(WEEKLY.replace("name: weekly", "name: tuesday\nwas: [weekly]")), "2026-03-03T16:00Z")
+    shop.plans(shop.campaigns(WEEKLY.replace("name: weekly", "name: friday\nwas: [tuesday]")), "2026-03-03T16:00Z")
+    with shop.store.write() as conn:
+        conn.execute(sa.text("UPDATE message SET asked_at = 0, ask_because = NULL"))
+    how(shop.store, "friday", shop.now, "anna")
+    assert {one.name: one.state for one in listed(shop.store)} == dict.fromkeys(("weekly", "tuesday", "friday"), state)
+    assert shop.rows("SELECT DISTINCT ask_because FROM message") == [(f"campaign {state}",)]
+
+
 @pytest.mark.parametrize(
     ("new", "because"),
     [("name: tuesday\nwas: [weekly]", "campaign renamed"), ("name: weekly\nwas: [monday]", "campaign changed")],
