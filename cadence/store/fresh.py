@@ -14,7 +14,7 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from cadence.facts import DAY, Bools, Ints
+from cadence.facts import DAY, Bools, Ints, TouchOutcome
 from cadence.store.bulk import fetch, wanted
 from cadence.store.known import Known, locked
 from cadence.store.tables import OURS
@@ -106,10 +106,12 @@ def _unwritten(
 def _on_record(
     conn: Connection, table: sa.Table, known: Known, source: str, ids: Sequence[str]
 ) -> dict[int, tuple[int, int | None, int | None]]:
-    """By place the kind, `at` and `recorded_at` of what is on record under these ids; of touches only that they are."""
+    """By place the kind, `at` and `recorded_at` of what is on record under these ids; of touches whether they were none, as
+    `record_touches` tells them apart."""
     if not len(ids):
         return {}
-    columns = "t.kind, t.at, t.recorded_at" if "kind" in table.c else "0, NULL, NULL"
+    unmade = f"CASE WHEN t.outcome = '{TouchOutcome.NOT_CONNECTED.value}' THEN 1 ELSE 0 END, NULL, NULL"
+    columns = "t.kind, t.at, t.recorded_at" if "kind" in table.c else unmade
     sql, params = wanted(conn, "w", {"shard": known.shard, "contact": known.contact, "source_id": ids})
     rows = fetch(
         conn,

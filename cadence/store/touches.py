@@ -39,12 +39,16 @@ def record_touches(
     as well. What waits for the circles that it changes is made due to be asked again. Facts more than a day ahead are
     refused; a touch of the near future counts at once."""
     at = np.array([r.at for r in rows], np.int64)
-    found = sort_out(conn, touch, [r.outside_id for r in rows], places, at, now, source, [r.source_id for r in rows])
+    # A system that tells of a call as it goes may first say that it didn't connect, and later how it went.
+    what = [(int(r.outcome == TouchOutcome.NOT_CONNECTED), None) for r in rows]
+    ids = [r.source_id for r in rows]
+    found = sort_out(conn, touch, [r.outside_id for r in rows], places, at, now, source, ids, what)
     new = _unsent(conn, found.known, found.new, rows)
     known = found.known.take(new)
     told = [rows[i] for i in new]
     if told:
-        _write(conn, known, told, at[new], now, source)
+        id_of = dict(zip(found.new.tolist(), found.source_ids, strict=True))
+        _write(conn, known, told, at[new], now, source, [id_of[i] for i in new.tolist()])
     answered = [i for i, r in enumerate(told) if r.outcome == TouchOutcome.ANSWERED]
     if answered:
         _record_answers(conn, known, told, answered, now, source)
@@ -93,7 +97,9 @@ def _unsent(conn: Connection, known: Known, new: Ints, rows: Sequence[TouchRow])
     return np.array([i for i in new.tolist() if i not in double], np.int64)
 
 
-def _write(conn: Connection, known: Known, told: Sequence[TouchRow], at: Ints, now: int, source: str) -> None:
+def _write(
+    conn: Connection, known: Known, told: Sequence[TouchRow], at: Ints, now: int, source: str, source_ids: Sequence[str]
+) -> None:
     n = len(told)
     number = take_numbers(conn, known.shard, known.circle, recent={})
     unmade = [r.outcome == TouchOutcome.NOT_CONNECTED for r in told]
@@ -120,7 +126,7 @@ def _write(conn: Connection, known: Known, told: Sequence[TouchRow], at: Ints, n
             "outcome": [r.outcome or TouchOutcome.SENT.value for r in told],
             "message": [r.message for r in told],
             "source": [source] * n,
-            "source_id": [r.source_id for r in told],
+            "source_id": source_ids,
             "withdrawn_at": [now if u else None for u in unmade],
             "withdrawn_number": [int(k) if u else None for u, k in zip(unmade, number, strict=True)],
             "withdrawn_because": ["not connected" if u else None for u in unmade],

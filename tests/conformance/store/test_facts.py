@@ -80,6 +80,15 @@ def test_a_call_that_was_not_connected_is_no_touch(anna: Any) -> None:
     assert len(anna.history("anna").touches) == 0
 
 
+def test_a_call_told_as_not_connected_and_then_as_answered_under_one_id_is_a_touch(anna: Any) -> None:
+    def call(outcome: str) -> TouchRow:
+        return TouchRow("anna", NOW, "follow_up", "phone", outcome=outcome, source_id="1")
+
+    told = [anna.touches(call(outcome)).new for outcome in ("not_connected", "answered", "not_connected", "answered")]
+    assert told == [1, 1, 0, 0]
+    assert len(anna.history("anna").touches) == 1
+
+
 def test_a_touch_knows_the_mailbox_it_went_to(anna: Any) -> None:
     anna.touches(TouchRow("anna", NOW, "x", source_id="1"))
     history = anna.history("anna")
