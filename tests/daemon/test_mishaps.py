@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,30 @@ def test_what_one_of_two_transactions_side_by_side_could_not_write_is_decided_by
 
     assert {world.state(i) for i in ids} == {"decided"}
     assert len(world.touches()) == 20
+
+
+def test_a_daemon_that_is_alone_has_two_transactions_side_by_side_and_one_of_several_has_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if world.store.dialect == "sqlite":
+        pytest.skip("declared: SQLite has one writer")
+    for i in range(20):
+        world.contact(f"c{i}")
+        world.message(NOON, f"c{i}")
+    work, real, sizes = world.work(NOON), ticking.transact, []
+
+    def noted(work: Any, circles: Any) -> Any:
+        sizes.append(len(circles))
+        return real(work, circles)
+
+    monkeypatch.setattr(ticking, "MANY", 2)
+    monkeypatch.setattr(ticking, "transact", noted)
+    half = tuple(shard for shard in work.shards if shard % 2)
+    few = ticking.tick(replace(work, shards=half))["claimed"]
+    ticking.tick(work)
+
+    assert sizes[0] == few
+    assert (len(sizes), sum(sizes)) == (3, 20)
 
 
 def test_a_database_that_goes_away_at_every_step_in_turn_loses_nothing_and_sends_nothing_twice(
