@@ -31,8 +31,8 @@ def main() -> None:
         store.close()
         for _ in range(PAIRS):
             for way, (daemons, side_by_side) in WAYS.items():
-                done, seconds = in_processes(url, daemons, batch, ticks, side_by_side)
-                speeds[way].append(sum(one.decided for one in done) / seconds)
+                done = in_processes(url, daemons, batch, ticks, side_by_side)
+                speeds[way].append(sum(one.speed for one in done))
     for way, found in speeds.items():
         speed = f"{statistics.median(found):>9,.0f} decisions/s [{min(found):,.0f} to {max(found):,.0f}]"
         print(f"postgresql, {n:,} contacts, {way}: {speed}")

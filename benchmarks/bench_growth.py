@@ -20,7 +20,7 @@ def ticked(kind: str, place: str, name: str, contacts: int, waiting: int, due: i
     fill(store, contacts, waiting, due)
     url = store.url.render_as_string(hide_password=False)
     store.close()
-    (found,), _ = in_processes(url, 1, batch, TICKS)
+    (found,) = in_processes(url, 1, batch, TICKS)
     said = f"{contacts:,} contacts, {waiting:,} waiting"
     print(f"{kind}, {said}: {1000 * found.median:,.0f} ms for {batch:,} messages, {found.megabytes} MB", flush=True)
     return found

@@ -38,15 +38,16 @@ Wanted: at most 3 times the tick with 100 times the contacts (pages, not rules),
 waiting instead of 50,000, and less than 500 MB. What limits it: with more contacts, those that are due share fewer pages. From
 10,000 contacts to a million (2026-11-30): SQLite 1.3 times, 166 MB; PostgreSQL 1.2 times, 93 ms for 1,250 messages, 108 MB. From
 50,000 waiting messages to 5,000,000 at a million contacts, 50,000 of them due either way (2026-11-30): PostgreSQL 0.9 times in
-each of three alternated pairs, 107 MB. How many are due makes the difference: with 10,000 of 5,000,000 due, whose pages hardly
-any tick before has read, it takes 1.8 times as long as with 10,000 in all, for the server has 2 GB for pages of 9.4 GB.""",
+each of three alternated pairs, 107 MB; SQLite 1.0 times (0.95, 1.01 and 1.10 in three pairs), 165 MB. How many are due makes
+the difference: with 10,000 of 5,000,000 due, whose pages hardly any tick before has read, it takes PostgreSQL 1.8 times as long
+as with 10,000 in all, for the server has 2 GB for pages of 9.4 GB.""",
     "bench_daemons.py": """\
-Wanted: at least 1.3 times the throughput at a million contacts. What limits it: server and daemons share two cores, and one
-daemon's large ticks use both already, in two transactions side by side: the faster one daemon is, the less a second one brings.
-Where each decides in one transaction at a time, as in small ticks, a second one nearly doubles it: daemons don't stand in each
-other's way. **At a million contacts, with large ticks, it brings nothing** (2026-11-30): 17,575 decisions a second [17,084 to
-18,802] with one, 19,212 [16,478 to 19,632] with two, pair by pair 1.04 times. Beside a daemon that decides in one transaction
-(12,947 a second) that is 1.5 times.""",
+Wanted: at least 1.3 times the throughput at a million contacts. What limits it: server and daemons share two cores. One daemon
+that is alone uses both in its large ticks, in two transactions side by side; of two daemons each has one transaction at a time,
+and then hardly a core rests. Two such transactions in each of two daemons are a tenth slower than one. At a million contacts
+(2026-11-30, in an hour in which this machine did everything a quarter slower than in that of the other figures): 13,034
+decisions a second [11,133 to 15,072] with one daemon, 17,070 [15,613 to 18,087] with two, in five pairs 1.28 times [1.20 to
+1.40]; beside a daemon that has one transaction at a time (8,686) that is 1.91 times.""",
     "bench_verify.py": """\
 Wanted: millions of rows in minutes, in less than 500 MB. What limits it: it is plain Python on purpose, a circle at a time.""",
     "bench_import.py": """\

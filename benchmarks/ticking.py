@@ -38,6 +38,11 @@ class Ticked:
         """Seconds of a tick."""
         return statistics.median(self.seconds)
 
+    @property
+    def speed(self) -> float:
+        """Decisions a second while it was at work."""
+        return self.decided / sum(self.seconds)
+
 
 def work_of(store: Store, batch: int, me: str = "bench", live: Sequence[str] = ("bench",)) -> Work:
     """A daemon that holds its share of the shards, as a tick is given it. No provider limits it: hand-over isn't measured
@@ -48,11 +53,9 @@ def work_of(store: Store, batch: int, me: str = "bench", live: Sequence[str] = (
     return Work(store, me, active, {}, mine, NOW, batch=batch)
 
 
-def in_processes(
-    url: str, daemons: int, batch: int, ticks: int, side_by_side: bool = True
-) -> tuple[list[Ticked], float]:
-    """So many daemons at once, each with its share of the shards, each so many ticks after one that isn't counted; and how
-    many seconds passed until the last was through. side_by_side: their large ticks have two transactions, as they do."""
+def in_processes(url: str, daemons: int, batch: int, ticks: int, side_by_side: bool = True) -> list[Ticked]:
+    """So many daemons at once, each with its share of the shards, each so many ticks after one that isn't counted.
+    side_by_side: the large ticks of one that is alone have two transactions, as they do."""
     names = [f"bench-{i}" for i in range(daemons)]
     store = Store.open(url)
     with store.write() as conn:
@@ -66,8 +69,7 @@ def in_processes(
         waited: list[AsyncResult[Ticked]] = [
             pool.apply_async(_ticks, (url, name, names, batch, ticks, ready, side_by_side)) for name in names
         ]
-        done = [result.get() for result in waited]
-    return done, max(sum(one.seconds) for one in done)
+        return [result.get() for result in waited]
 
 
 def _ticks(
