@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from cadence.store.tables import daemon, installation, message, provider, shard
+from cadence.store.tables import OUT, daemon, installation, message, provider, shard
 
 
 def every_shard(conn: Connection) -> list[int]:
@@ -37,12 +37,6 @@ def next_due(conn: Connection) -> int | None:
     return found
 
 
-def overdue(conn: Connection, now: int) -> int:
-    """How many waiting messages should have been asked by now."""
-    asked = sa.select(sa.func.count()).where(message.c.state == "waiting", message.c.due_at <= now)
-    return int(conn.scalar(asked) or 0)
-
-
 def overdue_by_holder(conn: Connection, now: int) -> dict[str | None, tuple[int, int]]:
     """How many waiting messages should have been asked by now, and since when the longest of them, by the daemon that
     holds their shard; None stands for nobody."""
@@ -52,9 +46,10 @@ def overdue_by_holder(conn: Connection, now: int) -> dict[str | None, tuple[int,
     return {r[0]: (r[1], r[2]) for r in conn.execute(due)}
 
 
-def oldest(conn: Connection, state: str) -> int | None:
-    """Since when the longest of the messages in this state was decided; None when there are none."""
-    found: int | None = conn.scalar(sa.select(sa.func.min(message.c.decided_at)).where(message.c.state == state))
+def in_doubt_since(conn: Connection) -> int | None:
+    """Since when the longest of the messages in doubt was decided; None when there are none."""
+    mine = sa.select(sa.func.min(message.c.decided_at)).where(message.c.state == "in_doubt", sa.text(OUT))
+    found: int | None = conn.scalar(mine)
     return found
 
 
