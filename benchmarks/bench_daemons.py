@@ -1,6 +1,6 @@
 """What a second daemon brings, on the same two cores as the server: ticks of one and of two daemons in alternated pairs, each
-with its share of the shards, as they are: one that is alone has two transactions side by side in a large tick, one of several has
-one at a time. Beside them one daemon that has one transaction at a time.
+with its share of the shards, as they are: one that is alone on its machine has two transactions side by side in a large tick, one
+of several there has one at a time. Beside them one daemon that has one transaction at a time.
 
 python benchmarks/bench_daemons.py [CONTACTS]
 """

@@ -43,8 +43,8 @@ the difference: with 10,000 of 5,000,000 due, whose pages hardly any tick before
 as with 10,000 in all, for the server has 2 GB for pages of 9.4 GB.""",
     "bench_daemons.py": """\
 Wanted: at least 1.3 times the throughput at a million contacts. What limits it: server and daemons share two cores. One daemon
-that is alone uses both in its large ticks, in two transactions side by side; of two daemons each has one transaction at a time,
-and then hardly a core rests. Two such transactions in each of two daemons are a tenth slower than one. At a million contacts
+that is alone uses both in its large ticks, in two transactions side by side; of two on one machine each has one at a time, and
+then hardly a core rests. Two such transactions in each of two daemons are a tenth slower than one. At a million contacts
 (2026-11-30, in an hour in which this machine did everything a quarter slower than in that of the other figures): 13,034
 decisions a second [11,133 to 15,072] with one daemon, 17,070 [15,613 to 18,087] with two, in five pairs 1.28 times [1.20 to
 1.40]; beside a daemon that has one transaction at a time (8,686) that is 1.91 times.""",

@@ -50,12 +50,12 @@ def work_of(store: Store, batch: int, me: str = "bench", live: Sequence[str] = (
     with store.write() as conn:
         mine = leases.take(conn, me, live, time.time_ns() // 1000, 10**12).shards
     active = Active.of(cadence.policy_of(POLICY).policy)
-    return Work(store, me, active, {}, mine, NOW, batch=batch)
+    return Work(store, me, active, {}, mine, NOW, batch=batch, alone_here=len(live) == 1)
 
 
 def in_processes(url: str, daemons: int, batch: int, ticks: int, side_by_side: bool = True) -> list[Ticked]:
     """So many daemons at once, each with its share of the shards, each so many ticks after one that isn't counted.
-    side_by_side: the large ticks of one that is alone have two transactions, as they do."""
+    side_by_side: the large ticks of one that is alone have two transactions, as they have."""
     names = [f"bench-{i}" for i in range(daemons)]
     store = Store.open(url)
     with store.write() as conn:

@@ -345,7 +345,7 @@ class Daemon:
         self._told_jump = False
         return Work(
             self.store, self.me, self._active, self.ways, self._lease.shards, now, self.options.shadow,
-            self.options.batch, self.options.hand_over_within, self._lease.unbroken(), self.clock.now,
+            self.options.batch, self.options.hand_over_within, self._lease.alone_here, self._lease.unbroken(), self.clock.now,
         )  # fmt: skip
 
     def _tick_all(self) -> None:

@@ -49,6 +49,8 @@ class Lease:
         self.shards: tuple[int, ...] = ()
         self.living: frozenset[str] = frozenset()
         """The other daemons that showed signs of life when it was last renewed."""
+        self.alone_here = True
+        """Whether none of them was of this machine."""
         self._store, self._length, self._here = store, length, this_process()
         self._renewed_at: int | None = None
         self._settled, self._term = False, 0
@@ -63,7 +65,9 @@ class Lease:
     def renew(self, clock_now: int, policy: str, last_tick: str | None) -> None:
         """Give a sign of life, and take, keep or give back what is this daemon's share. Raises StoreUnavailable."""
         started, before = passed_micros(), self.shards
-        held, self.living = hold(self._store, self.me, self._here, clock_now, policy, last_tick, self._length)
+        held, others = hold(self._store, self.me, self._here, clock_now, policy, last_tick, self._length)
+        self.living = frozenset(others)
+        self.alone_here = all(there.host != self._here.host for there in others.values())
         if self._renewed_at is None or started - self._renewed_at > silence(self._length):
             self._term += 1
         lost = len(set(before) - set(held.shards)) - held.given
@@ -138,8 +142,8 @@ def hold(
     last_tick: str | None = None,
     lease: int = LEASE,
     clock: Callable[[Connection], int] = now_of,
-) -> tuple[Held, frozenset[str]]:
-    """Give a sign of life, renew and take leases; returns what this daemon holds and the other daemons that live.
+) -> tuple[Held, dict[str, Process]]:
+    """Give a sign of life, renew and take leases; returns what this daemon holds, and the other daemons that live and where.
 
     clock: the database's own. The rows of daemons that died long ago are removed."""
     with store.write() as conn:
@@ -150,7 +154,7 @@ def hold(
         live = living(signs, here, real_now, lease) | {me}
         held = leases.take(conn, me, live, real_now, lease)
         leases.forget(conn, [s.id for s in signs if s.id not in live and real_now - s.heartbeat_at > REMEMBERED])
-    return held, frozenset(live - {me})
+    return held, {s.id: s.process for s in signs if s.id in live and s.id != me}
 
 
 def unlike(store: Store, living: Collection[str], policy: str) -> list[str]:

@@ -25,7 +25,6 @@ from cadence.queue.work import Work
 from cadence.queue.written import end, rest, wake, write
 from cadence.store import leases
 from cadence.store import round as rows_of
-from cadence.store.ids import SHARDS
 
 _log = logger("queue")
 
@@ -34,8 +33,8 @@ Circle = tuple[int, int]
 
 
 MANY: int = 1_000
-"""From so many circles on, PostgreSQL is given two transactions side by side by a daemon that is alone: it works on one while the
-other's circles are decided here. Where daemons share the shards, it works on theirs meanwhile."""
+"""From so many circles on, PostgreSQL is given two transactions side by side: it works on one while the other's circles are
+decided here. Not where several daemons share this machine, whose cores have enough to do with one of each."""
 
 
 def tick(work: Work) -> Counter[str]:
@@ -47,8 +46,7 @@ def tick(work: Work) -> Counter[str]:
     if not circles:
         return Counter()
     reached("claimed")
-    alone = len(work.shards) == SHARDS
-    if work.store.dialect == "sqlite" or len(circles) < MANY or not alone:
+    if work.store.dialect == "sqlite" or len(circles) < MANY or not work.alone_here:
         return transact(work, circles)
     parts = side_by_side(circles)
     with ThreadPoolExecutor(len(parts)) as pool:

@@ -37,6 +37,8 @@ class Work:
     """Decide and record, hand nothing over."""
     batch: int = BATCH
     hand_over_within: int = HAND_OVER_WITHIN
+    alone_here: bool = True
+    """No other daemon is at work on this machine."""
     awake: Callable[[], bool] = lambda: True
     """Whether its leases have been held without a break since: asked right before a provider is called."""
     clock: Callable[[], int] | None = None

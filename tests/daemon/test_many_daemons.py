@@ -241,6 +241,20 @@ def test_the_log_tells_what_each_takes_gives_back_and_loses(company: Company) ->
     assert beat(second) == [("shards given back to be shared out", 32)]
 
 
+@pytest.mark.parametrize(("machine", "alone"), [("here", False), ("there", True)])
+def test_a_daemon_knows_whether_another_is_at_work_on_its_machine(company: Company, machine: str, alone: bool) -> None:
+    one, other = (holding.Lease(company.world.store, 10 * LEASE) for _ in range(2))
+    one._here, other._here = leases.Process("here", 1, None), leases.Process(machine, 2, None)
+    one.renew(0, "p", None)
+    assert one.alone_here
+    other.renew(0, "p", None)
+    one.renew(0, "p", None)
+    assert (one.alone_here, other.alone_here) == (alone, alone)
+    silent(company.world.store, other.me, 10 * LEASE)
+    one.renew(0, "p", None)
+    assert one.alone_here
+
+
 def silent(store: Store, name: str, for_so_long: int) -> None:
     """A daemon's last sign of life was so long ago."""
     with store.write() as conn:

@@ -102,7 +102,7 @@ def test_what_one_of_two_transactions_side_by_side_could_not_write_is_decided_by
     assert len(world.touches()) == 20
 
 
-def test_a_daemon_that_is_alone_has_two_transactions_side_by_side_and_one_of_several_has_one(
+def test_a_daemon_that_is_alone_on_its_machine_has_two_transactions_side_by_side_and_one_of_several_has_one(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if world.store.dialect == "sqlite":
@@ -118,8 +118,7 @@ def test_a_daemon_that_is_alone_has_two_transactions_side_by_side_and_one_of_sev
 
     monkeypatch.setattr(ticking, "MANY", 2)
     monkeypatch.setattr(ticking, "transact", noted)
-    half = tuple(shard for shard in work.shards if shard % 2)
-    few = ticking.tick(replace(work, shards=half))["claimed"]
+    few = ticking.tick(replace(work, alone_here=False, batch=10))["claimed"]
     ticking.tick(work)
 
     assert sizes[0] == few

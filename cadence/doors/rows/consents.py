@@ -40,7 +40,9 @@ def read(row: Row, seen: dict[int, int]) -> ConsentRow | None:
         channel = None
     values = {"contact": contact, "at": at, "kind": kind.word, "category": category, "channel": channel}
     if at is not None and kind is not EventKind.OPT_IN:
-        at = row.latest(at)  # Nobody knows what was said before a stop of that date and what after it: the stop was last.
+        at = row.latest(
+            at
+        )  # Nobody knows what was said before a stop of that date and what after it: the stop was last.
     return ConsentRow(contact, at, kind, category, channel, given or source_id(values, seen), by)
 
 
