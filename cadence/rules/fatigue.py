@@ -119,7 +119,7 @@ def _weight(keys: Any, category: Category, channel: str) -> float:
 def welcome_at(rule: Rule, view: View, rows: Ints, t: Ints) -> Ints:
     """When the pressure has faded so far that this message's weight fits under the limit; NEVER where it never can."""
     _, pressure, late = _known(rule, view)
-    weight = _weights(rule.keys, view, view.candidates.category[rows], view.candidates.channel[rows])
+    weight = _own_weights(rule.keys, view, rows)
     at = _fits_at(rule.keys, pressure[rows], weight, view.now, t)
     for i in np.flatnonzero(late[rows]).tolist():
         at[i] = _late_fits_at(rule, view, int(rows[i]), float(weight[i]), int(t[i]))
@@ -145,6 +145,11 @@ def _weights(keys: Any, view: View, category: Ints, channel: Ints) -> Floats:
         return view.lookup(category, of_category, 1.0)
     weight = np.maximum(view.lookup(category, of_category, -1.0), view.lookup(channel, of_channel, -1.0))
     return np.where(weight < 0, 1.0, weight)
+
+
+def _own_weights(keys: Any, view: View, rows: Ints) -> Floats:
+    """What each of these candidates would add itself."""
+    return _weights(keys, view, view.current(view.candidates, "category")[rows], view.candidates.channel[rows])
 
 
 def _pressure_now(rule: Rule, view: View) -> tuple[Floats, Bools]:
@@ -308,11 +313,11 @@ def _pressure_at(rule: Rule, view: View, row: int, added: list[tuple[int, float]
 
 def pushes(rule: Rule, view: View, rows: Ints, t: Ints, welcome_at: Ints) -> list[Push]:
     """The pressure at t, and the touches of which at least a hundredth is left."""
-    keys, touches, candidates = rule.keys, view.touches, view.candidates
+    keys, touches = rule.keys, view.touches
     behind = Behind(view.counted(rule), rows)
     weights = _weights(keys, view, view.current(touches, "category")[behind.touch], touches.channel[behind.touch])
     remaining = weights * np.exp(np.minimum((behind.at - t[behind.slot]) * _rate(keys), 0.0))
-    own = _weights(keys, view, candidates.category[rows], candidates.channel[rows])
+    own = _own_weights(keys, view, rows)
     columns = welcome_at, behind.ids(view, remaining >= 0.01), _pressures(rule, view, rows, t), own
     told = []
     for answer, ids, pressure, weight in zip(*(c if isinstance(c, list) else c.tolist() for c in columns), strict=True):

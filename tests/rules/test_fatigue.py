@@ -276,6 +276,18 @@ def test_a_weight_of_nothing_known_is_a_problem() -> None:
     assert [path for path, _ in keys.problems(CATEGORIES)] == [("weights", "promotions")]
 
 
+def test_a_message_under_an_old_name_weighs_what_its_category_weighs() -> None:
+    """One that waited while its category was renamed."""
+    categories = {"promotion": Category("promotion", was=("offers",))}
+    some = rule("fatigue", {**KEYS, "limit": 2.9})
+    for name in ("promotion", "offers"):
+        seen = view(touches(0), {"category": name}, categories=categories, renamed={"offers": "promotion"})
+        assert asked(some, seen) == NOW
+        seen = view(touches(0, 0), {"category": name}, categories=categories, renamed={"offers": "promotion"})
+        assert asked(some, seen) > NOW
+        assert evidence(some, seen).detail["weight"] == 1.5
+
+
 def test_old_names_of_a_category_weigh_the_same() -> None:
     categories = {"promotion": Category("promotion", was=("offers",))}
     history = touches(0, category="offers")
