@@ -15,7 +15,7 @@ from cadence.calendar.shown import LAST_SHOWN, on_calendar
 from cadence.cli.contact import instant_given, name_of, one_contact
 from cadence.cli.installation import Installation
 from cadence.cli.screen import FINE, print_json, reader_zone, screen, when
-from cadence.decide.decision import text_of
+from cadence.decide.decision import bound_by, text_of
 from cadence.facts import CHANNELS, MINUTE, HoldKind, instant
 from cadence.policy.finding import nearest
 from cadence.policy.load import load_policy
@@ -179,8 +179,8 @@ def _in_the_way(store: Store, message: int) -> str | None:
         told = shown.decisions_about(conn, message)
     if not told:
         return None
-    kinds = {p.rule: p.kind for p in told[-1].pushes}
-    rule = RULES.get(kinds.get(told[-1].rule or "", ""))
+    bound = bound_by(told[-1].pushes, told[-1].rule)
+    rule = None if bound is None else RULES.get(bound.kind)
     return told[-1].rule if rule is not None and not rule.RELEASABLE else None
 
 

@@ -12,12 +12,12 @@ from typing import Any
 from cadence.cli.installation import Installation
 from cadence.cli.screen import counted, lasting
 from cadence.daemon import CAMPAIGNS, POLICY_REFUSED, unsettled_jump
-from cadence.decide.round import ERROR
 from cadence.facts import DAY, HOUR, MINUTE, SECOND
 from cadence.queue.agreement import unsettled_gap
 from cadence.queue.breaker import Breaker
 from cadence.queue.leases import REMEMBERED, living, this_process
 from cadence.queue.states import State
+from cadence.rules.sentence import ERROR
 from cadence.store import leases, policies, status
 from cadence.store.campaigns import next_of_running
 from cadence.store.engine import now_of

@@ -18,7 +18,7 @@ from cadence.cli.contact import instant_given
 from cadence.cli.installation import Installation
 from cadence.cli.queue import contacts_meant
 from cadence.cli.screen import FINE, print_json, reader_zone, screen, table, when
-from cadence.decide.decision import text_of
+from cadence.decide.decision import bound_by, text_of
 from cadence.facts import Verdict, instant
 from cadence.policy.moments import moment_of
 from cadence.rules.sentence import sentence
@@ -133,11 +133,11 @@ def _verdict(row: listing.Stopped, zone: ZoneInfo) -> str:
 
 def reason_of(row: listing.Stopped, zone: str) -> str:
     """The sentence of the rule that bound, in English and in a reader's zone."""
-    bound = [p for p in row.pushes if p.rule == row.rule]
-    if not bound:
+    bound = bound_by(row.pushes, row.rule)
+    if bound is None:
         return "It had expired before it could be welcome."
-    said = sentence(bound[-1], bound[-1].kind, "en", zone)
-    late = row.verdict is Verdict.SUPPRESS and bound[-1].welcome_at <= LAST_SHOWN
+    said = sentence(bound, bound.kind, "en", zone)
+    late = row.verdict is Verdict.SUPPRESS and bound.welcome_at <= LAST_SHOWN
     return f"{said} By then it will have expired." if late else said
 
 

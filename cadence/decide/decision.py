@@ -13,7 +13,7 @@ from typing import Any
 
 from cadence.calendar.shown import on_calendar
 from cadence.facts import Outcome, Push, Verdict
-from cadence.rules.sentence import sentence, unbound
+from cadence.rules.sentence import ERROR, TOGETHER, sentence, unbound
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def decision_of(
         verdict=outcome.verdict.word,
         until=on_calendar(outcome.welcome_at) if outcome.verdict is Verdict.DEFER else None,
         rule=outcome.rule,
-        reason=_reason(outcome, evidence, locale),
+        reason=_reason(outcome, locale, zone),
         evidence=evidence,
         policy=policy,
         segment=segment,
@@ -119,7 +119,16 @@ def _evidence(push: Push, touches: Mapping[int, Mapping[str, Any]], locale: str,
     )
 
 
-def _reason(outcome: Outcome, evidence: Sequence[Evidence], locale: str) -> str:
+def _reason(outcome: Outcome, locale: str, zone: str) -> str:
     """The sentence of the rule that bound; one of its own where none did."""
-    by_rule = [e.because for e in evidence if e.rule == outcome.rule]
-    return by_rule[-1] if by_rule else unbound(outcome.verdict, locale)
+    bound = bound_by(outcome.pushes, outcome.rule)
+    return unbound(outcome.verdict, locale) if bound is None else sentence(bound, bound.kind, locale, zone)
+
+
+def bound_by(pushes: Sequence[Push], rule: str | None) -> Push | None:
+    """The line of evidence of the rule that bound; None where none of these is its.
+
+    Several rules may share a name, for unnamed ones are called by their kind or their figures: of these it is the one
+    with the latest answer, the first of equal ones, but for the one that tells of several that leave no time together."""
+    named = [p for p in pushes if (ERROR in p.detail if rule == ERROR else p.rule == rule)]
+    return max(named, key=lambda p: (p.detail.get("why") == TOGETHER, p.welcome_at), default=None)

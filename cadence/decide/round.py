@@ -38,12 +38,10 @@ from cadence.policy.conditions import ContactFacts
 from cadence.policy.governed import Governed, governed
 from cadence.policy.policy import Policy
 from cadence.policy.segments import segment_of
-from cadence.rules.sentence import TOGETHER
+from cadence.rules.sentence import ERROR, TOGETHER
 from cadence.rules.view import View
 
 LOOKAHEAD = "lookahead"
-ERROR = "error"
-"""The name under which a message is held because a rule threw."""
 EXPIRY = "expires"
 """The name under which a message ends that had expired before it was asked."""
 _YEAR = 366 * DAY
@@ -252,7 +250,7 @@ def _pushes(view: View, rules: Sequence[Governed], found: Welcome) -> list[list[
         for (by, row), error in found.errors.items():
             if by == j:
                 for i in np.flatnonzero(found.rows == row).tolist():
-                    out[i].append(Push(rule.name, rule.kind, HELD, (), {"error": error}))
+                    out[i].append(Push(rule.name, rule.kind, HELD, (), {ERROR: error}))
     return out
 
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cadence.decide.round import ERROR, Decided, decide
+from cadence.decide.round import Decided, decide
 from cadence.facts import HELD, NEVER, Bools, Candidates, Ints, Outcome, Push, Verdict
 from cadence.policy import conditions, segments
 from cadence.queue.active import Active
 from cadence.queue.load import Loaded, candidates
+from cadence.rules.sentence import ERROR
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,14 @@ import numpy.typing as npt
 import orjson
 from sqlalchemy.engine import Connection
 
-from cadence.decide.round import ERROR, LOOKAHEAD, with_touches
+from cadence.decide.round import LOOKAHEAD, with_touches
 from cadence.facts import HELD, HOUR, MINUTE, NEVER, NONE, SECOND, Bools, Ints, Outcome, Push, Verdict
 from cadence.queue.deciding import Answers
 from cadence.queue.endings import Ending
 from cadence.queue.load import Loaded
 from cadence.queue.states import State
 from cadence.queue.work import Work
+from cadence.rules.sentence import ERROR
 from cadence.store import outbox
 from cadence.store import round as rows_of
 from cadence.store.bulk import Values

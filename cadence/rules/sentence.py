@@ -20,6 +20,8 @@ from cadence.rules.registry import RULES
 _SPAN = re.compile(r"([0-9]+)(s|mo|m|h|d|w|y| local days?)")
 _TEXTS = {"channel": words.CHANNELS, "event": words.EVENTS, "hold": words.HOLDS}
 _SPANS = ("window", "wait", "half_life")
+ERROR = "error"
+"""Where a rule threw: what a push's `detail` then holds, and the name under which its message is held."""
 TOGETHER = "together"
 """A push's `why` where no rule says never by itself, but several leave no time together; `rules` names them."""
 
@@ -32,7 +34,7 @@ def sentence(push: Push, rule_kind: str, locale: str, zone: str) -> str:
     """
     language = _language(locale)
     known = RULES[rule_kind].SENTENCES[language] if rule_kind in RULES else {}
-    why = push.detail.get("why", "")
+    why = push.detail.get("why", ERROR if ERROR in push.detail else "")
     besides = words.BESIDES[language]
     template = known.get(why) or besides.get(why) or besides["later"]
     if "{welcome_at}" in template and push.welcome_at > LAST_SHOWN:

@@ -285,6 +285,7 @@ BESIDES: Mapping[str, Mapping[str, str]] = {
             "welcome from {welcome_at}."
         ),
         "together": "No time within five years suits all of these at once: {rules}.",
+        "error": "This couldn't be worked out ({error}), so the message is held; it is tried again every hour.",
     },
     "sv": {
         "welcome": "Inget talar emot det nu.",
@@ -297,6 +298,7 @@ BESIDES: Mapping[str, Mapping[str, str]] = {
             "är välkommet från {welcome_at}."
         ),
         "together": "Det finns ingen tid inom fem år som passar alla dessa regler samtidigt: {rules}.",
+        "error": "Det gick inte att räkna ut ({error}), så meddelandet hålls kvar; ett nytt försök görs varje timme.",
     },
     "nb": {
         "welcome": "Ingenting taler mot det nå.",
@@ -309,6 +311,7 @@ BESIDES: Mapping[str, Mapping[str, str]] = {
             "velkommen fra {welcome_at}."
         ),
         "together": "Det finnes ikke noe tidspunkt de neste fem årene som passer for alle disse reglene samtidig: {rules}.",
+        "error": "Dette lot seg ikke regne ut ({error}), så meldingen holdes tilbake; det prøves igjen hver time.",
     },
     "uk": {
         "welcome": "Зараз цьому ніщо не заважає.",
@@ -321,6 +324,7 @@ BESIDES: Mapping[str, Mapping[str, str]] = {
             "доречне від {welcome_at}."
         ),
         "together": "Упродовж п’яти років немає часу, який підходив би всім цим правилам одночасно: {rules}.",
+        "error": "Це не вдалося обчислити ({error}), тому повідомлення затримано; спроба повторюється щогодини.",
     },
 }
 """What is said of an answer whose kind has no sentence of its own, of rules that leave no time together, and of one

@@ -14,7 +14,7 @@ import numpy as np
 from sqlalchemy.engine import Connection
 
 from cadence.calendar import zone_name
-from cadence.decide.decision import Decision, decision_of
+from cadence.decide.decision import Decision, bound_by, decision_of
 from cadence.decide.round import decide
 from cadence.facts import HELD, NEVER, Bools, Candidates, Ints, Outcome, Push, Verdict, instant
 from cadence.policy.contact_facts import ContactFacts
@@ -160,8 +160,12 @@ def explain(conn: Connection, scene: Scene, locale: str = "en") -> Explanation:
 
 
 def _answers(asking: _Asking, outcome: Outcome, now: int, locale: str, zone: str) -> tuple[RuleAnswer, ...]:
-    """A line for each rule that governs the message, and one for what isn't a rule but bound (lookahead, an expiry)."""
-    said: dict[tuple[str, str], Push] = {(p.rule, p.kind): p for p in (*outcome.watched, *outcome.pushes)}
+    """A line for each rule that governs the message, and one for what isn't a rule but bound (lookahead, an expiry).
+
+    Rules of one kind and name share a line: that of the latest answer, and before all of the one that bound."""
+    bound = bound_by(outcome.pushes, outcome.rule)
+    told = [*outcome.watched, *sorted(outcome.pushes, key=lambda p: p.welcome_at), *([bound] if bound else [])]
+    said: dict[tuple[str, str], Push] = {(p.rule, p.kind): p for p in told}
     out: dict[tuple[str, str], RuleAnswer] = {}
     for g in asking.rules:
         rule, push = g.rule, said.pop((g.rule.name, g.rule.kind), None)
@@ -174,13 +178,12 @@ def _answers(asking: _Asking, outcome: Outcome, now: int, locale: str, zone: str
             now if push is None else push.welcome_at,
             "" if push is None else sentence(push, push.kind, locale, zone),
             () if push is None else push.touches,
-            push is not None and rule.name == outcome.rule and not rule.only_watch,
+            push is not None and push is bound,
             rule.only_watch,
         )
     for push in said.values():
         because = sentence(push, push.kind, locale, zone)
-        binds = push.rule == outcome.rule
-        line = RuleAnswer(push.rule, push.kind, None, push.welcome_at, because, push.touches, binds, False)
+        line = RuleAnswer(push.rule, push.kind, None, push.welcome_at, because, push.touches, push is bound, False)
         out[push.rule, push.kind] = line
     return tuple(out.values())
 
@@ -203,7 +206,8 @@ def _next_ones(scene: Scene, locale: str, zone: str) -> tuple[Next, ...]:
         one = unwritten.take(np.array([row], np.int64))
         (outcome,) = decide(scene.policy, scene.history, one, scene.now).outcomes
         at = scene.now if outcome.verdict is Verdict.SEND else outcome.welcome_at
-        because = next((sentence(p, p.kind, locale, zone) for p in outcome.pushes if p.rule == outcome.rule), "")
+        bound = bound_by(outcome.pushes, outcome.rule)
+        because = "" if bound is None else sentence(bound, bound.kind, locale, zone)
         out.append(Next(name, scene.policy.categories[name].transactional, at, outcome.rule, because))
     return tuple(out)
 

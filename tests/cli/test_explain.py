@@ -160,6 +160,19 @@ def test_just_one_rule_binds(office: Office, capped: int) -> None:
     assert [r["rule"] for r in told["rules"] if r["binds"]] == ["2 per 7d"]
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_rules_with_one_name_the_line_is_that_of_the_one_that_binds(office: Office, turned: bool) -> None:
+    both = [{"from": "11:00", "to": "20:00"}, {"from": "11:30", "to": "13:00"}]
+    office.use("2026-03-02T00:00", guard_rails={"quiet_hours": both[::-1] if turned else both})
+
+    told = office.json("explain", "ann")
+
+    (quiet,) = [r for r in told["rules"] if r["kind"] == "quiet_hours"]
+    assert (quiet["binds"], quiet["because"]) == (True, told["decision"]["reason"])
+    assert "from 11:00 to 20:00" in quiet["because"]
+    assert all("from 11:00 to 20:00" in n["because"] for n in told["next"] if n["rule"] == "quiet_hours")
+
+
 def test_rules_that_do_not_govern_it_are_named_as_not_asked(office: Office) -> None:
     calls = {"name": "calls", "from": "12:00", "to": "13:00", "channels": ["phone"]}
     office.use("2026-03-02T00:00", guard_rails={"quiet_hours": [calls]})

@@ -74,6 +74,20 @@ def test_what_waits_says_by_which_rule_and_touches_until_when() -> None:
     assert decision.reason.startswith("Den siste meldingen kom tir. 10. mars 2026 kl. 11:30.")
 
 
+def test_of_rules_with_one_name_the_one_that_bound_gives_the_reason() -> None:
+    night, sundays = {"from": "20:00", "to": "08:00"}, {"days": ["sun"]}
+    for both in ([night, sundays], [sundays, night]):
+        policy = cadence.policy_of(
+            {"categories": {"letter": {"consent": "none"}}, "guard_rails": {"quiet_hours": both}}
+        )
+        decision = policy.decide(contact={}, message={"category": "letter"}, now="2026-03-01T12:00Z")
+        assert (decision.until, decision.rule) == (datetime(2026, 3, 2, 8, tzinfo=UTC), "quiet_hours")
+        assert decision.reason == (
+            "It is quiet time in UTC, from 20:00 to 08:00 (quiet_hours). Messages are welcome again from "
+            "Mon 2 March 2026 08:00."
+        )
+
+
 @pytest.mark.parametrize(("hours", "verdict"), [(22.5, "suppress"), (22.5001, "defer")])
 def test_what_would_be_welcome_as_it_expires_is_not_welcome_before_that(hours: float, verdict: str) -> None:
     touch, expires = {**TOUCH, "at": "2026-03-10T10:30+01:00"}, datetime.fromisoformat(NOW) + timedelta(hours=hours)

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import cadence
-from cadence.decide import round as rounds
 from cadence.decide import welcome
+from cadence.decide.decision import decision_of
 from cadence.decide.round import decide, decide_columns
 from cadence.facts import DAY, HELD, HOUR, NEVER, Bools, Candidates, History, Ints, Outcome, Verdict, key
 from cadence.policy import governed
@@ -76,12 +76,20 @@ def test_only_what_makes_it_throw_is_held(monkeypatch: pytest.MonkeyPatch) -> No
     fine, odd, well, strange = decided(*batch(LETTERS, [0, 1, 2, 0, 0]))
     assert (fine.verdict, fine.welcome_at, fine.rule) == (Verdict.DEFER, NOW + 23 * HOUR, "1 per 1d")
     assert told(fine) == [("1 per 1d", NOW + 23 * HOUR, (17,), None)]
-    assert (odd.verdict, odd.welcome_at, odd.rule) == (Verdict.DEFER, HELD, rounds.ERROR)
+    assert (odd.verdict, odd.welcome_at, odd.rule) == (Verdict.DEFER, HELD, "error")
     assert told(odd) == [("2 per 7d", NOW + 2 * DAY, (28, 27), None), ("1 per 1d", HELD, (), ERROR)]
     assert [p.kind for p in odd.pushes] == ["caps", "gap"]
     assert (well.verdict, well.welcome_at, well.rule, well.pushes) == (Verdict.SEND, NOW, None, ())
-    assert (strange.verdict, strange.rule) == (Verdict.DEFER, rounds.ERROR)
+    assert (strange.verdict, strange.rule) == (Verdict.DEFER, "error")
     assert told(strange) == [("1 per 1d", HELD, (), ERROR)]
+
+
+def test_what_is_held_so_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    throws_for(monkeypatch, "odd")
+    _, odd, *_ = decided(*batch(LETTERS, [0, 1, 2, 0, 0]))
+    asked = {"policy": "", "segment": None, "locale": "en", "zone": "UTC"}
+    reason = decision_of(replace(odd, pushes=odd.pushes[1:]), touches={}, **asked).reason
+    assert reason == (f"This couldn't be worked out ({ERROR}), so the message is held; it is tried again every hour.")
 
 
 def test_what_another_rule_forbids_is_forbidden_by_that(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +104,7 @@ def test_two_rules_that_throw_are_both_named_and_the_first_binds(monkeypatch: py
     throws_for(monkeypatch, "odd")
     gaps = [{"name": "short", "wait": "1d"}, {"name": "long", "wait": "2d"}]
     _, odd = decided(*batch(LETTERS[:3], [0, 1, 1]), {"gap": gaps})
-    assert (odd.rule, told(odd)) == (rounds.ERROR, [("short", HELD, (), ERROR), ("long", HELD, (), ERROR)])
+    assert (odd.rule, told(odd)) == ("error", [("short", HELD, (), ERROR), ("long", HELD, (), ERROR)])
 
 
 def test_whom_a_rule_governs_can_not_be_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +115,7 @@ def test_whom_a_rule_governs_can_not_be_found_out(monkeypatch: pytest.MonkeyPatc
     cap = {"max": 1, "per": "7d", "categories": ["letter"], "where": {"shoe_size": 41}}
     messages = [LETTERS[0], LETTERS[1], {"category": "wanted"}]
     letter, other = decided(*batch(messages, [0, 0, 0]), {"caps": cap})
-    assert (letter.verdict, letter.welcome_at, letter.rule) == (Verdict.DEFER, HELD, rounds.ERROR)
+    assert (letter.verdict, letter.welcome_at, letter.rule) == (Verdict.DEFER, HELD, "error")
     assert told(letter) == [("1 per 7d", HELD, (), "KeyError: 'shoe size'")]
     assert (other.verdict, other.rule) == (Verdict.SUPPRESS, "consent")
     assert [p.rule for p in other.pushes] == ["consent"]
@@ -119,5 +127,5 @@ def test_it_holds_only_if_the_search_comes_to_where_it_throws(monkeypatch: pytes
     throws_for(monkeypatch, "odd", after=2 * DAY)
     soon, late = (decided(*batch([LETTERS[0], LETTERS[2]], [0, touches])) for touches in (1, 2))
     assert [(o.welcome_at, o.rule) for o in soon] == [(NOW + 23 * HOUR, "1 per 1d")]
-    assert [(o.welcome_at, o.rule) for o in late] == [(HELD, rounds.ERROR)]
+    assert [(o.welcome_at, o.rule) for o in late] == [(HELD, "error")]
     assert told(late[0]) == [("2 per 7d", NOW + 2 * DAY, (18, 17), None), ("1 per 1d", HELD, (), ERROR)]
