@@ -27,6 +27,7 @@ from cadence.policy.strictness import as_strict, needs_less
 from cadence.policy.week import interval_of
 from cadence.policy.written import Replaced, WrittenRule
 from cadence.rules.registry import RULES
+from cadence.rules.rule import Category, Rule
 
 
 def check(reading: Reading) -> None:
@@ -184,7 +185,12 @@ def _never_binds(reading: Reading) -> None:
     Of an include's rule that a stricter one makes idle nothing is said: that is how a file tightens what it includes."""
     for i, built in enumerate(reading.rules):
         for j, other in enumerate(reading.rules):
-            if i != j and _makes_idle(other, built, before=j < i) and _changeable(built, other, reading):
+            if (
+                i != j
+                and _makes_idle(other.rule, built.rule, before=j < i)
+                and not any(_exempt_from_one(c, other.rule, built.rule) for c in reading.categories.values())
+                and _changeable(built, other, reading)
+            ):
                 whose = "the guard rail" if other.rule.segment is None else "its segment's rule"
                 why = f"{whose} '{other.rule.name}' has the same filters and is as strict"
                 message = f"{built.written.path} ('{built.rule.name}') can never bind: {why}"
@@ -192,12 +198,17 @@ def _never_binds(reading: Reading) -> None:
                 break
 
 
-def _makes_idle(one: Built, other: Built, before: bool) -> bool:
+def _makes_idle(one: Rule, other: Rule, before: bool) -> bool:
     """Whether `one` always stops what `other` would. Of two that are the same the later one is idle."""
-    if one.rule.only_watch or one.rule.segment not in (None, other.rule.segment) or not as_strict(one.rule, other.rule):
+    if one.only_watch or one.segment not in (None, other.segment) or not as_strict(one, other):
         return False
-    beside = one.rule.segment == other.rule.segment
-    return before or not beside or not as_strict(other.rule, one.rule)
+    beside = one.segment == other.segment
+    return before or not beside or not as_strict(other, one)
+
+
+def _exempt_from_one(category: Category, one: Rule, other: Rule) -> bool:
+    """Whether a category names `one` itself in its `exempt`, so that just `other` governs it."""
+    return one.name in category.exempt and not {"all", other.kind, other.name} & category.exempt
 
 
 def _changeable(idle: Built, stricter: Built, reading: Reading) -> bool:

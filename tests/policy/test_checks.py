@@ -207,6 +207,14 @@ def test_a_rule_beside_a_stricter_one_in_the_same_place_is_a_warning(rules: str,
         assert all("can never bind" in line for line in found)
 
 
+@pytest.mark.parametrize(("exempt", "idle"), [("[a]", False), ("[b]", True), ("[a, b]", True), ("[caps]", True)])
+def test_a_rule_is_not_idle_where_a_category_is_exempt_from_the_stricter_one_alone(exempt: str, idle: bool) -> None:
+    rails = "guard_rails: {caps: [{name: a, max: 2, per: 7d}, {name: b, max: 3, per: 7d}]}"
+    found = said(f"categories: {{letter: {{exempt: {exempt}}}, offer: {{}}}}\n{rails}")
+    assert [line for line in found if "('b') can never bind" in line] == found
+    assert bool(found) is idle
+
+
 def test_a_rule_for_marketing_on_transactional_categories_governs_nothing() -> None:
     text = "categories: {service: {transactional: true}}\nguard_rails: {silence: {base: 2d, categories: [service]}}"
     assert said(text) == [
