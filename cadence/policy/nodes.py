@@ -278,7 +278,7 @@ class _Walk:
                 merge_at = place
                 merged = self._merged(self.node(raw_value, above), place)
                 continue
-            name = str(raw_key.value)
+            name = self._text(raw_key, place)
             if name in own:
                 first = own[name].place
                 self.findings.append(error(place, f"the key '{name}' stands twice, first in line {first.line}"))
@@ -303,7 +303,7 @@ class _Walk:
 
     def _scalar(self, raw: ScalarNode, place: Place) -> Scalar:
         """By YAML 1.2's core schema: dates, times and `1_000` stay texts."""
-        tag, text = str(raw.tag), str(raw.value)
+        tag, text = str(raw.tag), self._text(raw, place)
         if tag == _TAG + "null":
             return None
         if tag == _TAG + "bool":
@@ -312,6 +312,17 @@ class _Walk:
             return self._number(text, place)
         if tag not in (_TAG + "str", _TAG + "timestamp", _TAG + "value", _TAG + "merge"):
             self.findings.append(error(place, "a tag that isn't known", found=tag, allowed="no tag"))
+        return text
+
+    def _text(self, raw: ScalarNode, place: Place) -> str:
+        """What was written. Escapes may stand for what no text holds, and JSON writes a sign like an emoji as two of
+        them."""
+        text = str(raw.value)
+        if _CONTROL.search(text):
+            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+        if control := _CONTROL.search(text):
+            message = f"an escape for a character that no text can hold (U+{ord(control[0]):04X})"
+            self.findings.append(error(place, message))
         return text
 
     def _number(self, text: str, place: Place) -> Scalar:

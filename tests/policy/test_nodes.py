@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -96,10 +97,18 @@ BOMB = "\n".join(
         ("a: *x", "x.yaml:1:4: error: this is not valid YAML: found undefined alias 'x'"),
         ("a: [1, 2", "x.yaml:1:9: error: this is not valid YAML: while parsing a flow sequence"),
         ("a: 1\nb: \x01", "x.yaml:2:4: error: a character that YAML doesn't allow (U+0001)"),
+        ('a: "\\ud83d"', "x.yaml:1:4: error: an escape for a character that no text can hold (U+D83D)"),
+        ('"\\0": 1', "x.yaml:1:1: error: an escape for a character that no text can hold (U+0000)"),
     ],
 )
 def test_what_cannot_be_read_is_a_finding_at_its_place(text: str, words: str) -> None:
     assert problem(text).startswith(words)
+
+
+def test_a_sign_that_json_escapes_as_two_halves_is_one() -> None:
+    node, _ = read_text(json.dumps({"😀": "a 😀"}))
+    assert node is not None
+    assert node.plain() == {"😀": "a 😀"}
 
 
 def test_a_file_in_another_encoding_is_told_by_the_place_of_its_first_wrong_byte(tmp_path: Path) -> None:
