@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from cadence.clock import VirtualClock
+from cadence.clock import RealClock, VirtualClock
 from cadence.daemon import Daemon, Jobs, Options
-from cadence.facts import HOUR, EventKind, instant
+from cadence.facts import DAY, HOUR, EventKind, instant
 from cadence.providers.provider import Outcome, Receipt
 from cadence.queue import reload, steps
 from cadence.queue.outlets import Outlet
@@ -153,6 +153,41 @@ def test_once_runs_what_is_due_and_stops(world: World) -> None:
     daemon(world, "2026-03-03T10:00", once=True).run(signals=False)
 
     assert (world.state(now), world.state(later)) == ("sent", "waiting")
+
+
+@pytest.mark.parametrize("how", ["once", "until stopped"])
+def test_who_asked_to_be_let_go_while_nobody_was_at_work_is_heard_before_anything_goes_out(
+    world: World, how: str
+) -> None:
+    world.contact("ann")
+    id_ = world.message("2026-03-03T10:00", "ann")
+    mails = [1_000, 1]
+
+    def read(now: int) -> int:
+        if len(mails) == 1:
+            world.say("ann", EventKind.OPT_OUT, "2026-03-03T10:00")
+        return mails.pop(0) if mails else 0
+
+    one = daemon(world, "2026-03-03T10:00", jobs=Jobs(world.letters, mailbox=read), once=how == "once")
+    if how != "once":
+        one.clock = RealClock(one.clock.now, passed=lambda: 0)
+        one._watch = lambda report: one.stop() if report.job in ("tick", "send") else None
+    one.run(signals=False)
+
+    assert world.state(id_) == "suppressed"
+
+
+def test_a_stop_is_heard_while_the_clock_is_not_to_be_trusted(world: World) -> None:
+    shown = at("2026-03-03T10:00")
+    read: list[int] = []
+    clock = RealClock(lambda: shown, passed=lambda: 0)
+    jobs = Jobs(world.letters, mailbox=lambda now: read.append(now) or 0)
+    one = Daemon(world.store, clock, PolicyFiles(world.mail.parent / "policy.yaml"), {}, jobs)
+    shown += 400 * DAY
+
+    one._mailbox()
+
+    assert (clock.jump is None, read) == (False, [at("2026-03-03T10:00")])
 
 
 def test_it_goes_on_where_the_record_ends(world: World) -> None:
