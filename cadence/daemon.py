@@ -13,9 +13,11 @@ import math
 import signal
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from cadence.clock import Clock, RealClock, VirtualClock, passed_micros
@@ -147,7 +149,7 @@ class Daemon:
         self._next_plan: int | None = None
 
     def stop(self) -> None:
-        """Finish what is under way, then end. Safe to call from a signal handler and from any thread."""
+        """Finish what is under way, then end. Safe to call from any thread; not from a signal handler, see there."""
         self._stopping.set()
 
     def reload(self) -> None:
@@ -157,20 +159,18 @@ class Daemon:
     def run(self, signals: bool = True) -> Counter[str]:
         """Live until stopped; the totals of all it did. signals: take SIGTERM and SIGINT as stop, SIGHUP as reload
         (only in a process's main thread). Raises PolicyError when the policy is broken at start."""
-        before = self._take_signals() if signals else {}
-        try:
-            self._start()
-            if self.options.once:
-                self._guarded("mailbox", self._mailbox)
-                self._instant()
-            elif isinstance(self.clock, VirtualClock):
-                self._live_virtually(self.clock)
-            else:
-                self._live()
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-            self._end()
+        with self._heeding_signals() if signals else nullcontext():
+            try:
+                self._start()
+                if self.options.once:
+                    self._guarded("mailbox", self._mailbox)
+                    self._instant()
+                elif isinstance(self.clock, VirtualClock):
+                    self._live_virtually(self.clock)
+                else:
+                    self._live()
+            finally:
+                self._end()
         return self.totals
 
     @property
@@ -204,13 +204,22 @@ class Daemon:
             _log.warning("the shards could not be given back; they are free once the lease is over", error=str(error))
         _log.info("ended", daemon=self.me, **self.totals)
 
-    def _take_signals(self) -> dict[int, Any]:
-        handlers: dict[int, Callable[[int, Any], None]] = {
-            signal.SIGTERM: lambda *_: self.stop(),
-            signal.SIGINT: lambda *_: self.stop(),
-            signal.SIGHUP: lambda *_: self.reload(),
-        }
-        return {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    @contextmanager
+    def _heeding_signals(self) -> Iterator[None]:
+        """A handler runs between any two steps of the main thread, also while that holds the lock which `stop` takes: so it only
+        puts down what is to be done, and a thread does it."""
+        asked: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        does = {signal.SIGTERM: self.stop, signal.SIGINT: self.stop, signal.SIGHUP: self.reload}
+        heeding = threading.Thread(target=lambda: [act() for act in iter(asked.get, None)], name="signals", daemon=True)
+        heeding.start()
+        before = {number: signal.signal(number, lambda n, _: asked.put(does[n])) for number in does}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            asked.put(None)
+            heeding.join()
 
     # -- on the real clock ------------------------------------------------------------------------------------------
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -188,6 +190,26 @@ def test_a_stop_is_heard_while_the_clock_is_not_to_be_trusted(world: World) -> N
     one._mailbox()
 
     assert (clock.jump is None, read) == (False, [at("2026-03-03T10:00")])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_comes_while_the_daemon_looks_whether_one_came_is_heeded(world: World, number: int) -> None:
+    one = daemon(world, "2026-03-03T10:00")
+    asked = one._stopping if number == signal.SIGTERM else one._reload_asked
+
+    def stuck(*_: object) -> None:
+        raise AssertionError("the handler waits for what the daemon itself holds")
+
+    before = signal.signal(signal.SIGALRM, stuck)
+    signal.setitimer(signal.ITIMER_REAL, 5)
+    try:
+        with one._heeding_signals():
+            with asked._cond:  # as in the middle of wait() or clear()
+                os.kill(os.getpid(), number)
+            assert asked.wait(4)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_it_goes_on_where_the_record_ends(world: World) -> None:
