@@ -24,16 +24,14 @@ from cadence.clock import Clock, RealClock, VirtualClock, passed_micros
 from cadence.drum import beating
 from cadence.facts import DAY, HOUR, SECOND, instant
 from cadence.log import logger
-from cadence.policy.finding import Finding
 from cadence.policy.policy import Policy
 from cadence.queue import again, leases, outlets, rescue
-from cadence.queue.active import Active
 from cadence.queue.agreement import Agreement, agree_clock, notice_gap, unsettled_gap, unsettled_jump
 from cadence.queue.handover import AT_ONCE, LettersFor, hand_over
 from cadence.queue.outlets import Outlet
 from cadence.queue.patience import Patience, at_once_again
 from cadence.queue.refresh import refresh_segments
-from cadence.queue.reload import PolicyFiles, take_in
+from cadence.queue.reload import PolicyFiles, PolicyInUse
 from cadence.queue.tick import tick
 from cadence.queue.work import BATCH, HAND_OVER_WITHIN, Work
 from cadence.store import Store, StoreUnavailable, status
@@ -136,14 +134,13 @@ class Daemon:
         self.me = self._lease.me
         self.totals: Counter[str] = Counter()
         self.problems: Counter[str] = Counter()
-        self._active: Active
+        self._policy = PolicyInUse(store, policy, self.me)
         self._stopping, self._reload_asked = threading.Event(), threading.Event()
         self._look_for_dead, self._sending = threading.Event(), threading.Lock()
         self._lost_track = False
         self._asked_under: tuple[str, tuple[int, ...]] | None = None
         self._patience = Patience()
         self._last: dict[str, Any] = {}
-        self._refused: str | None = None
         self._told_jump = False
         self._agreement = Agreement()
         self._next_plan: int | None = None
@@ -191,7 +188,7 @@ class Daemon:
         gap = notice_gap(self.store, latest, now) if isinstance(self.clock, RealClock) else None
         if gap is not None:
             _log.error(gap.sentence)
-        self._active = take_in(self.store, policy, now, self.me, str(self.files.path))
+        self._policy.use(policy, now)
         self._beat()
         for told in leases.unlike(self.store, self._lease.living, policy.hash):
             _log.warning(told)
@@ -209,7 +206,11 @@ class Daemon:
         """A handler runs between any two steps of the main thread, also while that holds the lock which `stop` takes: so it only
         puts down what is to be done, and a thread does it."""
         asked: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        does = {signal.SIGTERM: self.stop, signal.SIGINT: self.stop, signal.SIGHUP: self.reload}
+        does: dict[int, Callable[[], None]] = {
+            signal.SIGTERM: self.stop,
+            signal.SIGINT: self.stop,
+            signal.SIGHUP: self.reload,
+        }
         heeding = threading.Thread(target=lambda: [act() for act in iter(asked.get, None)], name="signals", daemon=True)
         heeding.start()
         before = {number: signal.signal(number, lambda n, _: asked.put(does[n])) for number in does}
@@ -356,7 +357,7 @@ class Daemon:
             return None
         self._told_jump = False
         return Work(
-            self.store, self.me, self._active, self.ways, self._lease.shards, now, self.options.shadow,
+            self.store, self.me, self._policy.active, self.ways, self._lease.shards, now, self.options.shadow,
             self.options.batch, self.options.hand_over_within, self._lease.alone_here, self._lease.unbroken(), self.clock.now,
         )  # fmt: skip
 
@@ -446,28 +447,8 @@ class Daemon:
         old stays."""
         forced = self._reload_asked.is_set()
         self._reload_asked.clear()
-        policy = self.files.read_if_changed(self._refuse, forced)
-        if policy is None:
-            return
-        if self._refused is not None:
-            _log.info("the policy's files are fine again", policy=policy.hash[:12])
-            self._refused = None
-        if policy.hash == self._active.policy.hash:
-            return
-        try:
-            self._active = take_in(self.store, policy, self.clock.now(), self.me, str(self.files.path))
-        except StoreUnavailable:
-            self.files.unread()
-            raise
-        _log.info("a new policy is active; all that waits is asked again", policy=policy.hash[:12])
-
-    def _refuse(self, findings: tuple[Finding, ...]) -> None:
-        self.problems["policy refused"] += 1
-        told = [str(f) for f in findings]
-        self._refused = told[0]
-        _log.error(
-            "the changed policy is broken; the old one stays active", errors=told, policy=self._active.policy.hash[:12]
-        )
+        if self._policy.renew(self.clock.now, forced):
+            self.problems["policy refused"] += 1
 
     def _beat_in_time(self) -> None:
         if self._lease.due():
@@ -476,11 +457,11 @@ class Daemon:
     def _beat(self) -> None:
         """A sign of life, leases, and what admins agreed to."""
         told = {**self._last}
-        if self._refused is not None:
-            told[POLICY_REFUSED] = self._refused
+        if self._policy.refused is not None:
+            told[POLICY_REFUSED] = self._policy.refused
         if self.jobs.campaigns is not None:
             told[CAMPAIGNS] = self.jobs.campaigns()
-        self._lease.renew(self.clock.now(), self._active.policy.hash, json.dumps(told or None))
+        self._lease.renew(self.clock.now(), self._policy.active.policy.hash, json.dumps(told or None))
         self._patience.over()
         self._look_for_dead.set()
         if isinstance(self.clock, RealClock) and self._agreement.settle(self.store, self.clock):

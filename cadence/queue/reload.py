@@ -5,6 +5,7 @@ All that can fail happens before anything live is touched. It asks nobody again:
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from cadence.policy.finding import Finding
 from cadence.policy.load import load
 from cadence.policy.policy import Policy
 from cadence.queue.active import Active
-from cadence.store import Store, policies
+from cadence.store import Store, StoreUnavailable, policies
 from cadence.store.accounts import join_accounts
 
 _log = logger("policy")
@@ -61,8 +62,9 @@ class PolicyFiles:
         `refuse` hears of the findings, once for each change."""
         if not force and not self.changed():
             return None
-        self._seen = self._print()
+        seen = self._print()
         loaded = load(self.path)
+        self._seen = seen
         if loaded.policy is None:
             refuse(loaded.errors)
         return loaded.policy
@@ -81,3 +83,52 @@ class PolicyFiles:
                 continue
             found.append((str(file), status.st_size, status.st_mtime_ns))
         return tuple(found)
+
+
+class PolicyInUse:
+    """The policy that a daemon goes by, and how a changed one comes into its place."""
+
+    active: Active
+
+    def __init__(self, store: Store, files: PolicyFiles, me: str) -> None:
+        """me: the daemon's id, for the record."""
+        self._store, self._files, self._me = store, files, me
+        self._one_at_a_time = threading.Lock()
+        self.refused: str | None = None
+        """Why the files as they are now weren't taken in; None where they were."""
+
+    def use(self, policy: Policy, now: int) -> None:
+        """Store it, and go by it from here on. Raises StoreUnavailable; then the one before stays."""
+        self.active = take_in(self._store, policy, now, self._me, str(self._files.path))
+
+    def renew(self, now: Callable[[], int], force: bool = False) -> bool:
+        """Go by the files as they are now, if they changed or force says so; a broken policy is refused, and the old one
+        stays. Returns whether one was refused. Raises StoreUnavailable; then they are read again next time.
+
+        Whoever calls while another reads waits: what was read first must not come into the place of what was read since."""
+        with self._one_at_a_time:
+            told: list[str] = []
+            policy = self._files.read_if_changed(lambda findings: told.extend(str(f) for f in findings), force)
+            if told:
+                self.refused = told[0]
+                _log.error(
+                    "the changed policy is broken; the old one stays active",
+                    errors=told,
+                    policy=self.active.policy.hash[:12],
+                )
+            if policy is None:
+                return bool(told)
+            if self.refused is not None:
+                _log.info("the policy's files are fine again", policy=policy.hash[:12])
+                self.refused = None
+            if policy.hash != self.active.policy.hash:
+                self._swap(policy, now())
+            return False
+
+    def _swap(self, policy: Policy, now: int) -> None:
+        try:
+            self.use(policy, now)
+        except StoreUnavailable:
+            self._files.unread()
+            raise
+        _log.info("a new policy is active; all that waits is asked again", policy=policy.hash[:12])

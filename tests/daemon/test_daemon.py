@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -270,11 +271,38 @@ def test_a_policy_that_could_not_be_stored_is_taken_in_at_the_next_turn(
         one.files.path.write_text(POLICY.replace('to: "08:00"', 'to: "09:00"'), "utf-8")
         return real(*args)
 
-    monkeypatch.setattr("cadence.daemon.take_in", away_at_the_second)
+    monkeypatch.setattr("cadence.queue.reload.take_in", away_at_the_second)
     monkeypatch.setattr(one, "_wait_for_store", lambda name, error: True)
     one.run(signals=False)
 
     assert (world.state(id_), sent_at(world)) == ("sent", ["2026-03-04T08:00:00+00:00"])
+
+
+def test_of_two_that_read_the_policy_at_once_the_later_reading_stays(world: World) -> None:
+    at_hand, other_done = threading.Event(), threading.Event()
+
+    class Files(PolicyFiles):
+        def read_if_changed(self, *args: Any) -> Any:
+            found = super().read_if_changed(*args)
+            if not at_hand.is_set():
+                at_hand.set()
+                other_done.wait(0.5)
+            return found
+
+    one = daemon(world, "2026-03-03T10:00")
+    one.files = Files(world.mail.parent / "policy.yaml")
+    used = reload.PolicyInUse(world.store, one.files, one.me)
+    used.use(one.files.read(), at("2026-03-03T10:00"))
+    one.files.path.write_text(POLICY.replace('"20:00"', '"21:00"'), "utf-8")
+    first = threading.Thread(target=used.renew, args=(one.clock.now,))
+    first.start()
+    at_hand.wait()
+    one.files.path.write_text(POLICY.replace('"20:00"', '"22:00"'), "utf-8")
+    used.renew(one.clock.now)
+    other_done.set()
+    first.join()
+
+    assert used.active.policy.hash == one.files.read().hash
 
 
 def test_a_policy_over_accounts_makes_circles_of_them_before_it_decides(world: World) -> None:

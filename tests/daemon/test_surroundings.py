@@ -176,9 +176,9 @@ def test_daemons_with_different_policies_are_named_at_start_and_in_status(
     one = daemon(installation)
     one.run(signals=False)
 
-    told = holding.unlike(installation.store, {"another"}, one._active.policy.hash)
+    told = holding.unlike(installation.store, {"another"}, one._policy.active.policy.hash)
     assert told == [
-        f"another goes by policy 0123456789ab, and this daemon by {one._active.policy.hash[:12]}; does each see the same files?"
+        f"another goes by policy 0123456789ab, and this daemon by {one._policy.active.policy.hash[:12]}; does each see the same files?"
     ]
     another(installation, id="third", policy="fedcba9876543210")
     assert "different policies (another by 0123456789ab, third by fedcba987654)" in attention(installation)
