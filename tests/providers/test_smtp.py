@@ -75,7 +75,8 @@ def post(smtp_server: ModuleType) -> Iterator[Callable[..., Post]]:
         ({"rcpt person2@example.com": "550 5.1.1 no such user"}, [ACCEPTED, REFUSED, ACCEPTED]),
         ({"rcpt person2@example.com": "451 4.7.1 greylisted"}, [ACCEPTED, RETRY, ACCEPTED]),
         ({"mail": ["250 ok", "552 5.3.4 too big", "250 ok"]}, [ACCEPTED, REFUSED, ACCEPTED]),
-        ({"mail": ["250 ok", "452 4.3.1 disk full", "250 ok"]}, [ACCEPTED, RETRY, ACCEPTED]),
+        ({"mail": ["250 ok", "452 no room for so much", "250 ok"]}, [ACCEPTED, RETRY, ACCEPTED]),
+        ({"rcpt person2@example.com": "554 5.7.1 <x@y.org>: Relay access denied"}, [ACCEPTED, RETRY, ACCEPTED]),
         ({"data": ["354 go", "554 5.7.1 not now", "354 go"]}, [ACCEPTED, REFUSED, ACCEPTED]),
         ({"data": ["354 go", "451 4.3.0 not now", "354 go"]}, [ACCEPTED, RETRY, ACCEPTED]),
         ({"end": ["250 ok", "554 5.6.0 spam", "250 ok"]}, [ACCEPTED, REFUSED, ACCEPTED]),
@@ -101,6 +102,15 @@ def test_each_letter_gets_the_verdict_on_itself(
         ({"mail": "550 5.1.8 sender's domain does not exist"}, 0),
         ({"rcpt": "550 5.7.1 Unable to relay"}, 1),
         ({"rcpt": "550 5.7.1 <person1@example.com>: Relay access denied"}, 1),
+        ({"rcpt": "554 5.7.1 <person1@example.com>: Relay access denied"}, 1),
+        ({"rcpt": "553 5.7.1 <shop@example.com>: Sender address rejected: not owned by user"}, 1),
+        ({"rcpt": "550 5.1.8 <shop@example.com>: Sender address rejected: Domain not found"}, 1),
+        ({"rcpt": "554 5.7.1 <unknown[192.0.2.1]>: Client host rejected: Access denied"}, 1),
+        ({"rcpt": "450 4.7.1 Client host rejected: cannot find your hostname, [192.0.2.1]"}, 1),
+        ({"rcpt": "451 4.3.5 Server configuration problem"}, 1),
+        ({"mail": "452 4.3.1 Insufficient system storage"}, 0),
+        ({"mail": "450 4.7.1 too many mails, slow down"}, 0),
+        ({"end": "451 4.3.0 queue file write error"}, 1),
     ],
 )
 def test_where_it_is_we_who_may_not_send_nobody_is_refused(
@@ -344,7 +354,8 @@ def test_the_password_is_not_in_the_settings_repr() -> None:
         ("the mail", 421, RETRY, True),
         ("RCPT", 550, REFUSED, False),
         ("RCPT", 450, RETRY, False),
-        ("MAIL", 450, RETRY, False),
+        ("MAIL", 450, RETRY, True),
+        ("MAIL", 452, RETRY, False),
         ("MAIL", 552, REFUSED, False),
         ("MAIL", 501, RETRY, True),
         ("MAIL", 599, RETRY, True),
@@ -362,9 +373,28 @@ def test_a_reply_means(stage: Stage, code: int, outcome: Outcome, whole: bool) -
 @pytest.mark.parametrize(
     "stage,code,words,outcome",
     [
+        ("RCPT", 550, "relay not permitted", RETRY),
+        ("RCPT", 553, "sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)", RETRY),
+        ("RCPT", 550, "5.7.54 SMTP; Unable to relay recipient in non-accepted domain", RETRY),
+        ("RCPT", 554, "5.7.1 Service unavailable; Client host [192.0.2.1] blocked using bl.example.org", RETRY),
+    ],
+)
+def test_however_a_server_says_that_it_takes_nothing_from_us_nobody_is_refused(
+    stage: Stage, code: int, words: str, outcome: Outcome
+) -> None:
+    verdict = verdict_of(stage, Reply(code, words))
+    assert (verdict.outcome, verdict.whole_provider, verdict.suspect) == (outcome, True, True)
+
+
+@pytest.mark.parametrize(
+    "stage,code,words,outcome",
+    [
         ("MAIL", 554, "5.3.4 message too big for this system", REFUSED),
         ("RCPT", 550, "5.7.1 not wanted here", REFUSED),
         ("RCPT", 550, "5.1.1 no such user at this relay", REFUSED),
+        ("RCPT", 550, "<ann@relay.example.com>: unknown user", REFUSED),
+        ("RCPT", 554, "5.7.1 <ann@example.com>: Recipient address rejected: Access denied", REFUSED),
+        ("RCPT", 450, "4.2.0 <ann@example.com>: Recipient address rejected: Greylisted", RETRY),
         ("the mail", 550, "5.7.1 relay's filter: spam", REFUSED),
     ],
 )

@@ -107,16 +107,17 @@ class _Lane:
                 detail = self._shown(f"no connection to {self._server}: {error.detail}")
                 yield from retry_rest(list(left), detail, code=error.code)
                 return
-            answered, lost = 0, None
+            answered, taken, lost = 0, False, None
             while left and lost is None:
                 if begun and time.monotonic() > ends:
                     yield from out_of_time(left, self._settings.call_timeout)
                     return
-                receipt, lost = self._one(connection, left[0])
+                receipt, lost = self._one(connection, left[0], taken)
                 asked = receipt is None or receipt.asked
                 begun = begun or asked
                 answered += asked and lost is None
                 if receipt is not None:
+                    taken = taken or receipt.outcome is Outcome.ACCEPTED
                     left.popleft()
                     yield receipt
             if lost is not None:
@@ -144,8 +145,9 @@ class _Lane:
             )
         yield from retry_rest(list(left), detail, code=lost.code)
 
-    def _one(self, connection: Connection, letter: Letter) -> tuple[Receipt | None, Lost | None]:
-        """The letter's receipt, and the connection's loss; no receipt where nothing of the mail can have been taken."""
+    def _one(self, connection: Connection, letter: Letter, taken: bool) -> tuple[Receipt | None, Lost | None]:
+        """The letter's receipt, and the connection's loss; no receipt where nothing of the mail can have been taken. taken: the
+        server took one before over this connection, so that what may be about this letter is."""
         try:
             stage, reply = connection.transact(letter)
         except Unfit as error:
@@ -157,7 +159,7 @@ class _Lane:
             return Receipt(letter.message_id, Outcome.IN_DOUBT, None, detail, whole_provider=True), lost
         verdict = verdict_of(stage, reply)
         detail = f"{reply.code} {reply.text} (answer to {stage})"
-        if verdict.whole_provider:
+        if verdict.whole_provider and not (verdict.suspect and taken):
             return None, Lost(detail, in_doubt=False, code=reply.shown_code, suspect=verdict.suspect)
         accepted = verdict.outcome is Outcome.ACCEPTED
         provider_id = letter.message_id_header if accepted else None
