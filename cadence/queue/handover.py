@@ -94,7 +94,6 @@ def hand_over(
     if work.shadow or not work.outlets or not work.awake():
         return Counter()
     batches, done = prepare(work, letters_for)
-    work = work.by_now()
     for batch in batches:
         receipts = deliver(work.outlets[batch.channel].provider, batch.letters, work.awake)
         reached("handed over")

@@ -57,6 +57,7 @@ def _record(
     done: Counter[str] = Counter()
     with work.store.write() as conn:
         lock_shards(conn, among)
+        work = work.by_now()
         messages = rows_of.messages_by_id(conn, [(shard, id_) for id_, shard in shards.items()])
         if len(messages) < len(shards):
             if len(among) < SHARDS:

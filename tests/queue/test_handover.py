@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import inf, nan
+from threading import Event
 from types import SimpleNamespace
 
 import pytest
@@ -12,11 +13,11 @@ import pytest
 from cadence.facts import HOUR, MINUTE, SECOND, EventKind
 from cadence.providers.letter import Letter
 from cadence.providers.provider import Ability, Capabilities, Outcome, Receipt
-from cadence.queue import handover, leases, receipts, rescue
+from cadence.queue import handover, leases, receipts, rescue, steps
 from cadence.queue.handover import hand_over, prepare
 from cadence.queue.outlets import Outlet
 from cadence.queue.rates import Rate
-from cadence.store import outbox, tables
+from cadence.store import StoreUnavailable, outbox, tables
 from tests.queue.world import World, at, policy_of
 
 DAY = "2026-03-03"
@@ -277,6 +278,36 @@ def test_the_provider_is_tried_again_after_a_pause(world: World) -> None:
     world.send(f"{DAY}T12:01")
 
     assert world.state(id_) == "sent"
+
+
+def test_a_database_that_goes_away_right_before_the_provider_is_called_leaves_nothing_in_doubt(world: World) -> None:
+    away, desk = Event(), says(Outcome.ACCEPTED)
+    world.provider = desk
+    id_ = decided(world)
+
+    def clock() -> int:
+        if away.is_set() and not desk.taken:
+            raise StoreUnavailable("the database is away")
+        return at(NOON)
+
+    steps.arm("marked", away.set)
+    try:
+        hand_over(world.work(NOON, clock=clock), world.letters)
+    finally:
+        steps.arm("")
+
+    assert world.state(id_) == "sent"
+
+
+def test_what_a_slow_provider_took_was_taken_when_it_said_so(world: World) -> None:
+    shown = [at(NOON)]
+    desk = world.provider = says(Outcome.ACCEPTED)
+    desk.answer = lambda letter: shown.append(at(f"{DAY}T12:09")) or Receipt(letter.message_id, Outcome.RETRY)
+    id_ = decided(world)
+
+    hand_over(world.work(NOON, clock=lambda: shown[-1]), world.letters)
+
+    assert world.row(id_)["due_at"] == at(f"{DAY}T12:10")
 
 
 def test_a_provider_whose_code_throws_leaves_its_letters_in_doubt(world: World) -> None:
