@@ -308,7 +308,7 @@ class Daemon:
 
     def _instant(self) -> bool:
         """Everything that is due at this instant: plan, ask again, decide, hand over, until nothing moves. False: the
-        database was away, and not all of it is done."""
+        database was away, or so slow that others may have taken this daemon for dead, and not all of it is done."""
         done = self._guarded("reload", self._reload)
         done &= self._guarded("heartbeat", self._beat_in_time)
         if self.jobs.plan is not None and (self._next_plan is None or self._next_plan <= self.clock.now()):
@@ -321,7 +321,7 @@ class Daemon:
             done &= self._guarded("send", self._send_all)
             if self.totals.total() == before or self._stopping.is_set() or not self._patiently(self._more_due):
                 break
-        return done
+        return done and self._lease.unbroken()()
 
     def _patiently(self, question: Callable[[], T]) -> T | None:
         """The answer to a question to the database, waiting for it as long as it is away; None when stopped meanwhile."""

@@ -14,10 +14,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from cadence.clock import RealClock, VirtualClock
-from cadence.daemon import Daemon, Jobs, Options
-from cadence.facts import DAY, HOUR, EventKind, instant
+from cadence.daemon import Daemon, Jobs, Options, Report
+from cadence.facts import DAY, HOUR, SECOND, EventKind, instant
 from cadence.providers.provider import Outcome, Receipt
-from cadence.queue import reload, steps
+from cadence.queue import leases, reload, steps
 from cadence.queue.outlets import Outlet
 from cadence.queue.reload import PolicyFiles
 from cadence.store import Store, StoreUnavailable, policies, status
@@ -128,6 +128,32 @@ def test_what_a_fault_left_half_handed_over_is_settled_at_the_next_instant(world
         steps.arm("")
 
     assert (world.state(first), world.state(second)) == ("sent", "sent")
+
+
+def test_what_was_decided_while_signs_of_life_took_too_long_is_handed_over_at_that_instant(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.contact("ann")
+    id_ = world.message("2026-03-03T10:00", "ann")
+    passed, slow, hold = [0], [0], leases.hold
+
+    def held(*args: Any) -> Any:
+        passed.append(passed[-1] + 25 * SECOND * (slow[-1] > 0))
+        slow.append(slow[-1] - 1)
+        return hold(*args)
+
+    def watch(report: Report) -> None:
+        if report.job == "tick":
+            slow.append(2)
+            passed.append(passed[-1] + 25 * SECOND)
+
+    monkeypatch.setattr(leases, "passed_micros", lambda: passed[-1])
+    monkeypatch.setattr(leases, "hold", held)
+    one = daemon(world, "2026-03-03T10:00", "2026-03-06T10:00")
+    one._watch = watch
+    one.run(signals=False)
+
+    assert world.state(id_) == "sent"
 
 
 def test_what_is_old_is_looked_for_in_each_shard_once_a_day() -> None:
