@@ -24,7 +24,7 @@ from cadence.store.bulk import Values, fetch, insert_rows, turned, update_rows, 
 from cadence.store.circles import Circle, Together, circles_at, merge
 from cadence.store.consents import record_consents, record_first
 from cadence.store.engine import lock_identity, lock_shards
-from cadence.store.identity import COLUMNS, Person, identify, lay_over, read, told_of
+from cadence.store.identity import COLUMNS, Person, lay_over, read, told_of
 from cadence.store.ids import shard_of
 from cadence.store.known import look_up
 from cadence.store.rows import ConsentRow, ContactRow, Recorded
@@ -39,7 +39,6 @@ def upsert_contacts(conn: Connection, rows: Sequence[ContactRow], now: int, sour
     lock_identity(conn)
     join_accounts = are_joined(conn)
     people, ambiguous = told_of(conn, rows)
-    identify(conn, people)
     known = [p for p in people if not p.new]
     current = read(conn, known)
     for person in people:

@@ -55,24 +55,65 @@ class Person:
 
 
 def told_of(conn: Connection, rows: Sequence[ContactRow]) -> tuple[list[Person], list[int]]:
-    """The contacts that the rows tell of, each once; and rows without an outside id whose address several contacts
-    have."""
-    loose = {i: _mailbox(r) for i, r in enumerate(rows) if not r.outside_id}
-    owners = look_up(conn, "mailbox", [m for m in loose.values() if m])
-    found: dict[tuple[str, str], Person] = {}
+    """The contacts that the rows tell of, each once, new ones with their ids; and rows without an outside id that have no
+    address, or one that several contacts have. It comes to the same in one batch and in several."""
+    directory = _Directory.of(conn, rows)
+    found: dict[_Who, Person] = {}
     ambiguous: list[int] = []
     for i, row in enumerate(rows):
-        key = ("outside", row.outside_id) if row.outside_id else ("mailbox", loose[i] or "")
-        if not key[1] or len(owners.get(loose.get(i) or "", ())) > 1:
+        who = directory.whose(row)
+        if who is None:
             ambiguous.append(i)
             continue
-        if key in found:
-            _take_in(found[key], row, i)
-            continue
-        found[key] = person = Person(row, [i])
-        if not row.outside_id and (owned := owners.get(key[1])):
-            person.shard, person.id, person.new = owned[0][0], owned[0][1], False
+        directory.learn(row, who)
+        if who in found:
+            _take_in(found[who], row, i)
+        elif isinstance(who, str):
+            found[who] = Person(row, [i])
+        else:
+            found[who] = Person(row, [i], shard=who[0], id=who[1], new=False)
+    new = [p for p in found.values() if p.new]
+    for person, made in zip(new, new_ids(len(new)).tolist(), strict=True):
+        person.id = person.circle = made
     return list(found.values()), ambiguous
+
+
+_Who = tuple[int, int] | str
+"""A contact by its place, as (shard, id); a new one by what the batch first knew it by."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Directory:
+    """What the directory knows of a batch's outside ids and of the mailboxes that rows without one go by, and what each row
+    says to those after it."""
+
+    outside: Mapping[str, tuple[int, int]]
+    owners: Mapping[str, dict[_Who, None]]
+
+    @classmethod
+    def of(cls, conn: Connection, rows: Sequence[ContactRow]) -> _Directory:
+        there = look_up(conn, "outside", [r.outside_id for r in rows if r.outside_id])
+        mailboxes = [m for r in rows if not r.outside_id and (m := _mailbox(r))]
+        owned = look_up(conn, "mailbox", mailboxes)
+        owners: dict[str, dict[_Who, None]] = {m: {} for m in mailboxes}
+        for mailbox, places in owned.items():
+            owners[mailbox].update(dict.fromkeys((shard, who) for shard, who, _ in places))
+        return cls({outside_id: found[0][:2] for outside_id, found in there.items()}, owners)
+
+    def whose(self, row: ContactRow) -> _Who | None:
+        """Whom a row tells of; None where nobody can say."""
+        if row.outside_id:
+            return self.outside.get(row.outside_id, f"outside:{row.outside_id}")
+        mailbox = _mailbox(row)
+        if mailbox is None or len(self.owners[mailbox]) > 1:
+            return None
+        return next(iter(self.owners[mailbox]), f"mailbox:{mailbox}")
+
+    def learn(self, row: ContactRow, who: _Who) -> None:
+        """These addresses are theirs."""
+        for channel, text in row.addresses.items() if self.owners else ():
+            if (owners := self.owners.get(mailbox_of(channel, text))) is not None:
+                owners[who] = None
 
 
 def _mailbox(row: ContactRow) -> str | None:
@@ -89,7 +130,7 @@ def _take_in(person: Person, row: ContactRow, place: int) -> None:
 
 def _over(older: ContactRow, newer: ContactRow) -> ContactRow:
     """What two rows say of one contact: the later one's word counts, where it says something."""
-    said = {name: getattr(newer, name) or getattr(older, name) for name in (*_LISTS, *_PLAIN)}
+    said = {name: getattr(newer, name) or getattr(older, name) for name in ("outside_id", *_LISTS, *_PLAIN)}
     return replace(
         newer,
         **said,
@@ -97,18 +138,6 @@ def _over(older: ContactRow, newer: ContactRow) -> ContactRow:
         attributes={**older.attributes, **newer.attributes},
         consents=tuple(dict.fromkeys((*older.consents, *newer.consents))),
     )
-
-
-def identify(conn: Connection, people: Sequence[Person]) -> None:
-    """Finds the contacts that are there, and gives the others ids."""
-    found = look_up(conn, "outside", [p.told.outside_id for p in people if p.told.outside_id])
-    for person in people:
-        if person.told.outside_id in found:
-            person.shard, person.id, _ = found[person.told.outside_id][0]
-            person.new = False
-    new = [p for p in people if p.new]
-    for person, made in zip(new, new_ids(len(new)).tolist(), strict=True):
-        person.id = person.circle = made
 
 
 def read(conn: Connection, known: Sequence[Person]) -> dict[int, dict[str, Any]]:

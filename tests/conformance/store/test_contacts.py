@@ -114,6 +114,22 @@ def test_an_address_that_several_have_names_nobody(told: Any, someone: Someone) 
     assert told.contacts(ContactRow("", {"email": "x@example.com"}, country="SE")).ambiguous == (0,)
 
 
+def test_rows_of_one_contact_by_its_id_and_by_its_address_are_laid_over_each_other(told: Any, someone: Someone) -> None:
+    told.contacts(someone("a", country="SE"))
+    told.contacts(ContactRow("a", attributes={"x": 1}), ContactRow("", {"email": "a@example.com"}, attributes={"y": 2}))
+    assert told.of("a", "country, attributes") == ("SE", '{"x":1,"y":2}')
+
+
+def test_an_address_names_who_came_with_it_in_the_same_batch(told: Any, someone: Someone) -> None:
+    report = told.contacts(someone("a", attributes={"x": 1}), ContactRow("", {"email": "a@example.com"}, country="SE"))
+    assert (told.of("a", "country, attributes"), report.new) == (("SE", '{"x":1}'), 1)
+
+
+def test_an_address_that_several_of_a_batch_have_names_nobody(told: Any, someone: Someone) -> None:
+    loose = ContactRow("", {"email": "x@example.com"}, country="SE")
+    assert told.contacts(someone("a", "x@example.com"), someone("b", "x@example.com"), loose).ambiguous == (2,)
+
+
 def test_an_older_address_given_again_is_the_current_one_again(told: Any) -> None:
     for i, text in enumerate(("1@example.com", "2@example.com", "1@example.com")):
         told.contacts(ContactRow("a", {"email": text}), now=NOW + i)
