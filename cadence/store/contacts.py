@@ -175,12 +175,12 @@ def _together(conn: Connection, people: Sequence[Person], shared: _Shared) -> To
     for kind, by_value in shared.items():
         having = [(value, person.circle) for person in people for k, value in person.entries if k == kind]
         circle_of = _circle_of(conn, {(shard, who) for found in by_value.values() for shard, who, _ in found})
+        theirs = {value: {circle_of[who] for _, who, _ in found} for value, found in by_value.items()}
         first: dict[str, int] = {}
         for value, mine in having:
-            if (other := first.setdefault(value, mine)) != mine:
-                together.join(mine, other)
-            for _, who, _ in by_value.get(value, ()):
-                together.join(mine, circle_of[who])
+            together.join(mine, first.setdefault(value, mine))
+            for one in theirs.pop(value, ()):  # once, however many come to share it with however many
+                together.join(mine, one)
     return together
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from cadence.facts import DAY, HOUR, EventKind
 from cadence.store.bulk import insert_rows
+from cadence.store.circles import Together
 from cadence.store.rows import ConsentRow, ContactRow, EventRow, TouchRow
 from cadence.store.tables import contact, message
 from cadence.store.ways import ways_of
@@ -96,6 +97,17 @@ def test_a_circle_knows_its_size(told: Any, someone: Someone) -> None:
     told.contacts(someone("a", household="h"), someone("b", household="h"))
     told.contacts(someone("c", household="h"))
     assert told.rows("SELECT size FROM circle WHERE id = :c", c=told.circle("a")[1]) == [(3,)]
+
+
+def test_many_who_come_to_share_an_address_with_many_are_joined_once_each(
+    told: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told.contacts(*(ContactRow(f"a{i}", {"phone": "+46700"}) for i in range(30)))
+    joins: list[tuple[int, int]] = []
+    join = Together.join
+    monkeypatch.setattr(Together, "join", lambda self, *both: (joins.append(both), join(self, *both))[1])
+    report = told.contacts(*(ContactRow(f"b{i}", {"phone": "+46700"}) for i in range(30)))
+    assert (report.largest_circle, len(joins) <= 60) == (60, True)
 
 
 def test_the_largest_circle_written_to_is_reported(told: Any, someone: Someone) -> None:
