@@ -216,12 +216,8 @@ def _forget(conn: Connection, people: Sequence[Person]) -> None:
         sql, params = wanted(
             conn, "w", {"value": [g[0] for g in gone], "kind": [g[1] for g in gone], "slot": [g[2] for g in gone]}
         )
-        same = "w.value = directory.value AND w.kind = directory.kind AND w.slot = directory.slot"
         conn.execute(
-            sa.text(
-                f"DELETE FROM directory WHERE slot IN (SELECT slot FROM {sql}) AND EXISTS (SELECT 1 FROM {sql} WHERE {same})"
-            ),
-            params,
+            sa.text(f"DELETE FROM directory WHERE (value, kind, slot) IN (SELECT value, kind, slot FROM {sql})"), params
         )
 
 

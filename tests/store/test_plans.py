@@ -64,7 +64,8 @@ def test_no_hot_statement_reads_a_table_from_end_to_end(scanned: Any) -> None:
     people = [ContactRow(f"p{i}", {"email": f"p{i}@example.com"}, consents=(("email", "news"),)) for i in range(4)]
     with store.write() as conn:
         upsert_contacts(conn, people, NOW, "crm")
-        upsert_contacts(conn, [ContactRow(f"p{i}", {}, household="h") for i in range(4)], NOW, "crm")
+        for home in ("h", "i"):
+            upsert_contacts(conn, [ContactRow(f"p{i}", {}, household=home) for i in range(4)], NOW, "crm")
         record_touches(conn, [TouchRow("p1", NOW, "x", source_id="1")], NOW, "crm")
         for kind in (EventKind.PURCHASE, EventKind.TICKET_OPENED, EventKind.BOUNCE_HARD, EventKind.LESS_OFTEN):
             record_events(conn, [EventRow("p1", NOW, kind, kind.word, subject="1 per 7d")], NOW, "crm")
