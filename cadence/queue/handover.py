@@ -68,6 +68,9 @@ class Rendered:
 
     letters: Mapping[int, Letter]
     failed: Mapping[int, str] = field(default_factory=dict)
+    missing: Mapping[int, str] = field(default_factory=dict)
+    """Of those whose template isn't there, or is broken: nobody's letter can be written by it as it is, and that may be
+    mended."""
 
 
 LettersFor = Callable[[Connection, Sequence[Outgoing]], Rendered]
@@ -246,19 +249,30 @@ def write_out(
         return None
     rendered = letters_for(conn, [outgoing(work, loaded, r) for r in rows])
     ids = loaded.messages["id"]
-    missing = {
-        r: shown(rendered.failed.get(ids[r], "no letter was written for it"))
-        for r in rows
-        if ids[r] not in rendered.letters
-    }
-    done["refused"] += refuse(conn, work, loaded.messages, missing)
-    outlets.give_back(conn, outlet, work.now, len(missing))
-    going = [r for r in rows if r not in missing]
+    going = [r for r in rows if ids[r] in rendered.letters]
+    outlets.give_back(conn, outlet, work.now, len(rows) - len(going))
+    put_by(conn, work, loaded, [r for r in rows if ids[r] not in rendered.letters], rendered, done)
     mark(conn, work, loaded, going, outlet.provider.name)
     if not going:
         return None
     where = {ids[r]: loaded.messages["shard"][r] for r in going}
     return Batch(channel, tuple(rendered.letters[ids[r]] for r in going), where)
+
+
+def put_by(
+    conn: Connection, work: Work, loaded: Loaded, rows: Sequence[int], rendered: Rendered, done: Counter[str]
+) -> None:
+    """Those that no letter was written for: refused, but where only a campaign's files are missing or broken. Then they are
+    decided anew in an hour, for a slip in a file, or a machine that lacks it, must lose nobody's mail."""
+    m = loaded.messages
+    named = [r for r in rows if m["id"][r] in rendered.missing and m["campaign"][r] in loaded.campaigns]
+    wait = {r: shown(f"it can't be written now: {rendered.missing[m['id'][r]]}") for r in named}
+    why = {**rendered.missing, **rendered.failed}
+    never = {r: shown(why.get(m["id"][r], "no letter was written for it")) for r in rows if r not in wait}
+    for words in sorted(set(wait.values())):
+        _log.error("letters wait for their template", messages=list(wait.values()).count(words), why=words)
+    done["unwritten"] += back(conn, work, m, wait, dict.fromkeys(wait, work.now + ASK_ERRORS_EVERY))
+    done["refused"] += refuse(conn, work, m, never)
 
 
 def last_to_last(loaded: Loaded, rows: Sequence[int]) -> list[int]:

@@ -53,7 +53,7 @@ ARROWS: tuple[Arrow, ...] = (
     Arrow(_S.WAITING, _S.STOPPED, "stop_on or still_if"),
     Arrow(_S.WAITING, _S.WITHDRAWN, "campaign ended, contact gone, or shadow"),
     Arrow(_S.WAITING, _S.REFUSED, "no address on its channel"),
-    Arrow(_S.DECIDED, _S.WAITING, "lapsed, or the last look found otherwise"),
+    Arrow(_S.DECIDED, _S.WAITING, "lapsed, the last look found otherwise, or its template is missing"),
     Arrow(_S.DECIDED, _S.REFUSED, "cannot be written, or no provider"),
     Arrow(_S.DECIDED, _S.IN_DOUBT, "in doubt as transactional, and marketing by a new policy"),
     Arrow(_S.DECIDED, _S.SENDING, "recorded before the provider is called"),

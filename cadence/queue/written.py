@@ -32,7 +32,7 @@ from cadence.store.places import Places
 from cadence.store.tables import OURS
 
 ASK_ERRORS_EVERY: int = HOUR
-"""A message held because deciding it threw is asked again so often."""
+"""A message held because deciding it threw, or whose template is missing, is asked again so often."""
 SPREAD_STEPS: int = 30
 """What falls due together is spread over so many steps: fewer, fuller ticks than one for each message."""
 SHADOW = "shadow: decided to send, nothing was handed over"

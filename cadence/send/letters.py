@@ -21,7 +21,7 @@ from cadence.queue.handover import Outgoing
 from cadence.queue.handover import Rendered as Written
 from cadence.send.headers import as_name
 from cadence.send.letter import Envelope, HeaderRefused, compose
-from cadence.send.render import MailTemplate, Rendered, TemplateRefused, load_template
+from cadence.send.render import MailTemplate, Rendered, TemplateMissing, TemplateRefused, load_template
 from cadence.send.wayout import WayOut
 from cadence.store.cards import Card, cards_of
 
@@ -100,6 +100,7 @@ class Letters:
         cards = cards_of(conn, [(m.shard, m.contact) for m in messages])
         letters: dict[int, Letter] = {}
         failed: dict[int, str] = {}
+        missing: dict[int, str] = {}
         for message in messages:
             card = cards.get(message.contact)
             if card is None:
@@ -107,11 +108,13 @@ class Letters:
                 continue
             try:
                 letters[message.id] = self._letter(message, card)
+            except TemplateMissing as error:
+                missing[message.id] = str(error)
             except (TemplateRefused, HeaderRefused) as error:
                 failed[message.id] = str(error)
             except Exception as error:  # noqa: BLE001 - whatever is wrong with one letter, the others are to be written
                 failed[message.id] = f"it can't be written: {type(error).__name__}: {error}"
-        return Written(letters, failed)
+        return Written(letters, failed, missing)
 
     def preview(self, campaign: Campaign, card: Card, email: str, marketing: bool, message_id: int = 0) -> Rendered:
         """A campaign as one contact would read it now, but that its way out stops nobody. Raises `TemplateRefused`
@@ -143,7 +146,7 @@ class Letters:
         if isinstance(own, Mapping):
             rendered = _own_words(own)
         elif campaign is None:
-            raise TemplateRefused(
+            raise TemplateMissing(
                 f"there is no template: campaign {message.campaign!r} isn't among the campaigns' files"
             )
         else:
@@ -173,7 +176,10 @@ class Letters:
         words = campaign.template.words_for(card.locale or self.default_locale)
         place = (campaign.name, id(words))
         if place not in self._compiled:
-            self._compiled[place] = load_template(words.subject, words.html, words.text, campaign.folder)
+            try:
+                self._compiled[place] = load_template(words.subject, words.html, words.text, campaign.folder)
+            except TemplateRefused as error:
+                raise TemplateMissing(str(error)) from None
         return self._compiled[place].render({**campaign.variables, **variables})
 
     def _variables(self, name: str, category: str, card: Card, email: str, unsubscribe: str) -> dict[str, object]:

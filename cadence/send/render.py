@@ -9,7 +9,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from jinja2 import BaseLoader, Environment, StrictUndefined, Template, TemplateError, TemplateNotFound
+from jinja2 import (
+    BaseLoader,
+    Environment,
+    StrictUndefined,
+    Template,
+    TemplateError,
+    TemplateNotFound,
+    TemplateSyntaxError,
+)
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from cadence.send.plain import plain_text
@@ -33,6 +41,10 @@ class Missing(StrictUndefined):
 
 class TemplateRefused(ValueError):
     """A template that can't be loaded or rendered; says which, where (file, line) and what was found."""
+
+
+class TemplateMissing(TemplateRefused):
+    """One that isn't there or is broken: nobody's mail can be written by it as it is now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +97,8 @@ class MailTemplate:
                 pieces.append(piece)
         except TemplateRefused:
             raise
+        except (TemplateNotFound, TemplateSyntaxError) as error:  # of a file that it draws in
+            raise TemplateMissing(f"{self._where(part, error)}: {_sentence(error)}") from None
         except Exception as error:  # noqa: BLE001 - a template is a program: what it throws is about this mail
             raise TemplateRefused(f"{self._where(part, error)}: {_sentence(error)}") from None
         return "".join(pieces)

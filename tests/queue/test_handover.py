@@ -386,6 +386,27 @@ def test_a_letter_that_cannot_be_written_is_refused_before_anything_goes_out(wor
     assert (world.state(id_), world.touches(), world.delivered()) == ("refused", [], 0)
 
 
+def test_letters_whose_template_is_missing_wait_for_it(world: World) -> None:
+    world.contact("ann")
+    world.campaign("spring")
+    id_ = world.message(NOON, "ann", campaign="spring")
+    letter = world.row(id_)["variables"]
+    with world.store.write() as conn:
+        conn.execute(tables.message.update().values(variables=None))
+    world.tick(NOON)
+
+    world.send(NOON)
+
+    row = world.row(id_)
+    assert (row["state"], row["due_at"], row["attempts"], world.touches()) == ("waiting", at(NOON) + HOUR, 0, [])
+    assert row["ask_because"].startswith("it can't be written now: there is no template: campaign 'spring'")
+    with world.store.write() as conn:
+        conn.execute(tables.message.update().values(variables=letter))
+    world.tick(f"{DAY}T13:00")
+    world.send(f"{DAY}T13:00")
+    assert world.state(id_) == "sent"
+
+
 def test_no_more_is_decided_than_the_provider_can_take_now(world: World) -> None:
     world.rate = Rate(per_second=1, burst=2)
     names = [f"c{i}" for i in range(5)]

@@ -132,9 +132,26 @@ def test_a_message_of_an_old_name_is_written_by_the_campaign_of_the_new_one(stor
 
 
 def test_a_message_without_a_template_is_named(store: Store, letters: Letters) -> None:
-    assert (
-        "isn't among the campaigns' files" in written(store, letters, outgoing(store, "sv", campaign="none")).failed[7]
-    )
+    said = written(store, letters, outgoing(store, "sv", campaign="none"))
+
+    assert (said.failed, list(said.missing)) == ({}, [7])
+    assert "isn't among the campaigns' files" in said.missing[7]
+
+
+def test_a_template_that_is_gone_or_broken_may_be_mended(store: Store, letters: Letters, tmp_path: Path) -> None:
+    def said(text: str) -> Any:
+        words = Words("Hello", text="whole.txt")
+        sent = letters_of([Campaign("letter", words, folder=tmp_path)], Mailbox("a@shop.example"), None, "sv", "UTC")
+        (tmp_path / "whole.txt").write_text(text, "utf-8")
+        return written(store, sent, outgoing(store, "sv", marketing=False))
+
+    (tmp_path / "foot.txt").write_text("Yours", "utf-8")
+    assert list(said("Hello {% include 'foot.txt' %}").letters) == [7]
+    assert list(said("Hello {% include 'feet.txt' %}").missing) == [7]
+    assert list(said("Hello {% if").missing) == [7]
+    assert list(said("Hello {{ colour }}").failed) == [7]
+    (tmp_path / "foot.txt").write_text("{% Yours", "utf-8")
+    assert list(said("Hello {% include 'foot.txt' %}").missing) == [7]
 
 
 def test_a_callers_own_words_go_as_they_are(store: Store, letters: Letters) -> None:
