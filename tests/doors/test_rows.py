@@ -60,6 +60,7 @@ def test_a_contact_is_read_as_the_language_calls_its_keys() -> None:
             "hours": "09:00-12:00|17:00-19:00",
             "days": "mon|tue",
             "consents.email": "newsletter|promotion",
+            "consents.sms": "profiling",
             "attributes.orders": "5",
             "attributes.zip": "0123",
             "attributes.vip": "true",
@@ -69,7 +70,7 @@ def test_a_contact_is_read_as_the_language_calls_its_keys() -> None:
     assert made.addresses == {"email": "Asa@example.com"}
     assert (made.zones, made.country, made.locale) == (("Europe/Stockholm", "Asia/Kathmandu"), "DE-BY", "pt-BR")
     assert made.attributes == {"first_name": "Åsa", "orders": 5, "zip": "0123", "vip": True}
-    assert made.consents == (("email", "newsletter"), ("email", "promotion"))
+    assert made.consents == (("email", "newsletter"), ("email", "promotion"), ("sms", "profiling"))
     assert (made.hours, made.days) == (("09:00-12:00", "17:00-19:00"), ("mon", "tue"))
     assert made.household is None
 

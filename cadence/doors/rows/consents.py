@@ -27,7 +27,7 @@ def read(row: Row, seen: dict[int, int]) -> ConsentRow | None:
             if channel not in (None, named):
                 row.wrong("channel", f"is another channel than {kind.word} names")
             channel = named
-        elif named not in (None, "all") and (named == "profiling" or known_category(row, kind.word, str(named))):
+        elif named not in (None, "all") and known_category(row, kind.word, str(named)):
             category = named
     elif kind is not None and row.flag(kind.word) is False:
         row.wrong(kind.word, "is false, which says nothing; write true, or leave it empty")
@@ -40,9 +40,8 @@ def read(row: Row, seen: dict[int, int]) -> ConsentRow | None:
         channel = None
     values = {"contact": contact, "at": at, "kind": kind.word, "category": category, "channel": channel}
     if at is not None and kind is not EventKind.OPT_IN:
-        at = row.latest(
-            at
-        )  # Nobody knows what was said before a stop of that date and what after it: the stop was last.
+        # Nobody knows what was said before a stop of that date and what after it: the stop was last.
+        at = row.latest(at)
     return ConsentRow(contact, at, kind, category, channel, given or source_id(values, seen), by)
 
 

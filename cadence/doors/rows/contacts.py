@@ -15,6 +15,7 @@ from cadence.addresses import address_of
 from cadence.calendar import parse_days, parse_hours, zone_index, zones_of_country
 from cadence.doors.rows.cells import LIST_SEPARATOR, Row
 from cadence.facts import CHANNELS
+from cadence.policy.condition_reader import RESERVED_CONSENTS
 from cadence.policy.finding import listed, nearest
 from cadence.store.rows import ContactRow
 
@@ -221,9 +222,9 @@ def _consents(row: Row, columns: _Columns) -> tuple[tuple[str, str], ...]:
 
 
 def known_category(row: Row, column: str, category: str) -> bool:
-    """Whether the policy has it; notes a problem where it doesn't."""
+    """Whether the policy has it, or it is a consent of its own; notes a problem where neither."""
     known = row.context.categories
-    if known is None or category in known:
+    if known is None or category in known or category in RESERVED_CONSENTS:
         return True
     near = nearest(category, known)
     hint = f"; did you mean {near}?" if near else ""
