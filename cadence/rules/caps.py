@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from cadence.calendar import Window, WindowField, WindowKind, window_frees_at
-from cadence.facts import NEVER, NONE, Ints, Push
+from cadence.facts import NEVER, NONE, Bools, Ints, Push
 from cadence.rules.evidence import Behind
 from cadence.rules.rule import Category, Count, Remarks, Rule, Stricter
 from cadence.rules.rule import Keys as Base
@@ -143,35 +143,51 @@ def _not_kept(category: Ints, kept: dict[int, Ints], rows: Ints) -> np.ndarray[A
 
 def in_window(rule: Rule, window: Window, view: View, rows: Ints, t: Ints) -> list[tuple[int, ...]]:
     """For each of these candidates the ids of its counted touches that lie in the window at its t, oldest first."""
+    behind, inside = _inside(rule, window, view, rows, t)
+    return behind.ids(view, inside)
+
+
+def _inside(rule: Rule, window: Window, view: View, rows: Ints, t: Ints) -> tuple[Behind, Bools]:
+    """The counted touches of these candidates, and which of them lie in the window at its t."""
     behind = Behind(view.counted(rule), rows)
     since = t[behind.slot]
-    return behind.ids(view, freed(np.minimum(behind.at, since), window, view, rows[behind.slot]) > since)
+    return behind, freed(np.minimum(behind.at, since), window, view, rows[behind.slot]) > since
+
+
+def _kept_free(rule: Rule, view: View, rows: Ints, behind: Behind, inside: Bools) -> Ints:
+    """How many slots are kept free for other categories than each candidate's, besides those that these have taken."""
+    kept = np.zeros(len(rows), np.int64)
+    if not rule.keys.reserve:
+        return kept
+    category = view.current(view.touches, "category")[behind.touch]
+    own = view.current(view.candidates, "category")[rows]
+    for name, slots in view.by_category(rule.keys.reserve).items():
+        taken = np.bincount(behind.slot[inside & (category == name)], minlength=len(rows))
+        kept += np.where(own == name, 0, np.maximum(int(slots) - taken, 0))
+    return kept
 
 
 def pushes(rule: Rule, view: View, rows: Ints, t: Ints, welcome_at: Ints) -> list[Push]:
     """The touches in the window at t, and the one whose leaving frees a slot."""
     keys = rule.keys
-    kept = sum(keys.reserve.values())
+    behind, inside = _inside(rule, keys.per, view, rows, t)
+    columns = welcome_at, _kept_free(rule, view, rows, behind, inside), _filling(rule, view, rows)
     told = []
-    behind = in_window(rule, keys.per, view, rows, t)
-    for answer, touches, frees in zip(welcome_at.tolist(), behind, _filling(rule, view, rows).tolist(), strict=True):
-        why = "ever" if answer == NEVER else "reserved" if len(touches) < keys.max else "full"
-        told.append(
-            Push(
-                rule.name,
-                KIND,
-                answer,
-                touches,
-                {
-                    "why": why,
-                    "max": keys.max,
-                    "count": len(touches),
-                    "window": keys.per.text,
-                    "reserved": kept,
-                    "frees_from_at": frees,
-                },
-            )
-        )
+    for touches, answer, kept, frees in zip(
+        behind.ids(view, inside), *(column.tolist() for column in columns), strict=True
+    ):
+        why = "reserved" if len(touches) < keys.max else "full"
+        if answer == NEVER:
+            why = "ever_reserved" if why == "reserved" else "ever"
+        detail = {
+            "why": why,
+            "max": keys.max,
+            "count": len(touches),
+            "window": keys.per.text,
+            "reserved": kept,
+            "frees_from_at": frees,
+        }
+        told.append(Push(rule.name, KIND, answer, touches, detail))
     return told
 
 
@@ -186,6 +202,10 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
             "({reserved}). The next one is welcome from {welcome_at}."
         ),
         "ever": "Messages so far: {count}. This policy never allows more than {max}.",
+        "ever_reserved": (
+            "Messages so far: {count} of {max} that this policy ever allows, and the rest is kept free for something "
+            "more important ({reserved})."
+        ),
     },
     "sv": {
         "full": (
@@ -197,6 +217,10 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
             "Nästa är välkommet från {welcome_at}."
         ),
         "ever": "Meddelanden hittills: {count}. Policyn tillåter aldrig fler än {max}.",
+        "ever_reserved": (
+            "Meddelanden hittills: {count} av {max} som policyn någonsin tillåter, och resten sparas till något "
+            "viktigare ({reserved})."
+        ),
     },
     "nb": {
         "full": (
@@ -208,6 +232,10 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
             "neste er velkommen fra {welcome_at}."
         ),
         "ever": "Meldinger så langt: {count}. Reglene tillater aldri flere enn {max}.",
+        "ever_reserved": (
+            "Meldinger så langt: {count} av {max} som reglene noen gang tillater, og resten holdes av til noe "
+            "viktigere ({reserved})."
+        ),
     },
     "uk": {
         "full": (
@@ -219,6 +247,10 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
             "доречне від {welcome_at}."
         ),
         "ever": "Повідомлень досі: {count}. Правила ніколи не дозволяють більше ніж {max}.",
+        "ever_reserved": (
+            "Повідомлень досі: {count} з {max}, що їх узагалі дозволяють правила, а решту залишено для важливішого "
+            "({reserved})."
+        ),
     },
 }
 

@@ -284,9 +284,16 @@ def test_the_evidence_says_whether_the_window_is_full_or_the_rest_is_kept_or_it_
         ({"per": "7d"}, (9, 3), {"why": "full", "count": 2, "window": "7d", "reserved": 0}),
         ({"per": "7d", **kept}, (9,), {"why": "reserved", "count": 1, "window": "7d", "reserved": 1}),
         ({"per": "ever"}, (9, 3), {"why": "ever", "count": 2, "window": "ever", "reserved": 0}),
+        ({"per": "ever", **kept}, (9,), {"why": "ever_reserved", "count": 1, "window": "ever", "reserved": 1}),
     ):
         push = evidence(rule("caps", {"max": 2, **keys}), view(touches(*ago)))
         assert push.detail == common | more
+
+
+def test_the_evidence_counts_as_kept_free_only_what_others_have_not_taken() -> None:
+    some = rule("caps", {"max": 6, "per": "7d", "reserve": {"promotion": 2, "follow_up": 1, "newsletter": 1}})
+    history = [*touches(5, 4, 3), *touches(9, category="promotion")]
+    assert evidence(some, view(history, {"category": "newsletter"}), at("2026-03-10T12:00")).detail["reserved"] == 2
 
 
 def test_the_evidence_leaves_out_what_leaves_the_window_at_that_instant() -> None:
