@@ -91,17 +91,21 @@ def decisions_about(conn: Connection, message: int) -> list[Recorded]:
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """Where a message stands, and why."""
+    """Where a message stands, and why; by whom and why it was released, if it was."""
 
     state: str
     because: str | None
+    released_at: int | None
+    released_by: str | None
+    released_reason: str | None
 
 
 def fate_of(conn: Connection, shard: int, message: int) -> Fate:
     """Where a message stands. Raises LookupError where there is none."""
     rows = fetch(
         conn,
-        "SELECT m.state, m.because FROM message m WHERE m.shard = :shard AND m.id = :message",
+        "SELECT m.state, m.because, m.released_at, m.released_by, m.released_reason FROM message m "
+        "WHERE m.shard = :shard AND m.id = :message",
         shard=shard,
         message=message,
     )

@@ -35,6 +35,8 @@ UNDATED = (
     "Zone, chosen hours and days, attributes, household and addresses aren't kept by date: they are those of today."
 )
 """What a look at the past can't know."""
+PASSED = "So it passes the rules that a release may pass; they aren't asked."
+"""What a release comes to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,10 @@ def set_scene(conn: Connection, asked: Asked, policy: Policy, now: int) -> Scene
         raise ValueError(f"message {chosen} was made only later than that; leave out --at, or give a later instant")
     fate = fate_of(conn, message["shard"][0], chosen)
     notes = (f"It has ended as {fate.state}" + (f" ({fate.because})." if fate.because else "."),) if ended else ()
+    if fate.released_at is not None and fate.released_at <= (now if at is None else at):
+        notes = (*notes, f"{fate.released_by} released it: {fate.released_reason}. {PASSED}")
+    elif at is not None:
+        message = Messages({**message.columns, "released_at": [None]})
     if at is None:
         return _present(conn, asked, policy, now, message if ended else waiting, chosen, notes)
     return _past(conn, asked, policy, at, message, notes)

@@ -340,6 +340,24 @@ def test_how_it_ended_is_told(office: Office) -> None:
     assert "It has ended as suppressed (consent)." in answer.words
 
 
+def test_a_release_is_told_with_who_and_why(office: Office, capped: int) -> None:
+    office.run("release", str(capped), "--reason", "the board asked")
+
+    told = office.json("explain", "ann", "--message", str(capped))
+
+    assert told["decision"]["verdict"] == "send"
+    assert any("released it: the board asked. So it passes the rules" in note for note in told["notes"])
+
+
+def test_before_it_was_released_a_message_is_explained_as_one_that_was_not(office: Office, capped: int) -> None:
+    office.run("release", str(capped), "--reason", "the board asked")
+
+    told = office.json("explain", "ann", "--message", str(capped), "--at", "2026-03-05T11:00")
+
+    assert (told["decision"]["verdict"], told["decision"]["rule"]) == ("defer", "2 per 7d")
+    assert not any("released" in note for note in told["notes"])
+
+
 # The time line
 
 
