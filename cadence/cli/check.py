@@ -83,7 +83,8 @@ def _campaigns(settings: Settings) -> list[str] | None:
 
     if not settings.campaigns.is_dir():
         return None
-    contents = [read_yaml(f)[0] for f in sorted(settings.campaigns.glob("*.y*ml"))]
+    files = (f for f in settings.campaigns.rglob("*") if f.suffix in (".yaml", ".yml") and f.is_file())
+    contents = [read_yaml(f)[0] for f in sorted(files)]
     plain = [c.plain() for c in contents if c is not None]
     named = [c for c in plain if isinstance(c, dict) and "name" in c]
     return [str(name) for c in named for name in (c["name"], *(c.get("was") or ()))]

@@ -55,6 +55,15 @@ def test_a_filter_may_name_a_campaign_by_an_old_name_too(office: Office, named: 
     assert office.run("check").code == code
 
 
+def test_a_filter_may_name_a_campaign_of_a_folder_within_that_of_campaigns(office: Office) -> None:
+    campaigns = office.folder / "config" / "campaigns" / "spring"
+    campaigns.mkdir(parents=True)
+    (campaigns / "tuesday.yaml").write_text("name: tuesday\n", "utf-8")
+    office.policy(guard_rails={"caps": {"max": 1, "per": "7d", "campaigns": ["tuesday"]}})
+
+    assert office.run("check").code == 0
+
+
 def test_a_good_policy_tells_machines_its_version(office: Office) -> None:
     assert office.json("check")["policy"] == office.world.policy.hash
 
