@@ -38,7 +38,8 @@ def gather_path(path: Path, findings: list[Finding]) -> Gathered:
     if not path.is_dir():
         return gathering.layer([path])
     try:
-        files = sorted(p for p in path.iterdir() if p.suffix in (".yaml", ".yml") and p.is_file())
+        # A link to nothing is a file that can't be read: what it would bring must not be missing in silence.
+        files = sorted(p for p in path.iterdir() if p.suffix in (".yaml", ".yml") and (p.is_file() or not p.exists()))
     except OSError as broken:
         findings.append(error(Place(str(path)), f"the folder can't be read: {broken.strerror or broken}"))
         return Gathered()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cadence.facts import key
-from cadence.policy.load import Loaded, from_content, load
+from cadence.policy.load import Loaded, from_content, from_mapping, load
 from cadence.policy.policy import Policy
 
 
@@ -167,6 +167,13 @@ def test_in_a_folder_a_rule_named_twice_is_told_with_the_file_of_the_first(files
     assert "stands twice within caps, first in p/1.yaml:1:28" in found
 
 
+def test_a_link_to_nothing_in_a_folder_is_not_passed_over(files: Files) -> None:
+    files.write("p/1.yaml", "version: 1")
+    (files.folder / "p/2.yaml").symlink_to("rails.yaml")
+    (files.folder / "p/3.yaml").mkdir()
+    assert files.said("p") == ["p/2.yaml: error: it can't be read: No such file or directory"]
+
+
 def test_an_empty_folder_says_so(files: Files) -> None:
     (files.folder / "p").mkdir()
     assert "the folder holds no policy" in files.said("p")[0]
@@ -297,10 +304,15 @@ def test_a_ready_pack_is_found_without_being_beside(files: Files) -> None:
     assert "newsletter" in files.policy("policy.yaml").categories
 
 
-@pytest.mark.parametrize("name", ["/etc/passwd", "x" * 300, "a\\0b", "..", "."])
+@pytest.mark.parametrize("name", ["/etc/passwd", "x" * 300, "..", "."])
 def test_what_can_not_be_a_file_beside_this_one_is_not_included(files: Files, name: str) -> None:
     files.write("policy.yaml", f'include: ["{name}"]')
     assert any("there is no such file to include" in line for line in files.said("policy.yaml"))
+
+
+def test_a_name_that_no_file_can_have_is_not_included() -> None:
+    found = from_mapping({"include": ["a\0b"]}).findings
+    assert "there is no such file to include" in str(found[0])
 
 
 def test_an_error_in_an_included_file_has_its_place_there(files: Files) -> None:
