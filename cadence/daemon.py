@@ -23,8 +23,9 @@ from typing import Any, TypeVar
 from cadence.clock import Clock, RealClock, VirtualClock, passed_micros
 from cadence.drum import beating
 from cadence.facts import DAY, HOUR, SECOND, instant
-from cadence.log import logger
+from cadence.log import logger, mask
 from cadence.policy.policy import Policy
+from cadence.providers.provider import shown
 from cadence.queue import again, leases, outlets, rescue
 from cadence.queue.agreement import Agreement, agree_clock, notice_gap, unsettled_gap, unsettled_jump
 from cadence.queue.handover import AT_ONCE, LettersFor, hand_over
@@ -47,6 +48,10 @@ POLICY_REFUSED = "policy_refused"
 """Among what a daemon did last, as its row tells it: why it took in no changed policy."""
 CAMPAIGNS = "campaigns"
 """Likewise: the hash of the campaigns that it goes by."""
+CAMPAIGNS_BROKEN = "campaigns_broken"
+"""Likewise: what is wrong with campaigns that it can't take in as they are."""
+FAILING = "failing"
+"""Likewise: the jobs whose last turn failed, each with why."""
 MOST_ROUNDS: int = 10_000
 """Ticks and hand-overs in a row at one instant, before the daemon goes on to its other jobs."""
 
@@ -71,8 +76,8 @@ class Jobs:
     letters_for: LettersFor
     plan: Callable[[Policy, int], int | None] | None = None
     """Accepts the messages of campaigns that are due; returns when the next is."""
-    campaigns: Callable[[], str] | None = None
-    """The hash of all of them, as this daemon has their files."""
+    campaigns: Callable[[], Mapping[str, str]] = dict
+    """What the daemon's row tells of them."""
     mailbox: Callable[[int], int] | None = None
     """Reads what came back by mail; returns how many mails there were."""
     housekeeping: Callable[[int, Sequence[int]], object] | None = None
@@ -141,6 +146,7 @@ class Daemon:
         self._asked_under: tuple[str, tuple[int, ...]] | None = None
         self._patience = Patience()
         self._last: dict[str, Any] = {}
+        self._failing: dict[str, str] = {}
         self._told_jump = False
         self._agreement = Agreement()
         self._next_plan: int | None = None
@@ -261,14 +267,14 @@ class Daemon:
             return True
         try:
             at_once_again(job)
+            self._failing.pop(name, None)
         except StoreUnavailable as error:
             self._wait_for_store(name, error)
             return False
         except Exception as error:  # noqa: BLE001 - one job's fault must not end the daemon
             self.problems[name] += 1
-            _log.exception(
-                "a job failed; it runs again at its next turn", job=name, error=f"{type(error).__name__}: {error}"
-            )
+            self._failing[name] = shown(mask(f"{type(error).__name__}: {error}"))
+            _log.exception("a job failed; it runs again at its next turn", job=name, error=self._failing[name])
         return True
 
     def _wait_for_store(self, name: str, error: StoreUnavailable) -> bool:
@@ -456,11 +462,11 @@ class Daemon:
 
     def _beat(self) -> None:
         """A sign of life, leases, and what admins agreed to."""
-        told = {**self._last}
+        told = {**self._last, **self.jobs.campaigns()}
         if self._policy.refused is not None:
             told[POLICY_REFUSED] = self._policy.refused
-        if self.jobs.campaigns is not None:
-            told[CAMPAIGNS] = self.jobs.campaigns()
+        if failing := dict(self._failing):
+            told[FAILING] = failing
         self._lease.renew(self.clock.now(), self._policy.active.policy.hash, json.dumps(told or None))
         self._patience.over()
         self._look_for_dead.set()

@@ -17,14 +17,13 @@ from pydantic import BaseModel
 from cadence.cli.screen import warn
 from cadence.cli.signing import agree_secret, settle_secret, signing_secret
 from cadence.clock import Clock, RealClock, system_micros
-from cadence.daemon import Daemon, Jobs, Options, Pace, Report, unsettled_jump
+from cadence.daemon import CAMPAIGNS, CAMPAIGNS_BROKEN, Daemon, Jobs, Options, Pace, Report, unsettled_jump
 from cadence.decide.needs import needs
 from cadence.doors.campaigns.campaign import Campaign
 from cadence.doors.campaigns.load import Loaded, load_campaigns
 from cadence.doors.campaigns.plan import plan
 from cadence.facts import DAY, HOUR, MINUTE, SECOND, instant
 from cadence.log import logger
-from cadence.policy.places import has_errors
 from cadence.policy.policy import Policy
 from cadence.providers.letter import Mailbox
 from cadence.providers.maildir.inbox import Inbox
@@ -144,7 +143,7 @@ class Installation:
         jobs = Jobs(
             letters_for=desk.letters_for,
             plan=desk.plan,
-            campaigns=desk.hash,
+            campaigns=desk.told,
             mailbox=partial(read_mailbox, self.store, inbox, way_out) if way_out is not None else None,
             housekeeping=lambda now, shards: prune(self.store, now, self.kept(), needs(desk.policy).reach, shards),
         )
@@ -203,6 +202,7 @@ class CampaignDesk:
         self._installation, self.policy = installation, policy
         self._seen: object = None
         self._campaigns: tuple[Campaign, ...] = ()
+        self._broken: str | None = None
         self._letters = installation.letters(policy, ())
         self._read(policy)
 
@@ -215,10 +215,12 @@ class CampaignDesk:
             _log.info("plan", now=at, runs=done.runs, queued=done.accepted, missed=done.missed)
         return done.next_due
 
-    def hash(self) -> str:
-        """Of what all campaigns say, so that daemons with other files can be told apart."""
+    def told(self) -> dict[str, str]:
+        """What a daemon tells of its campaigns: a hash of what all say, so that daemons with other files can be told apart, and
+        what is wrong with those that are broken."""
         said = sorted(f"{c.name} {c.hash}" for c in self._campaigns)
-        return sha256("\n".join(said).encode()).hexdigest()
+        told = {CAMPAIGNS: sha256("\n".join(said).encode()).hexdigest()}
+        return told if self._broken is None else {**told, CAMPAIGNS_BROKEN: self._broken}
 
     def letters_for(self, conn: Any, messages: Any) -> Any:
         """Letters for decided messages: see `queue.handover.LettersFor`."""
@@ -231,14 +233,15 @@ class CampaignDesk:
         if seen == self._seen:
             return
         loaded = self._installation.campaigns(policy)
-        if has_errors(loaded.findings):
-            told = [str(f) for f in loaded.findings if f.level == "error"]
+        told = [str(f) for f in loaded.findings if f.level == "error"]
+        if told:
             _log.error("some campaigns are broken; as they were before, they go on", errors=told)
         names = {n for c in loaded.campaigns for n in c.names}
-        before = self._campaigns if has_errors(loaded.findings) else ()
+        before = self._campaigns if told else ()
         self._campaigns = (*loaded.campaigns, *(c for c in before if c.name not in names))
         self.policy = policy
         self._letters = self._installation.letters(policy, self._campaigns)
+        self._broken = told[0] if told else None
         self._seen = seen  # not before: where the database was away they are read again
 
 

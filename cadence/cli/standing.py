@@ -11,11 +11,12 @@ from typing import Any
 
 from cadence.cli.installation import Installation
 from cadence.cli.screen import counted, lasting
-from cadence.daemon import CAMPAIGNS, POLICY_REFUSED, unsettled_jump
+from cadence.daemon import CAMPAIGNS, CAMPAIGNS_BROKEN, FAILING, POLICY_REFUSED, unsettled_jump
 from cadence.facts import DAY, HOUR, MINUTE, SECOND
 from cadence.queue.agreement import unsettled_gap
 from cadence.queue.breaker import Breaker
 from cadence.queue.leases import REMEMBERED, living, this_process
+from cadence.queue.receipts import LONGEST_WAIT
 from cadence.queue.states import State
 from cadence.rules.sentence import ERROR
 from cadence.store import leases, policies, status
@@ -23,7 +24,9 @@ from cadence.store.campaigns import next_of_running
 from cadence.store.engine import now_of
 
 PATIENCE: int = 5 * MINUTE
-"""A message that should have been asked longer ago than this is a sign of trouble."""
+"""A message that should have been asked, or handed over, longer ago than this is a sign of trouble."""
+MANY_TRIES: int = 6
+"""So often a message is tried in about an hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,12 @@ class Standing:
     """When the first running campaign is due by its schedule."""
     being_taken_over: int
     """Shards that no daemon at work holds, and whose last lease ended a moment ago, or hasn't yet."""
+    lingering: int
+    """Messages that should have been handed over by now."""
+    tried: int
+    """Messages that were tried MANY_TRIES times or more, and nobody took."""
+    tried_because: str | None
+    """What was said of one of them."""
     held_by_nobody: int
     """Shards that no daemon at work has held for longer."""
     attention: tuple[str, ...]
@@ -100,6 +109,8 @@ def standing_of(installation: Installation) -> Standing:
         counts = status.counts_by_state(conn)
         due = status.next_due(conn)
         late = status.overdue_by_holder(conn, now)
+        handed_over_by = int(installation.settings.hand_over_within * SECOND) + PATIENCE
+        tried, tried_because = status.tried_in_vain(conn, MANY_TRIES, now + LONGEST_WAIT)
         standing = Standing(
             now=now,
             database=store.dialect,
@@ -119,6 +130,9 @@ def standing_of(installation: Installation) -> Standing:
             latest_now=status.latest_now(conn),
             next_campaign=next_of_running(conn),
             being_taken_over=passing,
+            lingering=status.lingering(conn, now - handed_over_by),
+            tried=tried,
+            tried_because=tried_because,
             held_by_nobody=len(ends) - passing,
             attention=(*(doubt.sentence for doubt in doubts if doubt is not None), *store.cannot_write(conn)),
         )
@@ -153,6 +167,16 @@ def _attention(standing: Standing) -> Iterator[str]:
         yield from _nobody(standing)
     elif late:
         yield f"{_of(standing.overdue)} overdue; is the daemon's log quiet, or its providers slow?"
+    if standing.lingering and any(d.alive for d in standing.daemons):
+        yield (
+            f"{_of(standing.lingering)} decided and should have been handed over long ago; does a provider hang, or does the "
+            "hand-over fail? The daemon's log tells"
+        )
+    if standing.tried:
+        yield (
+            f"{counted(standing.tried, 'message was', 'messages were')} tried {MANY_TRIES} times or more, and nobody took "
+            f"{'it' if standing.tried == 1 else 'them'}: {standing.tried_because}"
+        )
     if errors := standing.holding.get(ERROR):
         yield f"{_of(errors)} held because a rule threw; `cadence queue --rule error` tells which"
     for row in standing.providers:
@@ -225,6 +249,15 @@ def _apart(standing: Standing) -> list[str]:
     for d in alive:
         if refused := (d.last or {}).get(POLICY_REFUSED):
             told.append(f"{d.id} refused a changed policy, and goes on by the one before: {refused}; mend its file")
+        if broken := (d.last or {}).get(CAMPAIGNS_BROKEN):
+            told.append(
+                f"{d.id} has broken campaigns, which go on as they were before, or not at all: {broken}; `cadence campaign "
+                "list` tells of all"
+            )
+        told += [
+            f"{d.id} fails at its job {job}, and tries again at each turn: {why}; its log tells more"
+            for job, why in (d.last or {}).get(FAILING, {}).items()
+        ]
     if alive and standing.held_by_nobody and not any(d.started_at + MINUTE > standing.heard_now for d in alive):
         told.append(
             f"{counted(standing.held_by_nobody, 'shard is', 'shards are')} held by no daemon that is at work; are they all of "

@@ -53,6 +53,26 @@ def in_doubt_since(conn: Connection) -> int | None:
     return found
 
 
+def lingering(conn: Connection, before: int) -> int:
+    """How many messages were decided, or began to be handed over, before an instant, and neither have gone nor come back."""
+    since = sa.func.coalesce(message.c.hand_over_at, message.c.decided_at)
+    mine = message.c.state.in_(("decided", "sending"))
+    return int(conn.scalar(sa.select(sa.func.count()).where(sa.text(OUT), mine, since < before)) or 0)
+
+
+def tried_in_vain(conn: Connection, tries: int, until: int) -> tuple[int, str | None]:
+    """How many messages that are to be handed over, or asked anew by `until`, were tried so often and taken by nobody, and what
+    was said of one of them."""
+    often = message.c.attempts >= tries
+    going = sa.and_(sa.text(OUT), message.c.state == "decided")
+    coming = sa.and_(message.c.state == "waiting", message.c.due_at <= until)
+    found = [
+        conn.execute(sa.select(sa.func.count(), sa.func.max(said)).where(which, often)).one()
+        for which, said in ((going, message.c.because), (coming, message.c.ask_because))
+    ]
+    return sum(n for n, _ in found), next((said for _, said in found if said), None)
+
+
 def daemons(conn: Connection) -> list[dict[str, Any]]:
     """All daemons that have a row, with the shards that each holds, and how many."""
     held: dict[str | None, list[int]] = {}

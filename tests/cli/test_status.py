@@ -136,9 +136,49 @@ def campaigns_apart(office: Office) -> None:
             conn.execute(tables.daemon.update().where(mine).values(last_tick=f'{{"campaigns": "{its}"}}'))
 
 
+def stuck(office: Office) -> None:
+    office.world.work("2026-03-03T12:00")
+    with office.world.store.write() as conn:
+        moved = {"state": "decided", "due_at": None, "decided_at": at("2026-03-03T11:49")}
+        conn.execute(tables.message.update().where(tables.message.c.state == "waiting").values(**moved))
+
+
+def in_vain(office: Office) -> None:
+    office.world.work("2026-03-03T12:00")
+    with office.world.store.write() as conn:
+        said = {
+            "attempts": 6,
+            "due_at": at("2026-03-03T12:30"),
+            "ask_because": "try again: 554 5.7.1 Relay access denied",
+        }
+        conn.execute(tables.message.update().where(tables.message.c.state == "waiting").values(**said))
+
+
+def told_by_the_daemon(**told: Any) -> Any:
+    def trouble(office: Office) -> None:
+        office.world.work("2026-03-03T12:00")
+        with office.world.store.write() as conn:
+            conn.execute(tables.daemon.update().values(last_tick=json.dumps(told)))
+
+    return trouble
+
+
 @pytest.mark.parametrize(
     "trouble, said",
     [
+        (stuck, "1 message is decided and should have been handed over long ago; does a provider hang"),
+        (
+            in_vain,
+            "1 message was tried 6 times or more, and nobody took it: try again: 554 5.7.1 Relay access denied",
+        ),
+        (
+            told_by_the_daemon(failing={"mailbox": "PermissionError: new"}),
+            "daemon-1 fails at its job mailbox, and tries again at each turn: PermissionError: new; its log tells more",
+        ),
+        (
+            told_by_the_daemon(campaigns_broken="spring.yaml:2: subjct is no key"),
+            "daemon-1 has broken campaigns, which go on as they were before, or not at all: spring.yaml:2: subjct",
+        ),
         (no_daemon, "no daemon is at work, and 1 message is due"),
         (overdue, "1 message is overdue"),
         (threw, "held because a rule threw"),

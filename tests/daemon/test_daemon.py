@@ -380,6 +380,28 @@ def test_a_policy_that_was_mended_is_said_to_be_fine_again_and_until_then_the_da
     assert then(good) == ([], None)
 
 
+def test_a_job_that_fails_is_told_of_by_the_daemons_row_until_it_is_fine_again(world: World) -> None:
+    trouble = [PermissionError(13, "Permission denied", "ann@example.com")]
+
+    def read(now: int) -> int:
+        if trouble:
+            raise trouble.pop()
+        return 0
+
+    one = daemon(world, "2026-03-03T12:00", jobs=Jobs(world.letters, mailbox=read))
+    one._start()
+
+    def told() -> Any:
+        one._guarded("mailbox", one._mailbox)
+        one._beat()
+        with world.store.read() as conn:
+            (row,) = status.daemons(conn)
+        return row["last_tick"]
+
+    assert told() == {"failing": {"mailbox": "PermissionError: [Errno 13] Permission denied: 'a…@example.com'"}}
+    assert told() is None
+
+
 def test_a_database_that_was_away_is_said_to_be_back_once(world: World) -> None:
     one = daemon(world, "2026-03-03T12:00")
     one._start()

@@ -211,7 +211,7 @@ def test_a_campaign_that_came_while_the_database_was_away_is_taken_in_when_it_is
     policy, now = PolicyFiles(installation.settings.policy).read(), installation.clock_now()
     desk = CampaignDesk(installation, policy)
     desk.plan(policy, now)
-    empty = desk.hash()
+    empty = desk.told()
     installation.settings.campaigns.mkdir()
     (installation.settings.campaigns / "weekly.yaml").write_text(LETTER, "utf-8")
 
@@ -224,11 +224,26 @@ def test_a_campaign_that_came_while_the_database_was_away_is_taken_in_when_it_is
         patch.setattr(Store, "read", away)
         with pytest.raises(StoreUnavailable):
             desk.plan(policy, now)
-    assert desk.hash() == empty
+    assert desk.told() == empty
 
     desk.plan(policy, now)
 
-    assert desk.hash() != empty
+    assert desk.told() != empty
+
+
+def test_broken_campaigns_are_told_of_by_the_daemons_row_until_they_are_mended(installation: Installation) -> None:
+    policy, now = PolicyFiles(installation.settings.policy).read(), installation.clock_now()
+    desk = CampaignDesk(installation, policy)
+    installation.settings.campaigns.mkdir()
+    file = installation.settings.campaigns / "weekly.yaml"
+
+    def broken(text: str) -> str | None:
+        file.write_text(text, "utf-8")
+        desk.plan(policy, now)
+        return desk.told().get("campaigns_broken")
+
+    assert "weekly.yaml:7" in (broken(LETTER.replace("subject", "subjct")) or "")
+    assert broken(LETTER) is None
 
 
 def test_a_daemon_whose_clock_is_an_hour_off_is_named_in_status(installation: Installation) -> None:
