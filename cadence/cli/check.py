@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
+from cadence.calendar import zones_of_country
 from cadence.cli.screen import FINE, NO, counted, print_json, screen, when, wrong
 from cadence.facts import SECOND
 from cadence.policy.finding import Finding
@@ -59,7 +60,7 @@ def check(
     if loaded.policy is None or loaded.errors:
         return _tell(loaded, where, json)
     if week:
-        return _weeks(loaded.policy, zone, country, date.fromisoformat(start) if start else _today(), json)
+        return _weeks(loaded.policy, zone, _country(country), _date(start), json)
     if against_queue:
         from cadence.cli.against import against_queue as compare
 
@@ -88,6 +89,19 @@ def _campaigns(settings: Settings) -> list[str] | None:
     plain = [c.plain() for c in contents if c is not None]
     named = [c for c in plain if isinstance(c, dict) and "name" in c]
     return [str(name) for c in named for name in (c["name"], *(c.get("was") or ()))]
+
+
+def _country(given: str | None) -> str | None:
+    if given is not None and not zones_of_country(given):
+        raise ValueError(f"--country {given!r} is no country of ISO 3166; write for example SE, or DE-BY")
+    return given and given.upper()
+
+
+def _date(given: str | None) -> date:
+    try:
+        return date.fromisoformat(given) if given else _today()
+    except ValueError:
+        raise ValueError(f"--start {given!r} is no date; write one like 2026-03-31") from None
 
 
 def _today() -> date:

@@ -86,6 +86,23 @@ def test_a_week_has_a_row_a_day_and_a_sign_each_half_hour(office: Office) -> Non
     assert rows == ["█" * 16 + "·" * 24 + "█" * 8] * 7
 
 
+def test_a_week_is_drawn_for_a_country_in_small_letters_too(office: Office) -> None:
+    swedes = {"name": "Swedish night", "from": "20:00", "to": "08:00", "where": {"country": "SE"}}
+    office.policy(guard_rails={"quiet_hours": swedes})
+
+    (week,) = json.loads(office.run("check", "--week", "--zone", "Europe/Stockholm", "--country", "se", "--json").out)
+
+    assert {rule for stretch in week["quiet"] for rule in stretch["rules"]} == {"Swedish night"}
+
+
+@pytest.mark.parametrize(("option", "given"), [("--country", "Sweden"), ("--start", "tomorrow")])
+def test_a_week_that_can_not_be_drawn_is_told_in_words(office: Office, option: str, given: str) -> None:
+    answer = office.run("check", "--week", option, given)
+
+    assert answer.code == 2
+    assert f"{option} {given!r}" in answer.err
+
+
 def test_a_week_for_machines_names_the_rule_of_each_quiet_stretch(office: Office) -> None:
     (week,) = json.loads(office.run("check", "--week", "--zone", "Europe/Stockholm", "--json").out)
 
