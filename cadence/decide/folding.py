@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from cadence.calendar import Duration, add, day_start
+from cadence.calendar.shown import on_calendar
 from cadence.decide.told import ToldEvent
 from cadence.facts import (
     CHANNELS,
@@ -30,7 +31,6 @@ from cadence.facts import (
     Ragged,
     Touches,
     Wish,
-    instant,
     key,
 )
 from cadence.policy.moments import Moment
@@ -115,7 +115,7 @@ def _touches(out: Folded, dated: Iterable[tuple[int, ToldEvent]], now: int) -> N
         names = {"channel": channel, "category": event.touch}
         names |= {n: getattr(event, n) for n in ("campaign", "thread", "topic", "content") if getattr(event, n)}
         keyed = {n: key(names.get(n)) for n in ("channel", "category", "campaign", "thread", "topic", "content")}
-        shown = {"id": event.id, "at": instant(at), **names}
+        shown = {"id": event.id, "at": on_calendar(at), **names}
         rest = {"at": at, "triggered": bool(event.triggered), "tags": [key(t) for t in event.tags], "shown": shown}
         out.touches.append({**keyed, **rest, "sent_by": channel})
         if event.outcome == "answered" and at <= now:

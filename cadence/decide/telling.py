@@ -14,6 +14,7 @@ import numpy as np
 
 from cadence.addresses import address_of, mailbox_of
 from cadence.calendar import parse_days, parse_hours, zone_index, zone_name, zones_of_country
+from cadence.calendar.shown import on_calendar
 from cadence.decide.folding import (
     Folded,
     at_of,
@@ -39,7 +40,6 @@ from cadence.facts import (
     People,
     Ragged,
     Wish,
-    instant,
     key,
 )
 from cadence.policy.moments import Moment
@@ -100,7 +100,7 @@ def tell(
     candidates = _candidates(policy, [m for _, m in ordered], told, at, people[0].zones[0])
     shown = [t["shown"] for f in folded for t in f.touches]
     touches = {n: {**s, "id": s["id"] or n} for n, s in enumerate(shown, start=1)}
-    touches |= {-n: {"id": named[n], "at": instant(at), "category": m.category, "channel": m.channel}
+    touches |= {-n: {"id": named[n], "at": on_calendar(at), "category": m.category, "channel": m.channel}
                 for n, (_, m) in enumerate(ordered, start=1)}  # fmt: skip
     locale = contact.locale or policy.defaults.locale
     return Telling(told, candidates, at, named, touches, zone_name(people[0].zones[0]), locale)

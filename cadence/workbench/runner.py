@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cadence.calendar import zone_index
+from cadence.calendar.shown import on_calendar
 from cadence.decide.api import decisions
 from cadence.decide.decision import Decision, text_of
 from cadence.decide.folding import at_of
 from cadence.decide.telling import tell
-from cadence.facts import instant
 from cadence.policy.places import Finding, Place, error, has_errors
 from cadence.policy.policy import Policy
 from cadence.workbench.case import ONLY, Broken, Case, CaseFile, Expected, is_policy_test, read_cases
@@ -195,7 +195,7 @@ def _differences(message: str, expected: Expected, came: Decision, zone: int) ->
     if "verdict" in named and expected.verdict != came.verdict:
         out.append(Difference(message, "verdict", expected.verdict, came.verdict))
     if "until" in named:
-        wanted = None if expected.until is None else instant(at_of(expected.until, zone))
+        wanted = None if expected.until is None else on_calendar(at_of(expected.until, zone))
         near = wanted is not None and came.until is not None and abs(came.until.astimezone(UTC) - wanted) <= CLOSE
         if not near and not (wanted is None and came.until is None):
             out.append(Difference(message, "until", text_of(wanted), text_of(came.until)))

@@ -160,6 +160,14 @@ def test_a_broken_case_keeps_no_other_from_running() -> None:
     assert not report.readable
 
 
+@pytest.mark.parametrize("at", ["0001-01-01T00:00+14:00", "9999-12-31T23:59-12:00"])
+def test_an_instant_that_no_calendar_shows_keeps_no_other_from_running(at: str) -> None:
+    history = f'history: [{{at: "{at}", touch: newsletter}}]'
+    asked = 'message: {category: newsletter}, now: "2026-03-06T12:00", expect: {verdict: send}'
+    report = run_text(f"{HEAD}{THIRD}  - {{name: odd, {history}, {asked}}}")
+    assert [r.outcome for r in report.results] == ["passed", "passed"]
+
+
 def test_a_message_in_an_unknown_category_is_a_warning_not_an_error() -> None:
     report = run_text(HEAD + THIRD.replace("message: {category: promotion", "message: {category: promotions"))
     assert [(f.level, f.suggestion) for f in report.findings] == [("warning", "promotion")]
