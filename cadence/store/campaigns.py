@@ -126,6 +126,16 @@ def forget_next(conn: Connection, name: str) -> None:
     conn.execute(campaign_next.delete().where(campaign_next.c.campaign == name))
 
 
+def rename(conn: Connection, old: str, new: str, schedule: bool) -> None:
+    """What is planned and was planned of a campaign is from now on that of another, which is the same under a new name. What
+    that one has already stays as it is. schedule: also when it is due next; else its schedule begins anew."""
+    for table, own in ((campaign_run, campaign_run.c.slot), (campaign_next, campaign_next.c.zone)):
+        if schedule or table is campaign_run:
+            there = sa.select(own).where(table.c.campaign == new)
+            conn.execute(table.update().where(table.c.campaign == old, own.not_in(there)).values(campaign=new))
+    forget_next(conn, old)
+
+
 def add_run(
     conn: Connection, name: str, zones: Sequence[str], due_at: int, slot: str, state: str, now: int
 ) -> int | None:

@@ -21,7 +21,7 @@ from cadence.doors.campaigns.audience import chosen
 from cadence.doors.campaigns.campaign import Campaign
 from cadence.doors.campaigns.cron import Occurrence, at_local, next_occurrence, occurrences
 from cadence.doors.campaigns.load import read_list
-from cadence.doors.campaigns.register import register
+from cadence.doors.campaigns.register import names_of, register
 from cadence.doors.campaigns.spec import CONTACT_ZONE
 from cadence.doors.campaigns.trigger import queue_triggered
 from cadence.doors.campaigns.wording import SOURCE, key_for, message_for
@@ -317,10 +317,13 @@ def _queue(
     contacts got none."""
     wall = run.slot.partition(" @")[0]
     going = chosen(conn, policy, campaign.audience, run.zones, members, now)
-    if len(going) > room:  # who has it already takes no place of another's
-        keys = {key_for(campaign, wall, m): m for m in going}
-        have = look_up(conn, "caller_key", [f"{SOURCE}:{key}" for key in keys])
-        going = [m for key, m in keys.items() if f"{SOURCE}:{key}" not in have]
+    names = names_of(conn, campaign)
+    if (
+        len(going) > room or len(names) > 1
+    ):  # who has it already takes no place of another's, and gets it under no other name
+        keys = {f"{SOURCE}:{key_for(name, wall, m)}": m.id for name in names for m in going}
+        have = {keys[key] for key in look_up(conn, "caller_key", list(keys))}
+        going = [m for m in going if m.id not in have]
     messages = [message_for(campaign, run, wall, member, expires_at) for member in going[:room]]
     done = accept(conn, policy, messages, now)
     new = len(messages) - len(done.repeated) - len(done.errors)

@@ -34,8 +34,8 @@ def register(conn: Connection, campaigns: Sequence[Campaign], now: int) -> list[
     for campaign in campaigns:
         before = known.get(campaign.name)
         if before is None:
-            state = _renamed(conn, campaign, known, now) or campaign.first_state
-            stored.add_campaign(conn, campaign.name, campaign.hash, campaign.written, state, now)
+            state, since = _renamed(conn, campaign, known, now) or (campaign.first_state, now)
+            stored.add_campaign(conn, campaign.name, campaign.hash, campaign.written, state, since)
         else:
             state = before.state
             if before.hash != campaign.hash:
@@ -45,13 +45,18 @@ def register(conn: Connection, campaigns: Sequence[Campaign], now: int) -> list[
     return running
 
 
-def _renamed(conn: Connection, campaign: Campaign, known: Mapping[str, stored.Stored], now: int) -> str | None:
-    """The state that it had under its old name, which is planned no more; None where it is new."""
+def _renamed(
+    conn: Connection, campaign: Campaign, known: Mapping[str, stored.Stored], now: int
+) -> tuple[str, int] | None:
+    """The state that it had under its old name, and since when; its runs and its schedule go on under the new one. None where
+    it is new."""
     before = [known[name] for name in campaign.spec.was if name in known]
-    for one in before:
-        stored.forget_next(conn, one.name)
+    said = json.loads(campaign.written).get("schedule")
+    for one in reversed(before):
+        stored.rename(conn, one.name, campaign.name, schedule=json.loads(one.content).get("schedule") == said)
+    for one in before:  # it locks what planning locks after the run
         ask_campaign(conn, one.name, now, "campaign renamed")
-    return before[-1].state if before else None
+    return (before[-1].state, before[-1].state_at) if before else None
 
 
 def _changed(conn: Connection, campaign: Campaign, before: dict[str, Any], state: str, now: int) -> str:
@@ -112,6 +117,11 @@ def _set(conn: Connection, name: str, state: State, now: int, by: str, reason: s
         ask_campaign(conn, one, now, f"campaign {state}")
     if state == "running":
         stored.forget_next(conn, name)
+
+
+def names_of(conn: Connection, campaign: Campaign) -> list[str]:
+    """The same of a campaign whose file is here: what was queued under one of them is queued."""
+    return _names_of(campaign.name, stored.campaigns_of(conn)) if campaign.spec.was else [campaign.name]
 
 
 def _names_of(name: str, known: Mapping[str, stored.Stored]) -> list[str]:

@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 from cadence.calendar import add, local_day, subtract, zone_index
 from cadence.doors.campaigns.audience import chosen, zone_of
 from cadence.doors.campaigns.campaign import Campaign
+from cadence.doors.campaigns.register import names_of
 from cadence.doors.campaigns.wording import SOURCE, key_after, message_after
 from cadence.facts import DAY, NEVER, EventKind
 from cadence.policy.policy import Policy
@@ -116,10 +117,10 @@ def _since(conn: Connection, policy: Policy, campaign: Campaign, now: int) -> in
 
 
 def _unknown(conn: Connection, campaign: Campaign, found: Sequence[Happening]) -> list[Happening]:
-    """Those that haven't triggered a message yet."""
-    keys = {f"{SOURCE}:{key_after(campaign, h)}": h for h in found}
-    known = look_up(conn, "caller_key", list(keys))
-    return [happening for key, happening in keys.items() if key not in known]
+    """Those that haven't triggered a message yet, under whichever of the campaign's names."""
+    keys = {f"{SOURCE}:{key_after(name, h)}": h.event for name in names_of(conn, campaign) for h in found}
+    known = {keys[key] for key in look_up(conn, "caller_key", list(keys))}
+    return [happening for happening in found if happening.event not in known]
 
 
 def _queue(

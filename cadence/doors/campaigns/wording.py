@@ -14,25 +14,34 @@ SOURCE = "campaign"
 
 def message_for(campaign: Campaign, run: Run, wall: str, member: Member, expires_at: int) -> NewMessage:
     """The message of one occurrence."""
-    return _message(campaign, member, key_for(campaign, wall, member), run.id, run.due_at, run.due_at, expires_at, None)
-
-
-def key_for(campaign: Campaign, wall: str, member: Member) -> str:
-    """What the message of one occurrence is known by: campaign, wall-clock time and contact, so that someone who moves to
-    another zone meanwhile doesn't get the same occurrence twice."""
-    return f"{campaign.name}/{wall}/{member.id}"
-
-
-def message_after(campaign: Campaign, run: int, happening: Happening, due_at: int, expires_at: int) -> NewMessage:
-    """The message that an event triggers; known by campaign and event."""
     return _message(
-        campaign, happening.member, key_after(campaign, happening), run, happening.at, due_at, expires_at, happening.at
+        campaign, member, key_for(campaign.name, wall, member), run.id, run.due_at, run.due_at, expires_at, None
     )
 
 
-def key_after(campaign: Campaign, happening: Happening) -> str:
+def key_for(campaign: str, wall: str, member: Member) -> str:
+    """What the message of one occurrence is known by: the campaign's name, wall-clock time and contact, so that someone who
+    moves to another zone meanwhile doesn't get the same occurrence twice."""
+    return f"{campaign}/{wall}/{member.id}"
+
+
+def message_after(campaign: Campaign, run: int, happening: Happening, due_at: int, expires_at: int) -> NewMessage:
+    """The message that an event triggers; known by the campaign's name and the event."""
+    return _message(
+        campaign,
+        happening.member,
+        key_after(campaign.name, happening),
+        run,
+        happening.at,
+        due_at,
+        expires_at,
+        happening.at,
+    )
+
+
+def key_after(campaign: str, happening: Happening) -> str:
     """What the message that an event triggers is known by."""
-    return f"{campaign.name}/event/{happening.event}"
+    return f"{campaign}/event/{happening.event}"
 
 
 def _message(

@@ -344,6 +344,56 @@ def test_what_waits_under_an_old_name_goes_as_its_campaign_does(shop, how, state
     assert shop.rows("SELECT DISTINCT ask_because FROM message") == [(f"campaign {state}",)]
 
 
+def test_a_single_time_that_has_come_comes_to_nobody_again_under_a_new_name(shop) -> None:
+    shop.takes("contacts", CONTACTS)
+    once = WEEKLY.replace('cron: "0 10 * * TUE"', 'at: "2026-03-03T10:00"')
+    shop.plans(shop.campaigns(once))
+    shop.plans(shop.campaigns(once), "2026-03-03T16:00Z")
+    before = shop.queued()
+    shop.plans(shop.campaigns(once.replace("name: weekly", "name: march\nwas: [weekly]")), "2026-03-03T17:00Z")
+    assert shop.queued() == before
+
+
+def test_what_came_due_while_a_campaign_was_renamed_is_caught_up(shop) -> None:
+    shop.takes("contacts", CONTACTS)
+    shop.plans(shop.campaigns(WEEKLY))
+    shop.plans(shop.campaigns(WEEKLY.replace("name: weekly", "name: tuesday\nwas: [weekly]")), "2026-03-03T16:00Z")
+    assert [q[1] for q in shop.queued()] == ["none", "np", "se", "us"]
+
+
+def test_a_renamed_campaign_keeps_to_at_most_per_day(shop) -> None:
+    shop.takes("contacts", CONTACTS)
+    limited = WEEKLY + "at_most: {per_day: 3}\n"
+    shop.plans(shop.campaigns(limited))
+    shop.plans(shop.campaigns(limited), "2026-03-03T10:00Z")
+    shop.plans(shop.campaigns(limited.replace("name: weekly", "name: tuesday\nwas: [weekly]")), "2026-03-03T16:00Z")
+    assert len(shop.queued()) == 3
+
+
+def test_a_campaign_with_another_schedule_under_its_new_name_goes_by_that(shop) -> None:
+    shop.takes("contacts", CONTACTS)
+    shop.plans(shop.campaigns(WEEKLY.replace("zone: contact", "zone: UTC")))
+    daily = WEEKLY.replace("zone: contact", "zone: UTC").replace("* * TUE", "* * *")
+    planned = shop.plans(shop.campaigns(daily.replace("name: weekly", "name: daily\nwas: [weekly]")))
+    assert instant(planned.next_due).isoformat() == "2026-03-02T10:00:00+00:00"
+
+
+def test_a_run_that_is_under_way_when_its_campaign_is_renamed_goes_to_nobody_twice(
+    shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "PAGE", 1)
+    monkeypatch.setattr(planning, "MOST_PAGES", 2)
+    shop.takes("contacts", CONTACTS)
+    everywhere = WEEKLY.replace("zone: contact", "zone: UTC")
+    shop.plans(shop.campaigns(everywhere))
+    assert shop.plans(shop.campaigns(everywhere), "2026-03-03T10:00Z").accepted in (1, 2)
+    shop.takes("contacts", "id,household\n" + "".join(f"{one},h\n" for one in ("se", "np", "us", "none")))
+    renamed = shop.campaigns(everywhere.replace("name: weekly", "name: tuesday\nwas: [weekly]"))
+    for _ in range(40):
+        shop.plans(renamed)
+    assert sorted(q[1] for q in shop.queued()) == ["none", "np", "se", "us"]
+
+
 @pytest.mark.parametrize(
     ("new", "because"),
     [("name: tuesday\nwas: [weekly]", "campaign renamed"), ("name: weekly\nwas: [monday]", "campaign changed")],

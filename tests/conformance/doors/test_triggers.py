@@ -202,3 +202,22 @@ def test_a_campaign_that_goes_by_a_trigger_again_after_a_time_by_a_schedule_is_p
     shop.plans(again, "2026-03-28T12:01Z")
 
     assert [q[0] for q in shop.queued() if q[2] == "03-31T12:00Z"] == ["how-was-it", "later-one"]
+
+
+def test_an_event_that_triggered_a_message_triggers_none_under_the_campaigns_new_name(shop, campaigns) -> None:
+    shop.takes("events", bought("anna"), "one.csv")
+    shop.plans(campaigns)
+    shop.takes("events", bought("bo"), "two.csv")
+
+    shop.plans(shop.campaigns(ASKED.replace("name: how-was-it", "name: liked-it\nwas: [how-was-it]")), shop.now + HOUR)
+
+    assert [q[:2] for q in shop.queued()] == [("how-was-it", "anna"), ("liked-it", "bo")]
+
+
+def test_an_event_whose_wait_ended_while_its_campaign_was_renamed_triggers(shop, campaigns) -> None:
+    shop.takes("events", bought("anna"))
+
+    renamed = shop.campaigns(ASKED.replace("name: how-was-it", "name: liked-it\nwas: [how-was-it]"))
+    shop.plans(renamed, "2026-03-04T13:00Z")
+
+    assert asked(shop) == ["anna"]
