@@ -26,7 +26,10 @@ def deliver(provider: Provider, letters: Sequence[Letter], awake: Callable[[], b
     """Call the provider, as many letters at a time as it takes: one receipt for each letter, RETRY for those that it is in
     too much trouble to be asked for. awake: asked before each call; when it says no, nothing more is handed over, and
     there is no receipt for the rest."""
-    size = max(1, provider.capabilities.max_batch)
+    return _in_parts(provider, letters, max(1, provider.capabilities.max_batch), awake)
+
+
+def _in_parts(provider: Provider, letters: Sequence[Letter], size: int, awake: Callable[[], bool]) -> list[Receipt]:
     receipts: list[Receipt] = []
     for start in range(0, len(letters), size):
         chunk = letters[start : start + size]
@@ -34,18 +37,24 @@ def deliver(provider: Provider, letters: Sequence[Letter], awake: Callable[[], b
             last = replace(receipts[-1], provider_id=None, suspect=False)
             receipts += [replace(last, message_id=letter.message_id) for letter in chunk]
         elif awake():
-            receipts += _called(provider, chunk)
+            receipts += _called(provider, chunk, awake)
         else:
             break
     return receipts
 
 
-def _called(provider: Provider, letters: Sequence[Letter]) -> list[Receipt]:
+def _called(provider: Provider, letters: Sequence[Letter], awake: Callable[[], bool]) -> list[Receipt]:
+    """One call. Where the provider says that it was wrong, nothing went out, and one letter may be to blame: they are handed
+    over one by one. The first that it takes alone no better has a try spent, and the others wait as for any trouble of the
+    provider's."""
     try:
         said = whole(letters, provider.send(letters))
     except CannotSend as refused:
+        if len(letters) > 1:
+            return _in_parts(provider, letters, 1, awake)
         _log.error("the provider was asked for what it can't do; nothing went out", why=str(refused))
-        said = [Receipt(letter.message_id, Outcome.RETRY, detail=shown(str(refused))) for letter in letters]
+        detail = shown(str(refused))
+        said = [Receipt(m.message_id, Outcome.RETRY, None, detail, whole_provider=True, suspect=True) for m in letters]
     except Exception as error:  # noqa: BLE001 - a provider that throws has broken its contract: nobody knows what went out
         why = f"the provider's code failed with {type(error).__name__}"
         _log.error(why, provider=provider.name)

@@ -12,7 +12,7 @@ import pytest
 
 from cadence.facts import HOUR, MINUTE, SECOND, EventKind
 from cadence.providers.letter import Letter
-from cadence.providers.provider import Ability, Capabilities, Outcome, Receipt
+from cadence.providers.provider import Ability, CannotSend, Capabilities, Outcome, Receipt
 from cadence.queue import handover, leases, receipts, rescue, steps
 from cadence.queue.handover import hand_over, prepare
 from cadence.queue.outlets import Outlet
@@ -362,6 +362,43 @@ def test_whatever_a_receipt_holds_it_is_written_down(world: World, outcome: Outc
     if state != "sent":
         back_at = world.row(id_)["hand_over_at"] or world.row(id_)["due_at"]
         assert at(NOON) < back_at <= at("2026-03-04T12:00")
+
+
+def test_a_letter_for_which_the_provider_refuses_the_whole_call_holds_up_nobody(world: World) -> None:
+    desk = world.provider = says(Outcome.ACCEPTED)
+    ids = [world.message(NOON, name) for name in ("ann", "bob", "cid") if world.contact(name)]
+    world.tick(NOON)
+    take = desk.send
+
+    def send(letters: Sequence[Letter]) -> list[Receipt]:
+        if ids[1] in [letter.message_id for letter in letters]:
+            raise CannotSend("it has no MIME")
+        return take(letters)
+
+    desk.send = send  # type: ignore[method-assign]
+    world.send(NOON)
+    world.send(f"{DAY}T12:02")
+
+    assert [world.state(id_) for id_ in ids] == ["sent", "decided", "sent"]
+    assert [world.row(id_)["attempts"] for id_ in ids] == [0, 2, 0]
+
+
+def test_a_provider_that_refuses_every_call_spends_one_try_a_round_and_is_left_alone(world: World) -> None:
+    desk = world.provider = says(Outcome.ACCEPTED)
+    names = [f"c{i}" for i in range(8)]
+    ids = [world.message(NOON, name) for name in names if world.contact(name)]
+    world.tick(NOON)
+
+    def send(letters: Sequence[Letter]) -> list[Receipt]:
+        raise CannotSend("it was closed")
+
+    desk.send = send  # type: ignore[method-assign]
+    world.send(NOON)
+
+    assert sum(world.row(id_)["attempts"] for id_ in ids) == 1
+    with world.store.read() as conn:
+        assert (outbox.provider_row(conn, "desk") or {})["because"] == "it was closed"
+        assert (outbox.provider_row(conn, "desk") or {})["breaker"] == "open"
 
 
 def test_of_two_receipts_for_one_letter_the_first_counts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
