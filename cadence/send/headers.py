@@ -21,6 +21,7 @@ MAX_VALUE = 20_000
 """No header value of ours is longer; what is, is an accident or an attack."""
 
 _HOSTILE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_HOSTILES = re.compile(f"{_HOSTILE.pattern}+")
 _FIELD_NAME = re.compile(r"[!-9;-~]{1,70}")
 _PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _LOCAL = re.compile(
@@ -97,7 +98,12 @@ def mailbox(name: str, who: Mailbox) -> bytes:
 
 def as_name(value: str) -> str:
     """What is known of somebody as a name that stands beside an address: what could break out of the line is a space."""
-    return " ".join(_HOSTILE.sub(" ", value).split())
+    return " ".join(in_one_line(value).split())
+
+
+def in_one_line(value: str) -> str:
+    """The value with a space, one for a row of them, in place of what could break out of a header's line."""
+    return _HOSTILES.sub(" ", value)
 
 
 def wire_address(address: str, name: str = "address") -> str:

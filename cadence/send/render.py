@@ -20,6 +20,7 @@ from jinja2 import (
 )
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from cadence.send.headers import in_one_line
 from cadence.send.plain import plain_text
 
 MAX_SOURCE = 2_000_000
@@ -77,14 +78,14 @@ class MailTemplate:
     def render(self, variables: Mapping[str, object]) -> Rendered:
         """The mail for one contact. Raises `TemplateRefused`: a variable is missing, or the template fails.
 
-        A variable that is None is missing: nobody is to read "Dear None".
+        A variable that is None is missing: nobody is to read "Dear None". The subject is one line, whatever is in it.
         """
         there = {name: value for name, value in variables.items() if value is not None}
         made = {part: self._part(part, template, there) for part, template in self.compiled.items()}
         html, text = made.get("html"), made.get("text")
         if text is None and html is not None:
             text = plain_text(html)
-        return Rendered(made["subject"].strip(), html, text)
+        return Rendered(in_one_line(made["subject"]).strip(), html, text)
 
     def _part(self, part: str, template: Template, variables: Mapping[str, object]) -> str:
         pieces: list[str] = []

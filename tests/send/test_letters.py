@@ -203,7 +203,7 @@ def test_whatever_a_run_s_variables_hold_it_is_a_letter_or_named(store: Store, l
     assert 7 in found.letters
     assert (8 in found.letters) != (8 in found.failed)
     if 8 in found.letters:
-        assert b"\nBcc" not in found.letters[8].mime
+        assert b"\nBcc" not in found.letters[8].mime.partition(b"\r\n\r\n")[0]
 
 
 def test_a_letter_whose_writing_throws_is_named_and_the_others_get_theirs(
@@ -242,6 +242,17 @@ def test_an_odd_character_in_a_name_keeps_no_letter_from_its_reader(
     assert found.failed == {}
     assert found.letters[7].to == Mailbox("a@example.com", shown)
     assert b"\nBcc" not in found.letters[7].mime
+
+
+def test_a_line_break_in_a_name_keeps_no_letter_that_names_it_in_its_subject(store: Store, letters: Letters) -> None:
+    with store.write() as conn:
+        upsert_contacts(
+            conn, [ContactRow("odd", {}, attributes={"first_name": "Åsa\r\nBcc: all@example.com"})], NOW, "test"
+        )
+    found = written(store, letters, outgoing(store, "odd"))
+    assert found.failed == {}
+    assert found.letters[7].subject.endswith("Åsa Bcc: all@example.com")
+    assert b"\nBcc" not in found.letters[7].mime.partition(b"\r\n\r\n")[0]
 
 
 def test_a_contact_that_is_gone_is_named(store: Store, letters: Letters) -> None:

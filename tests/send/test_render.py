@@ -153,3 +153,8 @@ def test_a_mail_without_end_is_refused() -> None:
 
 def test_the_subjects_ends_are_trimmed() -> None:
     assert load_template("  Hej\n", None, "x").render({}).subject == "Hej"
+
+
+@pytest.mark.parametrize("odd", ["a\r\nb", "a\nb", "a\x00\x1bb", "a\u2028b"], ids=repr)
+def test_the_subject_is_one_line(odd: str) -> None:
+    assert load_template("{{ odd }}", None, "x").render({"odd": odd}).subject == "a b"
