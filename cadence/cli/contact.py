@@ -153,7 +153,7 @@ def _card(out: Console, card: Mapping[str, Any], others: Sequence[Found], zone: 
     }
     for word, value in lines.items():
         if value:
-            out.print(f"  {word:<13} {escape(str(value))}", soft_wrap=True)
+            out.print(f"  {word:<13} {escape(' '.join(str(value).splitlines()))}", soft_wrap=True)
 
 
 def _wishes(card: Mapping[str, Any], zone: ZoneInfo, now: int) -> str:

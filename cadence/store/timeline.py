@@ -24,7 +24,8 @@ from cadence.store.ids import SHARDS
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One thing on record. what: touch, decision, message, event, consent or change; columns: the row as it is, with
-    JSON read and kinds as words, without what is empty."""
+    JSON read and kinds as words, without what is empty. What became of a touch of ours stands with its message: the touch
+    was written when that was decided."""
 
     at: int | None
     what: str
@@ -82,6 +83,8 @@ def timeline(
 def _entry(what: str, names: Sequence[str], row: Sequence[Any], at: str, recorded_at: str) -> Entry:
     told = dict(zip(names, row, strict=True))
     shown = {name: _read(what, name, value) for name, value in told.items() if value is not None}
+    if what == "touch" and "message" in shown:
+        shown.pop("outcome", None)
     return Entry(told[at], what, told["id"], told[recorded_at], shown)
 
 

@@ -48,6 +48,19 @@ def test_it_tells_what_happened_in_order_of_time(office: Office) -> None:
     ]
 
 
+def test_a_touch_of_ours_is_not_told_as_sent_before_it_was(office: Office) -> None:
+    words = office.run("contact", "ann", "--kind", "touch").words
+
+    assert "news, email spring, message" in words
+    assert "sent" not in words
+
+
+def test_a_line_break_in_what_is_known_of_somebody_begins_no_line(office: Office) -> None:
+    office.world.contact("eve", attributes='{"first_name": "Eve\\n  held by       nobody"}')
+
+    assert "\n  held by" not in office.run("contact", "eve").out
+
+
 def test_each_decision_tells_the_segment_they_were_in_then(office: Office) -> None:
     told = office.json("contact", "ann", "--kind", "decision")
 
