@@ -41,7 +41,7 @@ def bring_in(
     Exit 0: all rows were taken; 1: some were left out; 2: the file can't be read."""
     if kind not in KINDS:
         raise ValueError(f"cadence import {kind}: there is no such kind of file; there are {', '.join(KINDS)}")
-    installation = Installation.open(update=True)
+    installation = Installation.open(update=True, judged=True)
     policy = load_policy(installation.settings.policy)
     names = frozenset(n for c in policy.categories.values() for n in (c.name, *c.was))
     chosen = zone or policy.defaults.timezone

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -11,18 +12,20 @@ from rich.text import Text
 
 from cadence.addresses import address_of
 from cadence.cli.by_hand import who
-from cadence.cli.installation import Installation
-from cadence.cli.screen import FINE, NO, print_json, reader_zone, screen, table, when, wrong
+from cadence.cli.installation import Installation, campaigns_of
+from cadence.cli.screen import FINE, NO, print_json, reader_zone, screen, table, warn, when, wrong
 from cadence.clock import system_micros
 from cadence.decide.decision import text_of
 from cadence.doors.campaigns import register
 from cadence.doors.campaigns.campaign import Campaign
+from cadence.doors.campaigns.load import Loaded
 from cadence.facts import instant
 from cadence.policy.finding import nearest
 from cadence.policy.load import load_policy
 from cadence.policy.policy import Policy
 from cadence.providers.provider import Outcome
-from cadence.store import Store, campaigns, summary
+from cadence.settings import Settings, read
+from cadence.store import Store, StoreNotMade, campaigns, summary
 from cadence.store.cards import Card, cards_of
 from cadence.store.find import find_contacts
 from cadence.store.ids import new_ids
@@ -41,24 +44,14 @@ def list_(
     json: AsJson = False, zone: Annotated[str | None, typer.Option(help="Show times in this zone.")] = None
 ) -> int:
     """All campaigns: state, next due, and what became of their messages. Exit 1 where a file is broken."""
-    installation = Installation.open(new=True)
-    policy = load_policy(installation.settings.policy)
-    loaded = installation.campaigns(policy)
-    with installation.store.read() as conn:
-        known = campaigns.campaigns_of(conn)
-        counts, skipped = summary.by_campaign(conn), campaigns.skipped_by_campaign(conn)
-        due = {
-            c.name: _next(campaigns.next_due(conn, c.name))
-            if c.name in known and known[c.name].state == "running"
-            else None
-            for c in loaded.campaigns
-        }
+    loaded, on_record = _listed(read(Settings))
+    due, counts, skipped = on_record.due, on_record.messages, on_record.skipped
     rows = [
         {
             "name": c.name,
-            "state": known[c.name].state if c.name in known else c.first_state,
+            "state": on_record.states.get(c.name, c.first_state),
             "category": c.category,
-            "next_due": _text(due[c.name]),
+            "next_due": _text(due.get(c.name)),
             "messages": counts.get(c.name, {}),
             "skipped": skipped.get(c.name, 0),
         }
@@ -75,13 +68,44 @@ def list_(
                 r["name"],
                 r["state"],
                 r["category"],
-                when(due[str(r["name"])], shown),
+                when(due.get(str(r["name"])), shown),
                 _counted(counts.get(str(r["name"]), {}), skipped.get(str(r["name"]), 0)),
             ]
             for r in rows
         ]
         out.print(table(None, ["campaign", "state", "category", "next due", "messages"], cells))
     return FINE if loaded.fine else NO
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """What is on record of campaigns, by name: states, when they are due next, their messages by state, and how many people
+    `at_most` left out."""
+
+    states: Mapping[str, str]
+    due: Mapping[str, int | None]
+    messages: Mapping[str, dict[str, int]]
+    skipped: Mapping[str, int]
+
+
+def _listed(settings: Settings) -> tuple[Loaded, _Record]:
+    """The campaigns, and what is on record of them; where there is no database yet, what their files say."""
+    try:
+        installation = Installation.open(settings)
+    except StoreNotMade as none:
+        loaded = campaigns_of(settings, load_policy(settings.policy))
+        warn(f"{none}. This is what the files say")
+        return loaded, _Record({}, {}, {}, {})
+    loaded = installation.campaigns(load_policy(settings.policy))
+    return loaded, _on_record(installation.store, loaded.campaigns)
+
+
+def _on_record(store: Store, listed: Sequence[Campaign]) -> _Record:
+    with store.read() as conn:
+        states = {name: c.state for name, c in campaigns.campaigns_of(conn).items()}
+        running = [c.name for c in listed if states.get(c.name) == "running"]
+        due = {name: _next(campaigns.next_due(conn, name)) for name in running}
+        return _Record(states, due, summary.by_campaign(conn), campaigns.skipped_by_campaign(conn))
 
 
 def _next(due: Mapping[str, int | None]) -> int | None:
@@ -109,7 +133,7 @@ def preview(
     campaign, all_ = _campaign(installation, policy, name)
     card, email = _card(installation.store, contact)
     marketing = not policy.categories[campaign.category].transactional
-    letter = installation.letters(policy, all_).preview(campaign, card, email, marketing)
+    letter = installation.letters(policy, all_, looked_at=True).preview(campaign, card, email, marketing)
     if json:
         print_json({"subject": letter.subject, "text": letter.text, "html": letter.html})
         return FINE
@@ -133,6 +157,7 @@ def test(
     campaign, all_ = _campaign(installation, policy, name)
     card, _ = _card(installation.store, contact)
     marketing = not policy.categories[campaign.category].transactional
+    installation.check_secret()
     id_ = int(new_ids(1)[0])
     letters = installation.letters(policy, all_)
     letter = letters.test_letter(campaign, card, address_of("email", to), id_, system_micros(), marketing)

@@ -5,7 +5,7 @@ Here, and only here, the parts meet; each knows nothing of the others. Nothing i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from email.utils import parseaddr
 from functools import partial
@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from cadence.cli.screen import warn
-from cadence.cli.signing import agree_secret, settle_secret, signing_secret
+from cadence.cli.signing import agree_secret, check_secret, secret_to_look_at, settle_secret, signing_secret
 from cadence.clock import Clock, RealClock, system_micros
 from cadence.daemon import CAMPAIGNS, CAMPAIGNS_BROKEN, Daemon, Jobs, Options, Pace, Report, unsettled_jump
 from cadence.decide.needs import needs
@@ -24,6 +24,7 @@ from cadence.doors.campaigns.load import Loaded, load_campaigns
 from cadence.doors.campaigns.plan import plan
 from cadence.facts import DAY, HOUR, MINUTE, SECOND, instant
 from cadence.log import logger
+from cadence.policy.load import load_policy
 from cadence.policy.policy import Policy
 from cadence.providers.letter import Mailbox
 from cadence.providers.maildir.inbox import Inbox
@@ -61,16 +62,20 @@ class Installation:
         *,
         new: bool = False,
         update: bool = False,
+        judged: bool = False,
         tell: Callable[[str], None] = warn,
     ) -> Installation:
         """Open the database.
 
         new: make the database where there is none. StoreError otherwise: who asks in the wrong folder must not hear
-        that nothing waits. update: that, and bring the tables of an older release up to date; StoreError otherwise. tell:
-        hears of variables that set nothing, and of tables of a newer release that serve this one; by default whoever reads
-        the screen."""
+        that nothing waits. update: that, and bring the tables of an older release up to date; StoreError otherwise. judged:
+        what comes in is judged by the policy, so PolicyError where that can't be read, before anything is made. tell: hears
+        of variables that set nothing, and of tables of a newer release that serve this one; by default whoever reads the
+        screen."""
         chosen = settings or read(Settings)
         tell_strangers(tell)
+        if judged:
+            load_policy(chosen.policy)
         store = Store.open(chosen.database_url, made=not (new or update))
         if update:
             store.migrate()
@@ -91,27 +96,36 @@ class Installation:
             return Loaded((), ())
         with self.store.read() as conn:
             attributes = attribute_names(conn)
-        return load_campaigns(self.settings.campaigns, policy, TemplateDesk(), attributes=attributes or None)
+        return campaigns_of(self.settings, policy, attributes)
 
-    def way_out(self) -> WayOut | None:
+    def way_out(self, *, looked_at: bool = False) -> WayOut | None:
         """The way out of marketing mail; None where no mailbox is set up for it. A local maildir always has one; a provider
-        that reaches real people only if it is set up. ValueError where the secret is too short."""
+        that reaches real people only if it is set up. looked_at: only, and sent to nobody. ValueError where the secret is
+        too short."""
         domain = self._way_out_domain()
         if domain is None:
             return None
-        return open_way_out(f"unsubscribe@{domain}", {0: signing_secret(self.settings)})
+        secret = secret_to_look_at(self.settings) if looked_at else signing_secret(self.settings)
+        return open_way_out(f"unsubscribe@{domain}", {0: secret})
 
     def _way_out_domain(self) -> str | None:
         if self.settings.unsubscribe_domain is not None:
             return self.settings.unsubscribe_domain
         return "cadence.example" if self.settings.provider == Settings.model_fields["provider"].default else None
 
-    def letters(self, policy: Policy, campaigns: tuple[Campaign, ...]) -> Letters:
-        """What writes the letters of these campaigns. ValueError where the sender of the settings is none."""
+    def check_secret(self) -> None:
+        """StoreError where a mail written here would be signed with another secret than the daemons'."""
+        if self._way_out_domain() is not None:
+            check_secret(self.store, self.settings)
+
+    def letters(self, policy: Policy, campaigns: tuple[Campaign, ...], *, looked_at: bool = False) -> Letters:
+        """What writes the letters of these campaigns. looked_at: only, and sent to nobody. ValueError where the sender of
+        the settings is none."""
         name, address = parseaddr(self.settings.sender)
         mailbox("CADENCE_SENDER", Mailbox(address, name))  # one that is none would have every letter refused
         defaults = policy.defaults
-        return letters_of(campaigns, Mailbox(address, name), self.way_out(), defaults.locale, defaults.timezone)
+        way_out = self.way_out(looked_at=looked_at)
+        return letters_of(campaigns, Mailbox(address, name), way_out, defaults.locale, defaults.timezone)
 
     def provider(self) -> Provider:
         """The provider of e-mail, opened with its own settings. ValueError for a name that is none."""
@@ -243,6 +257,14 @@ class CampaignDesk:
         self._letters = self._installation.letters(policy, self._campaigns)
         self._broken = told[0] if told else None
         self._seen = seen  # not before: where the database was away they are read again
+
+
+def campaigns_of(settings: Settings, policy: Policy, attributes: Collection[str] = ()) -> Loaded:
+    """The campaigns in the folder of the settings, if there is one. attributes: the names that contacts have; none: nobody
+    is known yet."""
+    if not settings.campaigns.is_dir():
+        return Loaded((), ())
+    return load_campaigns(settings.campaigns, policy, TemplateDesk(), attributes=attributes or None)
 
 
 def tell_strangers(tell: Callable[[str], None] = warn) -> None:

@@ -39,7 +39,7 @@ def run(
     log.configure(level=settings.log_level)
     if start is None and (speed is not None or until is not None):
         return wrong("--speed and --until go with --from")
-    installation = Installation.open(settings, update=True, tell=log.logger("run").warning)
+    installation = Installation.open(settings, update=True, judged=True, tell=log.logger("run").warning)
     if agree_clock:
         daemons.agree_clock(installation.store, installation.clock_now(), who())
     if agree_secret:

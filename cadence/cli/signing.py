@@ -36,6 +36,13 @@ def signing_secret(settings: Settings) -> bytes:
     return found
 
 
+def secret_to_look_at(settings: Settings) -> bytes:
+    """The secret for what is only looked at: the one there is, else one for this once, kept nowhere. ValueError as above."""
+    if settings.secret is None and not _kept(settings).exists():
+        return secrets.token_bytes(SHORTEST_SECRET)
+    return signing_secret(settings)
+
+
 def _found(settings: Settings) -> tuple[bytes, str]:
     """The secret, and where it was found."""
     if settings.secret is not None:
@@ -66,6 +73,14 @@ def settle_secret(store: Store, settings: Settings, now: int) -> None:
     """Sees to it that everybody who writes mail for this database signs with one secret: the first one's is kept.
 
     Raises StoreError where this one is another, or there is none here yet (then none is made), and says what to do."""
+    check_secret(store, settings)
+    mine = {"fingerprint": fingerprint(signing_secret(settings)), "since": now}
+    with store.write() as conn:
+        _must_be(status.keep_note(conn, _NOTE, mine), settings)
+
+
+def check_secret(store: Store, settings: Settings) -> None:
+    """The same for who writes a mail and settles nothing: where no secret is known yet, any may sign."""
     with store.read() as conn:
         known = status.note(conn, _NOTE)
     if known is not None and settings.secret is None and not _kept(settings).exists():
@@ -74,10 +89,13 @@ def settle_secret(store: Store, settings: Settings, now: int) -> None:
             f"unsubscribe addresses signed here could not be read there, nor those of old mails here. {_SAME}; where it is "
             "lost, stop all daemons and start one with `cadence run --agree-secret`"
         )
-    mine = {"fingerprint": fingerprint(signing_secret(settings)), "since": now}
-    with store.write() as conn:
-        known = status.keep_note(conn, _NOTE, mine)
-    if not hmac.compare_digest(known["fingerprint"], mine["fingerprint"]):
+    if known is not None:
+        _must_be(known, settings)
+
+
+def _must_be(known: Mapping[str, Any], settings: Settings) -> None:
+    """StoreError where the secret of these settings isn't the known one."""
+    if not hmac.compare_digest(known["fingerprint"], fingerprint(signing_secret(settings))):
         raise StoreError(
             f"the secret in these settings isn't the one that mails of this database are signed with since {_day(known)}: "
             f"unsubscribe addresses signed here could not be read there, nor those of old mails here. {_SAME}; where it was "

@@ -5,6 +5,6 @@ follows from it in `cadence.queue`. SQLite, PostgreSQL and PostgreSQL spread ove
 answers; the conformance suite runs on all three."""
 
 from cadence.store.engine import Store
-from cadence.store.errors import StoreBusy, StoreError, StoreUnavailable
+from cadence.store.errors import StoreBusy, StoreError, StoreNotMade, StoreUnavailable
 
-__all__ = ["Store", "StoreBusy", "StoreError", "StoreUnavailable"]
+__all__ = ["Store", "StoreBusy", "StoreError", "StoreNotMade", "StoreUnavailable"]

@@ -24,7 +24,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from cadence.store import distributed
 from cadence.store.bulk import insert_rows
-from cadence.store.errors import StoreError, StoreUnavailable, named_errors, shown
+from cadence.store.errors import StoreError, StoreNotMade, StoreUnavailable, named_errors, shown
 from cadence.store.ids import SHARDS
 from cadence.store.tables import installation, shard
 
@@ -63,8 +63,8 @@ class Store:
     @classmethod
     def open(cls, url: str, *, made: bool = False) -> Store:
         """Opens sqlite:///PATH or postgresql://...; a missing folder of the SQLite file is made. Nothing is created in
-        it: see `migrate`. made: it must have its tables already, and nothing is made, not even a folder. Raises
-        StoreError for another kind of database, StoreUnavailable when it can't be reached."""
+        it: see `migrate`. made: it must have its tables already (else StoreNotMade), and nothing is made, not even a
+        folder. Raises StoreError for another kind of database, StoreUnavailable when it can't be reached."""
         parsed = _parsed(url)
         kind = parsed.get_backend_name()
         if made and kind == "sqlite" and not Path(parsed.database or "").exists():
@@ -378,8 +378,8 @@ def _check_options(url: URL, known: Collection[str]) -> None:
         raise StoreError(_NO_PORT) from None
 
 
-def _none_here(url: URL, because: str) -> StoreError:
-    return StoreError(
+def _none_here(url: URL, because: str) -> StoreNotMade:
+    return StoreNotMade(
         f"{shown(url)} isn't made yet: {because}. `cadence db init` makes it, so do `cadence import` and `cadence run`; "
         "CADENCE_DATABASE_URL names another"
     )

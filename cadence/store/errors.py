@@ -27,6 +27,10 @@ class StoreError(Exception):
     """The database can't be used as it was asked to be: a sentence that says what to do."""
 
 
+class StoreNotMade(StoreError):
+    """There is no database at that place yet, or none of its tables."""
+
+
 class StoreUnavailable(StoreError):
     """The database is away, full, lets us not in or not do it, or gave up in the middle: nothing of the transaction was
     written. Asking later may help."""

@@ -9,7 +9,7 @@ from email import message_from_bytes
 import pytest
 
 from cadence.send.wayout import open_way_out
-from cadence.store import tables
+from cadence.store import status, tables
 from tests.cli.office import Office
 from tests.queue.world import at
 
@@ -89,6 +89,35 @@ def test_a_preview_reads_as_for_that_contact_and_sends_nothing(shop: Office) -> 
     assert answer.code == 0
     assert "Hello Ann, here is the news." in answer.words
     assert shop.world.rows(tables.message) == []
+
+
+def test_a_preview_makes_no_secret(shop: Office) -> None:
+    assert shop.run("campaign", "preview", "letter", "--as", "ann").code == 0
+    assert not (shop.folder / "var").exists()
+
+
+def test_a_test_is_not_sent_where_mails_are_signed_with_another_secret(
+    shop: Office,
+) -> None:
+    with shop.world.store.write() as conn:
+        status.keep_note(conn, "secret", {"fingerprint": "of another", "since": at("2026-03-01T10:00")})
+
+    answer = shop.run("campaign", "test", "letter", "--as", "ann", "--to", "eva@example.com")
+
+    assert answer.code == 2
+    assert "these settings have none" in answer.err
+    assert not (shop.folder / "var").exists()
+
+
+def test_the_list_makes_no_database_and_tells_what_the_files_say(shop: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CADENCE_DATABASE_URL", f"sqlite:///{shop.folder / 'new' / 'cadence.db'}")
+
+    answer = shop.run("campaign", "list")
+
+    assert answer.code == 0
+    assert "letter running news" in answer.words
+    assert "isn't made yet" in answer.err
+    assert not (shop.folder / "new").exists()
 
 
 def test_a_preview_for_machines_has_subject_and_text(shop: Office) -> None:

@@ -212,6 +212,20 @@ def test_a_variable_that_sets_nothing_is_named_before_what_comes_of_it(
     assert answer.err.index("CADENCE_DATABSE_URL") < answer.err.index("isn't made yet")
 
 
+@pytest.mark.parametrize("words", ["import contacts people.csv", "run --once", "campaign list"])
+def test_where_there_is_no_policy_no_database_is_made(
+    words: str, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CADENCE_DATABASE_URL", f"sqlite:///{office.folder / 'elsewhere' / 'cadence.db'}")
+    (office.folder / "policy.yaml").unlink()
+
+    answer = office.run(*words.split())
+
+    assert answer.code == 2
+    assert "policy.yaml" in answer.err
+    assert not (office.folder / "elsewhere").exists()
+
+
 @pytest.mark.parametrize("place", ["CADENCE_SECRET", "var/secret"])
 def test_too_short_a_secret_is_named_with_how_to_make_one(
     place: str, office: Office, monkeypatch: pytest.MonkeyPatch
