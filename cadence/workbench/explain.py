@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from cadence.calendar import zone_name
 from cadence.decide.decision import Decision, bound_by, decision_of
 from cadence.decide.round import decide
-from cadence.facts import HELD, NEVER, Bools, Candidates, Ints, Outcome, Push, Verdict, instant
+from cadence.facts import CHANNEL_KEYS, HELD, NEVER, Bools, Candidates, Ints, Outcome, Push, Verdict, instant
 from cadence.policy.contact_facts import ContactFacts
 from cadence.policy.governed import Governed, governed
 from cadence.policy.segments import segment_of
@@ -222,8 +222,8 @@ def _touches(conn: Connection, scene: Scene, outcome: Outcome) -> dict[int, Mapp
     told = scene.candidates
     for row, id_ in enumerate(told.id.tolist()):
         if -id_ in named:
-            category = names.get(int(told.category[row]))
-            shown[-id_] = {"id": id_, "at": instant(scene.now), "category": category, "channel": scene.channel}
+            category, channel = names.get(int(told.category[row])), CHANNEL_KEYS.get(int(told.channel[row]))
+            shown[-id_] = {"id": id_, "at": instant(scene.now), "category": category, "channel": channel}
     return shown
 
 

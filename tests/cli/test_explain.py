@@ -98,6 +98,21 @@ def test_evidence_names_the_touches_that_fill_the_window(office: Office, capped:
     assert [t["at"] for t in evidence["touches"]] == ["2026-03-02T09:00:00Z", "2026-03-04T09:00:00Z"]
 
 
+def test_evidence_tells_the_channel_of_what_goes_before_it_at_the_same_instant(office: Office) -> None:
+    office.use("2026-03-02T00:00", guard_rails={"caps": {"max": 1, "per": "7d"}})
+    shard, id_, circle = office.world.contacts["ann"]
+    row = {"shard": shard, "circle": circle, "contact": id_, "channel": "sms", "at": 0, "recorded_at": 0}
+    with office.world.store.write() as conn:
+        conn.execute(tables.address.insert().values(**row, address="+46701740605", mailbox="+46701740605"))
+    offer = office.world.message("2026-03-06T12:00", "ann", category="offer", channel="sms")
+    news = office.world.message("2026-03-06T12:00", "ann")
+
+    (evidence,) = office.json("explain", "ann", "--message", str(news))["decision"]["evidence"]
+
+    (touch,) = evidence["touches"]
+    assert (touch["id"], touch["category"], touch["channel"]) == (str(offer), "offer", "sms")
+
+
 def test_a_message_that_is_not_written_yet_is_asked_about_by_category(office: Office, capped: int) -> None:
     told = office.json("explain", "ann", "--category", "receipt")
 
