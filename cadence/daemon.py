@@ -194,7 +194,7 @@ class Daemon:
         gap = notice_gap(self.store, latest, now) if isinstance(self.clock, RealClock) else None
         if gap is not None:
             _log.error(gap.sentence)
-        self._policy.use(policy, now)
+        self._policy.use(policy, self.clock.now)
         self._beat()
         for told in leases.unlike(self.store, self._lease.living, policy.hash):
             _log.warning(told)

@@ -23,7 +23,7 @@ MOST_FILES: int = 2_000
 """A folder with more YAML files than this isn't watched as a whole."""
 
 
-def take_in(store: Store, policy: Policy, now: int, by: str, source: str) -> Active:
+def take_in(store: Store, policy: Policy, now: Callable[[], int], by: str, source: str) -> Active:
     """Make a policy ready and store it as the active one. Where it looks at whole accounts, each becomes one circle first:
     nothing is decided by it before.
 
@@ -34,7 +34,7 @@ def take_in(store: Store, policy: Policy, now: int, by: str, source: str) -> Act
         if merged:
             _log.info("the policy looks at whole accounts: their circles became one", merged=merged)
     with store.write() as conn:
-        policies.use(conn, policy, now, by, source)
+        policies.use(conn, policy, now(), by, source)
     return active
 
 
@@ -97,7 +97,7 @@ class PolicyInUse:
         self.refused: str | None = None
         """Why the files as they are now weren't taken in; None where they were."""
 
-    def use(self, policy: Policy, now: int) -> None:
+    def use(self, policy: Policy, now: Callable[[], int]) -> None:
         """Store it, and go by it from here on. Raises StoreUnavailable; then the one before stays."""
         self.active = take_in(self._store, policy, now, self._me, str(self._files.path))
 
@@ -122,10 +122,10 @@ class PolicyInUse:
                 _log.info("the policy's files are fine again", policy=policy.hash[:12])
                 self.refused = None
             if policy.hash != self.active.policy.hash:
-                self._swap(policy, now())
+                self._swap(policy, now)
             return False
 
-    def _swap(self, policy: Policy, now: int) -> None:
+    def _swap(self, policy: Policy, now: Callable[[], int]) -> None:
         try:
             self.use(policy, now)
         except StoreUnavailable:

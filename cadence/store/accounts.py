@@ -8,7 +8,7 @@ contacts a batch of an import brings together is worked out in `contacts.py`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection
@@ -34,11 +34,13 @@ def are_joined(conn: Connection) -> bool:
     return note(conn, _NOTE) is not None
 
 
-def join_accounts(store: Store, now: int, by: str) -> int:
+def join_accounts(store: Store, now: Callable[[], int], by: str) -> int:
     """Makes one circle of each account's contacts, now and whenever contacts come; returns how many circles went into
     others. Done once; after a crash it goes on where it was. What waits in circles that grew is asked again.
 
-    by: who or what wanted it, for the record. Raises StoreUnavailable or StoreBusy; what was merged till then stays."""
+    now: asked for each of its transactions, since all together may take long: a campaign's run goes after those that merged
+    since it began. by: who or what wanted it, for the record. Raises StoreUnavailable or StoreBusy; what was merged till
+    then stays."""
     with store.write() as conn:
         lock_identity(conn)
         if note(conn, _NOTE) == _JOINED:
@@ -54,7 +56,7 @@ def join_accounts(store: Store, now: int, by: str) -> int:
                 return merged
             groups = [g for g in _groups(conn, values) if len(g) > 1]
             parts, whole = _part(groups)
-            merged += _merge(conn, parts, now, by)
+            merged += _merge(conn, parts, now(), by)
             after = values[-1] if whole else after
 
 

@@ -318,7 +318,7 @@ def test_of_two_that_read_the_policy_at_once_the_later_reading_stays(world: Worl
     one = daemon(world, "2026-03-03T10:00")
     one.files = Files(world.mail.parent / "policy.yaml")
     used = reload.PolicyInUse(world.store, one.files, one.me)
-    used.use(one.files.read(), at("2026-03-03T10:00"))
+    used.use(one.files.read(), lambda: at("2026-03-03T10:00"))
     one.files.path.write_text(POLICY.replace('"20:00"', '"21:00"'), "utf-8")
     first = threading.Thread(target=used.renew, args=(one.clock.now,))
     first.start()

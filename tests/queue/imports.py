@@ -20,7 +20,7 @@ ANNA = "anna.berg@gmail.com"
 def live_under(world: World, when: str, **rails: Any) -> None:
     """A policy with these guard rails becomes the active one."""
     world.policy = policy_of(guard_rails=rails)
-    take_in(world.store, world.policy, at(when), world.me, "test")
+    take_in(world.store, world.policy, lambda: at(when), world.me, "test")
 
 
 def bring(world: World, when: str, *rows: ContactRow) -> None:

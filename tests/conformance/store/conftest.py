@@ -32,7 +32,7 @@ class Teller:
 
     def contacts(self, *rows: ContactRow, now: int = NOW, join_accounts: bool = False) -> Recorded:
         if join_accounts:
-            accounts.join_accounts(self.store, now, "test")
+            accounts.join_accounts(self.store, lambda: now, "test")
         with self.store.write() as conn:
             return upsert_contacts(conn, rows, now, "crm")
 

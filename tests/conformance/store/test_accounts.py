@@ -25,7 +25,7 @@ def firms(told: Any, someone: Someone) -> Any:
 
 
 def join(told: Any) -> int:
-    return accounts.join_accounts(told.store, 1, "policy abc")
+    return accounts.join_accounts(told.store, lambda: 1, "policy abc")
 
 
 def circles(told: Any) -> list[list[str]]:
@@ -71,6 +71,13 @@ def test_every_merge_is_on_the_record_with_who_wanted_it(firms: Any) -> None:
     assert {by for _, by in told} == {"policy abc"}
     gone = {row[0] for row in firms.rows("SELECT id FROM circle WHERE merged_into IS NOT NULL")}
     assert {json.loads(detail)["circle"] for detail, _ in told} == gone
+
+
+def test_each_merge_is_on_the_record_at_its_own_instant_however_long_all_take(firms: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(accounts, "AT_ONCE", 2)
+    instants = iter((1_000, 2_000, 3_000))
+    accounts.join_accounts(firms.store, lambda: next(instants), "policy abc")
+    assert firms.rows("SELECT DISTINCT at FROM change WHERE what = 'merge' ORDER BY at") == [(1_000,), (2_000,), (3_000,)]
 
 
 def test_done_once_it_is_not_done_again(firms: Any) -> None:
