@@ -118,7 +118,7 @@ def test_nothing_is_decided_twice_while_accounts_are_joined(world: World, monkey
     bring(world, SUNDAY, *(person(n, f"{n}@example.com", account=f"firm {i % 6}") for i, n in enumerate(names)))
     letters = [world.message(MONDAY, n, "care") for n in names]
     new = policy_of(guard_rails={"caps": {"max": 1, "per": "7d", "across": "account"}})
-    joining = threading.Thread(target=take_in, args=(world.store, new, at(MONDAY), "daemon-2", "test"))
+    joining = threading.Thread(target=take_in, args=(world.store, new, lambda: at(MONDAY), "daemon-2", "test"))
     joining.start()
     while joining.is_alive():
         world.tick(MONDAY, batch=4)

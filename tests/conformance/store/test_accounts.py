@@ -77,7 +77,11 @@ def test_each_merge_is_on_the_record_at_its_own_instant_however_long_all_take(fi
     monkeypatch.setattr(accounts, "AT_ONCE", 2)
     instants = iter((1_000, 2_000, 3_000))
     accounts.join_accounts(firms.store, lambda: next(instants), "policy abc")
-    assert firms.rows("SELECT DISTINCT at FROM change WHERE what = 'merge' ORDER BY at") == [(1_000,), (2_000,), (3_000,)]
+    assert firms.rows("SELECT DISTINCT at FROM change WHERE what = 'merge' ORDER BY at") == [
+        (1_000,),
+        (2_000,),
+        (3_000,),
+    ]
 
 
 def test_done_once_it_is_not_done_again(firms: Any) -> None:
