@@ -9,6 +9,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
 from typing import Any, TextIO, cast
 
 import structlog
@@ -39,15 +40,19 @@ def _safe(value: Any, name: str = "") -> Any:
 
 class _Stderr:
     """Standard error as it is when a line is written: who swaps it meanwhile (a test, a live view) gets the line, and none
-    goes to one that is closed."""
+    goes to one that is closed. A line that can't be written, since the disk is full or nobody reads any more, is lost: it must
+    not stop what it tells of."""
 
     def write(self, text: str) -> int:
         """A part of a line."""
-        return sys.stderr.write(text)
+        with suppress(OSError):
+            sys.stderr.write(text)
+        return len(text)
 
     def flush(self) -> None:
         """What was written is to be seen."""
-        sys.stderr.flush()
+        with suppress(OSError):
+            sys.stderr.flush()
 
     def isatty(self) -> bool:
         """Whether a person reads it."""

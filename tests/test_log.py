@@ -1,9 +1,11 @@
-"""The log: no line of it tells an address or a secret, however deep it lies."""
+"""The log: no line of it tells an address or a secret, however deep it lies, and none stops what it tells of."""
 
 from __future__ import annotations
 
 import io
 import json
+import os
+import sys
 from typing import Any
 
 import pytest
@@ -35,3 +37,15 @@ def test_lists_and_mappings_are_looked_into(told: Any) -> None:
     assert line["errors"] == ["a…@example.com is odd"]
     assert line["said"] == {"to": ["b…@example.com"], "password": "(secret)"}
     assert line["n"] == 3
+
+
+def test_a_line_that_can_not_be_written_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = structlog.get_config()
+    with open("/dev/full", "w", buffering=1) as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        configure(json=True)
+        logger("test").error("the disk is full")
+        structlog.configure(**before)
+        with pytest.raises(OSError, match="No space"):
+            full.write("it is\n")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), full.fileno())  # or closing it would raise too
