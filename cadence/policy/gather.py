@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -36,7 +37,7 @@ def gather_path(path: Path, findings: list[Finding]) -> Gathered:
     """A file, or a folder whose `.yaml` and `.yml` files are read by name as if written one after another."""
     gathering = _Gathering(findings)
     if not path.is_dir():
-        return gathering.layer([path])
+        return gathering.all_of([path])
     try:
         # A link to nothing is a file that can't be read: what it would bring must not be missing in silence.
         files = sorted(p for p in path.iterdir() if p.suffix in (".yaml", ".yml") and (p.is_file() or not p.exists()))
@@ -47,7 +48,7 @@ def gather_path(path: Path, findings: list[Finding]) -> Gathered:
         findings.append(
             error(Place(str(path)), "the folder holds no policy: it has no file that ends in .yaml or .yml")
         )
-    return gathering.layer(files)
+    return gathering.all_of(files)
 
 
 def gather_node(node: Node, base_dir: Path | None, findings: list[Finding]) -> Gathered:
@@ -63,6 +64,10 @@ class _Gathering:
         self.seen: set[Path] = set()
         self.included: dict[Path, Gathered] = {}
         self.open: list[Path] = []
+
+    def all_of(self, files: Sequence[Path]) -> Gathered:
+        """The policy that these files are, with the names of all that were read for it."""
+        return replace(self.layer(files), files=tuple(sorted(self.seen)))
 
     def layer(self, files: Sequence[Path]) -> Gathered:
         """These files as if written one after another, over what they include."""

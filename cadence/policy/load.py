@@ -28,6 +28,8 @@ class Loaded:
 
     policy: Policy | None
     findings: tuple[Finding, ...]
+    files: tuple[Path, ...] = ()
+    """What was read for it, includes too."""
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -108,11 +110,11 @@ def _finished(written: Gathered, findings: list[Finding], campaigns: Collection[
     """What is written, built and checked."""
     unreadable = has_errors(findings) and not (written.categories or written.rails or written.segments)
     if unreadable:
-        return Loaded(None, in_order(_one_per_gap(findings)))
+        return Loaded(None, in_order(_one_per_gap(findings)), written.files)
     reading = Reading(written, campaigns, findings)
     policy = build(reading)
     check(reading)
-    return Loaded(None if has_errors(findings) else policy, in_order(_one_per_gap(findings)))
+    return Loaded(None if has_errors(findings) else policy, in_order(_one_per_gap(findings)), written.files)
 
 
 def _one_per_gap(findings: list[Finding]) -> list[Finding]:

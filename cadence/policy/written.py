@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from cadence.policy.finding import Finding, Place, error
@@ -73,6 +74,8 @@ class Gathered:
     """What two included files say differently: the section, and both."""
     places: dict[str, Place] = field(default_factory=dict)
     """Where the sections that are mappings begin, those of the file itself before those of its includes."""
+    files: tuple[Path, ...] = ()
+    """What was read, includes too; none for what is written inside of something else."""
 
     def mappings(self) -> Mapping[str, dict[str, Entry]]:
         """The sections that are mappings by name."""

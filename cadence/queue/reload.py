@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cadence.log import logger
 from cadence.policy.finding import Finding
-from cadence.policy.load import load
+from cadence.policy.load import Loaded, load
 from cadence.policy.policy import Policy
 from cadence.queue.active import Active
 from cadence.store import Store, StoreUnavailable, policies
@@ -21,6 +21,8 @@ _log = logger("policy")
 
 MOST_FILES: int = 2_000
 """A folder with more YAML files than this isn't watched as a whole."""
+MOST_READINGS: int = 3
+"""So often files that keep changing are read at a stretch."""
 
 
 def take_in(store: Store, policy: Policy, now: Callable[[], int], by: str, source: str) -> Active:
@@ -42,16 +44,16 @@ Print = tuple[tuple[str, int, int], ...]
 
 
 class PolicyFiles:
-    """A policy's file or folder, and what it looked like when it was last read."""
+    """A policy's file or folder with all that it includes, and what that looked like when it was last read."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._files: frozenset[Path] = frozenset()
         self._seen: Print | None = None
 
     def read(self) -> Policy:
         """The policy as it is now. Raises PolicyError with every error and its place."""
-        self._seen = self._print()
-        return load(self.path).required()
+        return self._load().required()
 
     def changed(self) -> bool:
         """Whether any of its files looks different (size, time of change) from when it was last read."""
@@ -62,12 +64,22 @@ class PolicyFiles:
         `refuse` hears of the findings, once for each change."""
         if not force and not self.changed():
             return None
-        seen = self._print()
-        loaded = load(self.path)
-        self._seen = seen
+        loaded = self._load()
         if loaded.policy is None:
             refuse(loaded.errors)
         return loaded.policy
+
+    def _load(self) -> Loaded:
+        """What they hold. Looked at before they are read, so that no change is missed: read again where there are files that
+        weren't known to belong to them, as includes from elsewhere."""
+        for _ in range(MOST_READINGS):
+            seen = self._print()
+            loaded = load(self.path)
+            self._seen = seen
+            if self._files.issuperset(loaded.files):
+                break
+            self._files |= frozenset(loaded.files)
+        return loaded
 
     def unread(self) -> None:
         """Read them again next time, changed or not: what was read could not be taken in."""
@@ -76,7 +88,8 @@ class PolicyFiles:
     def _print(self) -> Print:
         folder = self.path if self.path.is_dir() else self.path.parent
         found: list[tuple[str, int, int]] = []
-        for file in sorted((*folder.rglob("*.yaml"), *folder.rglob("*.yml")))[:MOST_FILES]:
+        beside = sorted((*folder.rglob("*.yaml"), *folder.rglob("*.yml")))[:MOST_FILES]
+        for file in (*beside, *sorted(self._files)):
             try:
                 status = file.stat()
             except OSError:

@@ -263,6 +263,23 @@ def test_a_planner_is_asked_when_it_said_it_would_be_due(world: World) -> None:
     assert at("2026-03-05T10:00") in asked
 
 
+def test_a_change_to_what_a_policy_includes_from_elsewhere_is_seen(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    rails, policy = tmp_path / "rails.yaml", tmp_path / "here" / "policy.yaml"
+    rails.write_text("guard_rails: {caps: {max: 3, per: 7d}}", "utf-8")
+    policy.write_text("include: [../rails.yaml]", "utf-8")
+    files = PolicyFiles(policy)
+    files.read()
+    assert not files.changed()
+
+    rails.write_text("guard_rails: {caps: {max: 10, per: 7d}}", "utf-8")
+    found = files.read_if_changed(lambda findings: None)
+
+    assert found is not None
+    assert [r.name for r in found.rules if not r.always_on] == ["10 per 7d"]
+    assert not files.changed()
+
+
 def test_a_good_new_policy_is_stored_and_asks_all_that_waits(world: World) -> None:
     world.contact("ann")
     world.message("2026-03-03T22:00", "ann")
