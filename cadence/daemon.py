@@ -378,8 +378,9 @@ class Daemon:
             counts = tick(work)
             if counts or asked:
                 self._report("tick", work.now, counts + Counter({"asked": asked}), started)
-            paced = any(outlet.rate is not None for outlet in work.outlets.values())
-            if not counts or self._stopping.is_set() or (counts["claimed"] < work.batch and not paced):
+            if (
+                not counts or self._stopping.is_set()
+            ):  # few don't mean that no more is due: a provider may have had little room
                 return
 
     def _ask_again(self, work: Work) -> int:

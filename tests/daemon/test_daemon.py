@@ -20,7 +20,7 @@ from cadence.providers.provider import Outcome, Receipt
 from cadence.queue import leases, reload, steps
 from cadence.queue.outlets import Outlet
 from cadence.queue.reload import PolicyFiles
-from cadence.store import Store, StoreUnavailable, policies, status
+from cadence.store import Store, StoreUnavailable, policies, status, tables
 from cadence.store.contacts import upsert_contacts
 from cadence.store.prune import whose_turn
 from tests.queue.imports import person
@@ -471,6 +471,22 @@ def test_what_came_in_while_the_provider_was_left_alone_goes_when_the_one_that_t
     daemon(world, "2026-03-03T10:00", "2026-03-03T22:00", Jobs(world.letters, plan=plan)).run(signals=False)
 
     assert [world.row(id_)["outcome_at"] for id_ in ids] == [at("2026-03-03T10:10")] * 2
+
+
+def test_what_will_not_go_anyway_keeps_nobody_from_trying_a_provider_that_was_left_alone(world: World) -> None:
+    names = ["ann", "bob", "cid"]
+    for name in names:
+        world.contact(name, consents=name == "cid")
+    ids = [world.message("2026-03-03T10:00", name) for name in names]
+    row = {"name": "maildir", "breaker": "open", "failures": 5, "opened_at": 0, "reopen_at": 1, "because": "full"}
+    with world.store.write() as conn:
+        conn.execute(tables.provider.insert().values(**row))
+    one = daemon(world, "2026-03-03T10:00")
+    one._start()
+
+    one._tick_all()
+
+    assert [world.state(id_) for id_ in ids] == ["suppressed", "suppressed", "decided"]
 
 
 def test_shadow_hands_nothing_over(world: World) -> None:
