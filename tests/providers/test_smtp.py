@@ -21,9 +21,11 @@ from cryptography.x509.oid import NameOID
 from pydantic import ValidationError
 
 from cadence.cli.screen import tell_wrong
+from cadence.facts import HOUR
 from cadence.providers import smtp
 from cadence.providers.letter import Letter, Mailbox
 from cadence.providers.provider import Outcome, Provider, Receipt
+from cadence.providers.smtp import sending
 from cadence.providers.smtp.verdict import Reply, Stage, verdict_of
 from cadence.settings import read
 
@@ -272,6 +274,15 @@ def test_of_each_batch_one_is_begun_however_late_it_is(
     made = post(call_timeout=1e-9, connections=connections)
     assert made.send(*(letter(n) for n in range(1, 6))) == [ACCEPTED] + [RETRY] * 4
     assert [receipt.asked for receipt in made.receipts] == [True] + [False] * 4
+
+
+def test_a_machine_that_was_asleep_in_the_middle_of_a_batch_begins_no_more_of_it(
+    post: Callable[..., Post], letter: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, passed = post(), [0, 0, HOUR]  # as it begins, before the second, and before the third
+    monkeypatch.setattr(sending, "passed_micros", lambda: passed.pop(0) if len(passed) > 1 else passed[0])
+    assert made.send(letter(1), letter(2), letter(3)) == [ACCEPTED, ACCEPTED, RETRY]
+    assert [receipt.asked for receipt in made.receipts] == [True, True, False]
 
 
 def test_a_mailbox_name_outside_ascii_needs_the_servers_consent(post: Callable[..., Post], letter: Make) -> None:

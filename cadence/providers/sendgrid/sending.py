@@ -14,6 +14,8 @@ from contextlib import suppress
 import httpx2
 from sendgrid.helpers.mail.exceptions import SendGridException
 
+from cadence.clock import passed_micros
+from cadence.facts import SECOND
 from cadence.providers.letter import Letter
 from cadence.providers.provider import (
     Ability,
@@ -89,7 +91,7 @@ class SendGrid:
         self._client.close()
 
     def _deliver(self, letters: Sequence[Letter]) -> Iterator[Receipt]:
-        batch = _Batch(ends=time.monotonic() + self._settings.call_timeout)
+        batch = _Batch(ends=passed_micros() + int(self._settings.call_timeout * SECOND))
         left = deque(letters)
         while left and not batch.begun:
             yield self._one(left.popleft(), batch)
@@ -105,7 +107,7 @@ class SendGrid:
             return Receipt(
                 letter.message_id, Outcome.RETRY, None, stopped.detail, stopped.code, stopped.retry_after, True
             )
-        if batch.begun and time.monotonic() > batch.ends:
+        if batch.begun and passed_micros() > batch.ends:
             return next(out_of_time([letter], self._settings.call_timeout))
         receipt = self._posted(letter)
         batch.begun = batch.begun or receipt.asked
@@ -164,7 +166,7 @@ class SendGrid:
 class _Batch:
     """What the requests of one call share: when it must be over, whether one was made, and the first trouble that stops it."""
 
-    def __init__(self, ends: float) -> None:
+    def __init__(self, ends: int) -> None:
         self.ends = ends
         self.begun = False
         self._lock = threading.Lock()

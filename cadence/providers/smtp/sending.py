@@ -5,11 +5,12 @@ letter; so a server that is down or hanging costs one timeout and not one for ea
 """
 
 import base64
-import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from cadence.clock import passed_micros
+from cadence.facts import SECOND
 from cadence.providers.letter import Letter
 from cadence.providers.provider import (
     Ability,
@@ -62,7 +63,7 @@ class Smtp:
             lane.close()
 
     def _deliver(self, letters: Sequence[Letter]) -> Iterator[Receipt]:
-        ends = time.monotonic() + self._settings.call_timeout
+        ends = passed_micros() + int(self._settings.call_timeout * SECOND)
         first, *others = self._lanes
         if not others:
             yield from first.deliver(letters, ends, begun=False)
@@ -79,7 +80,7 @@ class Smtp:
             yield from receipts
 
 
-def _delivered(lane: "_Lane", letters: Sequence[Letter], ends: float) -> list[Receipt]:
+def _delivered(lane: "_Lane", letters: Sequence[Letter], ends: int) -> list[Receipt]:
     """A lane's receipts, those before an error included; letters without one are in doubt (`hand_over`)."""
     receipts: list[Receipt] = []
     try:
@@ -96,8 +97,8 @@ class _Lane:
         self._settings = settings
         self._connection: Connection | None = None
 
-    def deliver(self, letters: Sequence[Letter], ends: float, *, begun: bool) -> Iterator[Receipt]:
-        """One receipt for each letter. What isn't begun when the monotonic clock says `ends` is for later; but the first of a
+    def deliver(self, letters: Sequence[Letter], ends: int, *, begun: bool) -> Iterator[Receipt]:
+        """One receipt for each letter. What isn't begun when `passed_micros` says `ends` is for later; but the first of a
         batch is, whatever it says: begun says whether that one was."""
         left = deque(letters)
         while left:
@@ -109,7 +110,7 @@ class _Lane:
                 return
             answered, taken, lost = 0, False, None
             while left and lost is None:
-                if begun and time.monotonic() > ends:
+                if begun and passed_micros() > ends:
                     yield from out_of_time(left, self._settings.call_timeout)
                     return
                 receipt, lost = self._one(connection, left[0], taken)
