@@ -163,20 +163,31 @@ def _called(node: Node, path: str) -> str:
 
 
 def _governs_nobody(reading: Reading) -> None:
-    """A rule for marketing whose categories are all transactional, or which this policy hasn't."""
+    """A rule whose categories it can't govern: transactional ones where it is for marketing, ones that are exempt from it,
+    or ones that this policy hasn't."""
     for built in reading.rules:
-        if not built.rule.filters.categories or not RULES[built.rule.kind].MARKETING_ONLY:
+        rule = built.rule
+        if not rule.filters.categories:
             continue
-        governed = [c for c in reading.categories.values() if c.keys & built.rule.filters.categories]
-        if any(not c.transactional for c in governed):
+        named = [c for c in reading.categories.values() if c.keys & rule.filters.categories]
+        open_ = [c for c in named if not (c.transactional and RULES[rule.kind].MARKETING_ONLY)]
+        if any(not _exempt_from(c, rule) for c in open_):
             continue
-        found = listed(c.name for c in governed)
-        why = f"'{built.rule.kind}' is for marketing, and these categories are transactional"
-        if not governed:
-            found = listed(type(built.rule.keys).categories_unless_named)
+        found = listed(c.name for c in named)
+        why = "these categories are exempt from it"
+        if not open_:
+            why = f"'{rule.kind}' is for marketing, and these categories are transactional"
+        if not named:
+            found = listed(type(rule.keys).categories_unless_named)
             why = "this policy has no such category; name yours in 'categories'"
         names = built.written.node.get("categories") or built.written.node
         reading.findings.append(warning(names.place, f"{built.written.path} governs nothing: {why}", found=found))
+
+
+def _exempt_from(category: Category, rule: Rule) -> bool:
+    """Whether a category names the rule, or its kind, in `exempt`. `caps` covers `gap`."""
+    words = {"all", rule.kind, rule.name} | ({"caps"} if rule.kind == "gap" else set())
+    return bool(words & category.exempt)
 
 
 def _never_binds(reading: Reading) -> None:
@@ -208,7 +219,7 @@ def _makes_idle(one: Rule, other: Rule, before: bool) -> bool:
 
 def _exempt_from_one(category: Category, one: Rule, other: Rule) -> bool:
     """Whether a category names `one` itself in its `exempt`, so that just `other` governs it."""
-    return one.name in category.exempt and not {"all", other.kind, other.name} & category.exempt
+    return _exempt_from(category, one) and not _exempt_from(category, other)
 
 
 def _changeable(idle: Built, stricter: Built, reading: Reading) -> bool:

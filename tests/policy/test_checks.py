@@ -223,6 +223,25 @@ def test_a_rule_for_marketing_on_transactional_categories_governs_nothing() -> N
     ]
 
 
+@pytest.mark.parametrize(
+    ("exempt", "rule", "warned"),
+    [
+        ("", "caps: {max: 1, per: 1d, categories: [service]}", True),
+        ("", "caps: {max: 1, per: 1d, categories: [service, letter]}", False),
+        ("exempt: [fatigue]", "caps: {max: 1, per: 1d, categories: [service]}", False),
+        ("exempt: [caps]", "gap: {wait: 1d, categories: [service]}", True),
+        ("exempt: [one a day]", "caps: {name: one a day, max: 1, per: 1d, categories: [service]}", True),
+    ],
+)
+def test_a_rule_on_categories_that_are_exempt_from_it_governs_nothing(exempt: str, rule: str, warned: bool) -> None:
+    rails = f"{rule[:-1]}}}, fatigue: {{half_life: 7d, limit: 4}}"
+    found = said(f"categories: {{letter: {{}}, service: {{transactional: true, {exempt}}}}}\nguard_rails: {{{rails}}}")
+    assert [
+        line for line in found if "governs nothing: these categories are exempt from it; found service" in line
+    ] == found
+    assert bool(found) is warned
+
+
 HALVES = '{name: mornings, from: "00:00", to: "12:00"}, {name: afternoons, from: "12:00", to: "00:00"}'
 
 
