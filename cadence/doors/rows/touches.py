@@ -35,8 +35,8 @@ def read(row: Row, seen: dict[int, int]) -> TouchRow | None:
     category = row.text("touch") or row.text("category")
     if category is None:
         row.wrong("touch", "is empty; say what the touch was to the contact, by its category")
-    channel = row.word("channel", CHANNELS) or "email"
     outcome = row.word("outcome", CALL_OUTCOMES)
+    channel = row.word("channel", CHANNELS) or ("email" if outcome is None else "phone")
     if outcome is not None and channel != "phone":
         row.wrong("outcome", "goes with channel phone only")
     values = {
