@@ -43,6 +43,7 @@ def verify(
         raise ValueError(f"--maildir {maildir}: there is no such folder")
     given = instant_given(at, "--at", reader_zone(zone))
     now = _as_of(installation) if given is None else given
+    kept = installation.kept()
     bars = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -60,6 +61,7 @@ def verify(
             drained=drained,
             maildir=maildir,
             progress=lambda done, total: bars.update(bar, completed=done, total=total),
+            kept=min(kept["decision"], kept["message"]),
         )
     if json:
         print_json(report.as_json())

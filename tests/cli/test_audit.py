@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from cadence.facts import DAY
 from cadence.queue.agreement import agree_clock
 from cadence.store import tables
+from cadence.store.prune import prune
 from tests.cli.office import Office
 from tests.queue.world import at
 
@@ -51,6 +53,20 @@ def test_what_came_due_after_the_daemon_ended_is_not_left_lying(busy: Office) ->
 
     assert busy.run("audit", "verify", "--drained").code == 0
     assert busy.run("audit", "verify", "--drained", "--at", "2026-03-03T12:00").code == 1
+
+
+def test_what_was_removed_as_long_as_the_settings_say_is_no_breach(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.world.contact("ann")
+    office.world.message("2026-01-20T09:00", "ann")
+    office.world.tick("2026-01-20T09:00")
+    office.world.send("2026-01-20T09:00")
+    monkeypatch.setenv("CADENCE_RETENTION__DECISIONS", "35")
+    prune(office.world.store, at("2026-03-03T12:00"), {"decision": 35 * DAY})
+    assert office.world.rows(tables.decision) == []
+
+    assert office.run("audit", "verify").code == 0
 
 
 def test_mails_are_held_against_the_record(busy: Office) -> None:
