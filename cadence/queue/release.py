@@ -29,6 +29,8 @@ from cadence.store.rows import ConsentRow, EventRow
 from cadence.store.status import every_shard
 
 SOURCE = "by hand"
+_LONGEST_KIND = 300
+"""As in imports: indexes take no longer ones."""
 _CAME_TO_NOTHING = FINAL - {State.SENT, State.SUPPRESSED}
 
 
@@ -101,8 +103,10 @@ def hold(
     until: int | None = None,
 ) -> None:
     """Hold marketing to a contact, given as (shard, id), until an instant or until `end_hold`. Raises ByHandError
-    where there is no such contact, or the hold would end before it begins."""
+    where there is no such contact, the hold has no kind, or would end before it begins."""
     _needs_reason(reason)
+    if not kind.strip() or len(kind) > _LONGEST_KIND:
+        raise ByHandError(f"a hold needs a kind: a word or a few, of at most {_LONGEST_KIND} characters")
     if until is not None and until <= now:
         raise ByHandError("a hold has to end after now; give a later instant, or none")
     detail = {"reason": reason, "by": by}

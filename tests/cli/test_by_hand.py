@@ -158,6 +158,8 @@ def test_a_hold_may_end_by_itself(busy: Office) -> None:
         (["--until", "2026-03-01"], "later instant"),
         (["--until", "soon"], "write an instant"),
         (["--end", "--until", "2026-03-20"], "one of them"),
+        (["--kind", " "], "needs a kind"),
+        (["--kind", "x" * 301], "at most 300 characters"),
     ],
 )
 def test_a_hold_that_cannot_be_is_wrong_input(busy: Office, words: list[str], said: str) -> None:
