@@ -143,7 +143,7 @@ class VirtualClock:
     def __init__(self, start: int, speed: float | None = None, wait: Callable[[float], object] = time.sleep) -> None:
         """start: the first instant. speed: at most so many virtual seconds per real one; None: as fast as work allows.
         wait: how real seconds are let pass (a stop signal may cut them short)."""
-        if speed is not None and speed <= 0:
+        if speed is not None and not speed > 0:  # nor is what is no number
             raise ValueError(
                 f"a speed of {speed:g} would never arrive; give a positive number, or none for as fast as it can"
             )

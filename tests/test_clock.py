@@ -112,6 +112,7 @@ def test_its_speed_only_limits_how_fast_it_jumps() -> None:
     assert waited == [24.0]
 
 
-def test_a_speed_that_never_arrives_is_refused() -> None:
+@pytest.mark.parametrize("speed", [0, -1, float("nan")])
+def test_a_speed_that_never_arrives_is_refused(speed: float) -> None:
     with pytest.raises(ValueError, match="would never arrive"):
-        VirtualClock(START, 0)
+        VirtualClock(START, speed)

@@ -39,13 +39,16 @@ def run(
     log.configure(level=settings.log_level)
     if start is None and (speed is not None or until is not None):
         return wrong("--speed and --until go with --from")
+    begin, end = _instant(start, "--from"), _instant(until, "--until")
+    virtual = None if begin is None else VirtualClock(begin, speed)
+    if begin is not None and end is not None and end < begin:
+        return wrong(f"--until {until} lies before --from {start}: nothing would be lived through")
     installation = Installation.open(settings, update=True, judged=True, tell=log.logger("run").warning)
     if agree_clock:
         daemons.agree_clock(installation.store, installation.clock_now(), who())
     if agree_secret:
         installation.agree_secret(who())
-    clock: Clock = VirtualClock(_instant(start, "--from"), speed) if start else installation.real_clock()
-    end = _instant(until, "--until") if until else None
+    clock: Clock = virtual or installation.real_clock()
     daemon = installation.daemon(clock, options_of(settings, once=once, shadow=shadow, until=end))
     daemons.settle_in()
     totals = daemon.run()
@@ -66,8 +69,10 @@ def _tell_share(shards: int, others: int) -> None:
         )
 
 
-def _instant(text: str, option: str) -> int:
+def _instant(text: str | None, option: str) -> int | None:
     """An instant given on the command line, a date being its first instant in UTC. ValueError for what is none."""
+    if text is None:
+        return None
     moment = moment_of(text)
     if moment is None:
         raise ValueError(f"{option}: found {text!r}; write an instant, for example 2026-03-06T12:00+01:00")

@@ -144,6 +144,7 @@ def test_the_daemon_shows_itself_at_work_and_ends_in_order_when_told(desk: Desk)
         (["--speed", "10"], "go with --from"),
         (["--from", "tomorrow"], "write an instant"),
         (["--from", "2026-03-03T00:00Z", "--speed", "-1"], "positive number"),
+        (["--from", "2026-03-03", "--until", "2026-03-02"], "lies before --from"),
     ],
 )
 def test_wrong_use_is_told_in_words(desk: Desk, words: list[str], said: str) -> None:
