@@ -1,6 +1,6 @@
 """The mailbox of the way out: each mail that arrives there stops all marketing to whoever sent it.
 
-The token in the address says which contact and which message; without a token the sender's address does. A stop is written
+The token in the address says which contact and which message; where it names nobody, the sender's address does. A stop is written
 before the mail is put aside, so that a crash reads it again, and writing it twice is writing it once. Bounces are not read here.
 """
 
@@ -111,11 +111,9 @@ def read_mailbox(store: Store, mailbox: Mailbox[M], way_out: WayOut, now: int, m
 def _stop(conn: Connection, mail: Mail, way_out: WayOut, now: int) -> bool:
     """Write the stop that a mail asks for; whether anybody was meant."""
     stopper = way_out.find(mail.addressed_to)
-    if stopper is None:
-        found, message = _senders(conn, mail), None
-    else:
-        meant, message = contact_by_id(conn, stopper.contact_id), stopper.message_id
-        found = [] if meant is None else [meant]
+    meant = None if stopper is None else contact_by_id(conn, stopper.contact_id)
+    found = _senders(conn, mail) if meant is None else [meant]
+    message = None if stopper is None or meant is None else stopper.message_id
     rows = [
         ConsentRow(f.outside_id or "", None, EventKind.OPT_OUT, source_id=mail.name, by="the contact", message=message)
         for f in found
@@ -126,8 +124,8 @@ def _stop(conn: Connection, mail: Mail, way_out: WayOut, now: int) -> bool:
 
 
 def _senders(conn: Connection, mail: Mail) -> list[Found]:
-    """Without a token: everyone who has the sender's address, or is known by it. It may be forged, but a stop too many
-    harms nobody."""
+    """Without a token, or with one of a contact who isn't there, as after a backup was restored: everyone who has the sender's
+    address, or is known by it. It may be forged, but a stop too many harms nobody."""
     try:
         return contacts_of_address(conn, "email", address_of("email", mail.sender or ""))
     except ValueError:

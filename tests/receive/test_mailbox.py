@@ -126,6 +126,14 @@ def test_a_token_means_its_contact_whoever_has_that_number_as_an_outside_id(stor
     assert stops(store) == [STOP]
 
 
+def test_a_token_of_a_contact_that_is_not_there_means_the_sender(store: Store, inbox: Inbox) -> None:
+    address = WAY_OUT.uri(4_711, 77).removeprefix("mailto:").partition("?")[0]
+    arrives(inbox, "a", address, sender="ada@example.com")
+
+    read_mailbox(store, inbox, WAY_OUT, NOW)
+    assert stops(store) == [STOP]
+
+
 @pytest.mark.parametrize("made", ["2027-07-21T00:00Z", "2027-07-23T00:00Z", "2080-01-01T00:00Z"])
 def test_a_token_means_its_contact_however_long_our_ids_have_grown(
     store: Store, inbox: Inbox, monkeypatch: pytest.MonkeyPatch, made: str
