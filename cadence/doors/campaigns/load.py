@@ -16,6 +16,7 @@ from pathlib import Path
 from cadence.doors.campaigns.campaign import Campaign, Desk
 from cadence.doors.campaigns.spec import Spec, Words
 from cadence.doors.reading import FileRefused, Shape, open_rows
+from cadence.doors.rows.cells import Context, Row
 from cadence.facts import CHANNELS
 from cadence.policy.conditions import Condition, ConditionError, parse
 from cadence.policy.finding import Finding, Place, error, has_errors, in_order, listed, nearest, warning
@@ -204,6 +205,6 @@ def read_list(path: Path) -> Sequence[str]:
 
 @lru_cache(maxsize=8)
 def _listed_in(path: Path, mtime: int, size: int) -> tuple[str, ...]:
-    """Read once for all pages of a run; again when the file has changed."""
-    ids = (str(line.cells.get("id", "")).strip() for line in open_rows(path, LIST_SHAPE).rows if line.broken is None)
-    return tuple(dict.fromkeys(one for one in ids if one))
+    """Read once for all pages of a run; again when the file has changed. Ids are read as imports read them."""
+    rows = (Row(line.cells, Context(now=0)) for line in open_rows(path, LIST_SHAPE).rows if line.broken is None)
+    return tuple(dict.fromkeys(one for row in rows if (one := row.key("id"))))

@@ -131,6 +131,16 @@ def test_an_audience_can_be_a_list(shop) -> None:
     assert [q[1] for q in shop.queued()] == ["se", "us"]
 
 
+def test_a_list_names_contacts_as_imports_do_in_whatever_form_its_numbers_are(shop) -> None:
+    shop.takes("contacts", "id,email\n1001,a@example.com\n1002,b@example.com\n")
+    (shop.folder / "campaigns").mkdir()
+    (shop.folder / "campaigns" / "list.ndjson").write_text('{"id": 1001.0}\n{"id": 1002}\n{"id": null}\n')
+    campaigns = shop.campaigns(WEEKLY.replace("{where: {}}", "{file: list.ndjson}"))
+    shop.plans(campaigns)
+    shop.plans(campaigns, "2026-03-03T16:00Z")
+    assert [q[1] for q in shop.queued()] == ["1001", "1002"]
+
+
 def test_at_most_per_run_counts_all_zones_together(shop) -> None:
     shop.takes("contacts", CONTACTS)
     campaigns = shop.campaigns(WEEKLY + "at_most: {per_run: 2}\n")
