@@ -142,12 +142,13 @@ class VirtualClock:
 
     def __init__(self, start: int, speed: float | None = None, wait: Callable[[float], object] = time.sleep) -> None:
         """start: the first instant. speed: at most so many virtual seconds per real one; None: as fast as work allows.
-        wait: how real seconds are let pass (a stop signal may cut them short)."""
+        wait: how real seconds are let pass; a daemon puts its own way there, which a stop cuts short."""
         if speed is not None and not speed > 0:  # nor is what is no number
             raise ValueError(
                 f"a speed of {speed:g} would never arrive; give a positive number, or none for as fast as it can"
             )
-        self._now, self._speed, self._wait = start, speed, wait
+        self.wait = wait
+        self._now, self._speed = start, speed
 
     def now(self) -> int:
         """Where it stands."""
@@ -159,5 +160,5 @@ class VirtualClock:
         if ahead <= 0:
             return
         if self._speed is not None:
-            self._wait(ahead / SECOND / self._speed)
+            self.wait(ahead / SECOND / self._speed)
         self._now = to

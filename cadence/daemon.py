@@ -231,9 +231,9 @@ class Daemon:
     # -- on the real clock ------------------------------------------------------------------------------------------
 
     def _live(self) -> None:
-        """Each job at its interval; a reload that was asked for at once. Who asked to be let go while nobody was at work is
-        heard before anything goes out."""
-        self._guarded("mailbox", self._mailbox)
+        """Each job at its interval, a reload that was asked for at once; but first of all who wants out is heard."""
+        while not self._guarded("mailbox", self._mailbox):
+            pass
         with beating(self._drum(), self._noticed) as keep_time:
             while not self._stopping.wait(1.0):
                 keep_time()
@@ -296,6 +296,7 @@ class Daemon:
         due = dict.fromkeys(jobs, clock.now())
         upcoming: int | None = clock.now()
         end = self.options.until
+        clock.wait = self._stopping.wait
         while not self._stopping.is_set():
             now, before = clock.now(), self.totals.total()
             for name in [n for n, at in due.items() if at <= now]:

@@ -447,6 +447,19 @@ def test_a_stop_that_comes_while_it_waits_is_heeded(world: World) -> None:
     assert (world.state(id_), world.delivered()) == ("suppressed", 0)
 
 
+def test_a_stop_cuts_short_the_time_that_a_slow_virtual_clock_lets_pass(world: World) -> None:
+    one = daemon(world, "2026-03-03T10:00", "2026-03-05T10:00")
+    one.clock = VirtualClock(
+        at("2026-03-03T10:00"), 60, lambda seconds: pytest.fail(f"waits {seconds} s, come what may")
+    )
+    stops = threading.Timer(0.5, one.stop)
+    stops.start()
+
+    one.run(signals=False)
+
+    assert (stops.finished.is_set(), one.clock.now() < at("2026-03-05T10:00")) == (True, True)
+
+
 def test_it_gives_its_shards_back_when_it_ends(world: World) -> None:
     daemon(world, "2026-03-03T22:00", once=True).run(signals=False)
 
