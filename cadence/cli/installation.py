@@ -154,6 +154,13 @@ class Installation:
             _log.error(
                 "no way out is set up, so marketing is refused; set CADENCE_UNSUBSCRIBE_DOMAIN", provider=provider.name
             )
+        if (domain := self.settings.unsubscribe_domain) is not None and not (inbox.path / "new").is_dir():
+            _log.warning(
+                "no mailbox of the way out lies on this machine: unless another daemon's has it, nobody who wants out is heard; "
+                "have your mail system deliver there",
+                mailbox=str(inbox.path.absolute()),
+                mail_for=f"unsubscribe@{domain}",
+            )
         jobs = Jobs(
             letters_for=desk.letters_for,
             plan=desk.plan,

@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from cadence.cli.installation import Installation
+from cadence.clock import VirtualClock
+from cadence.daemon import Options
 from tests.cli.office import Office
+from tests.queue.world import at
 
 
 def maildir() -> Path:
@@ -36,3 +40,18 @@ def test_mail_goes_where_the_environment_says(office: Office, monkeypatch: pytes
 
 def test_mail_lies_with_what_else_a_run_writes_where_nothing_is_said(office: Office) -> None:
     assert maildir() == office.folder / "var" / "maildir"
+
+
+def test_a_machine_without_the_mailbox_of_the_way_out_is_told_so_at_start(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CADENCE_UNSUBSCRIBE_DOMAIN", "mail.example.com")
+
+    def said() -> list[str]:
+        with capture_logs() as lines:
+            Installation.open().daemon(VirtualClock(at("2026-03-03T12:00")), Options())
+        return [line["mailbox"] for line in lines if line["event"].startswith("no mailbox of the way out")]
+
+    assert said() == [str(office.folder / "var" / "unsubscribe")]
+    (office.folder / "var" / "unsubscribe" / "new").mkdir(parents=True)
+    assert said() == []
