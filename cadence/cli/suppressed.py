@@ -21,7 +21,7 @@ from cadence.cli.screen import FINE, print_json, reader_zone, screen, table, whe
 from cadence.decide.decision import bound_by, text_of
 from cadence.facts import Verdict, instant
 from cadence.policy.moments import moment_of
-from cadence.rules.sentence import sentence
+from cadence.rules.sentence import sentence, too_late
 from cadence.store import listing
 
 app = typer.Typer(add_completion=False)
@@ -138,7 +138,7 @@ def reason_of(row: listing.Stopped, zone: str) -> str:
         return "It had expired before it could be welcome."
     said = sentence(bound, bound.kind, "en", zone)
     late = row.verdict is Verdict.SUPPRESS and bound.welcome_at <= LAST_SHOWN
-    return f"{said} By then it will have expired." if late else said
+    return too_late(said, "en") if late else said
 
 
 def _as_json(row: listing.Stopped) -> dict[str, Any]:

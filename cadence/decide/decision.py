@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from cadence.calendar.shown import on_calendar
+from cadence.calendar.shown import LAST_SHOWN, on_calendar
 from cadence.facts import Outcome, Push, Verdict
-from cadence.rules.sentence import ERROR, TOGETHER, sentence, unbound
+from cadence.rules.sentence import ERROR, TOGETHER, sentence, too_late, unbound
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,11 @@ def _evidence(push: Push, touches: Mapping[int, Mapping[str, Any]], locale: str,
 def _reason(outcome: Outcome, locale: str, zone: str) -> str:
     """The sentence of the rule that bound; one of its own where none did."""
     bound = bound_by(outcome.pushes, outcome.rule)
-    return unbound(outcome.verdict, locale) if bound is None else sentence(bound, bound.kind, locale, zone)
+    if bound is None:
+        return unbound(outcome.verdict, locale)
+    said = sentence(bound, bound.kind, locale, zone)
+    late = outcome.verdict is Verdict.SUPPRESS and outcome.welcome_at <= LAST_SHOWN
+    return too_late(said, locale) if late else said
 
 
 def bound_by(pushes: Sequence[Push], rule: str | None) -> Push | None:

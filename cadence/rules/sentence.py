@@ -53,6 +53,11 @@ def unbound(verdict: Verdict, locale: str) -> str:
     return words.BESIDES[_language(locale)]["welcome" if verdict is Verdict.SEND else "expired"]
 
 
+def too_late(said: str, locale: str) -> str:
+    """A sentence that says from when a message would be welcome, of one that has expired by then."""
+    return f"{said} {words.BESIDES[_language(locale)]['too_late']}"
+
+
 def _language(locale: str) -> str:
     spoken = re.split("[-_]", locale.lower())[0]
     spoken = "nb" if spoken in ("no", "nn") else spoken

@@ -278,6 +278,7 @@ BESIDES: Mapping[str, Mapping[str, str]] = {
         "welcome": "Nothing speaks against it now.",
         "expired": "It had expired before it could be welcome.",
         "later": "Welcome from {welcome_at}.",
+        "too_late": "By then it will have expired.",
         "held": "Not yet welcome; when is not yet known.",
         "never": "This will not become welcome.",
         "lookahead": (
@@ -291,6 +292,7 @@ BESIDES: Mapping[str, Mapping[str, str]] = {
         "welcome": "Inget talar emot det nu.",
         "expired": "Giltighetstiden gick ut innan meddelandet kunde bli välkommet.",
         "later": "Välkommet från {welcome_at}.",
+        "too_late": "Då har giltighetstiden gått ut.",
         "held": "Inte välkommet ännu; det är inte känt när det blir det.",
         "never": "Det här kommer inte att bli välkommet.",
         "lookahead": (
@@ -304,6 +306,7 @@ BESIDES: Mapping[str, Mapping[str, str]] = {
         "welcome": "Ingenting taler mot det nå.",
         "expired": "Fristen gikk ut før meldingen kunne bli velkommen.",
         "later": "Velkommen fra {welcome_at}.",
+        "too_late": "Da er fristen gått ut.",
         "held": "Ikke velkommen ennå; det er ikke kjent når den blir det.",
         "never": "Denne kommer ikke til å bli velkommen.",
         "lookahead": (
@@ -317,6 +320,7 @@ BESIDES: Mapping[str, Mapping[str, str]] = {
         "welcome": "Зараз цьому ніщо не заважає.",
         "expired": "Термін дії повідомлення минув раніше, ніж воно могло стати доречним.",
         "later": "Доречно від {welcome_at}.",
+        "too_late": "На той час термін його дії вже мине.",
         "held": "Поки що недоречно; коли стане доречно, ще невідомо.",
         "never": "Це не стане доречним.",
         "lookahead": (

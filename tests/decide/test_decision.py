@@ -95,6 +95,13 @@ def test_what_would_be_welcome_as_it_expires_is_not_welcome_before_that(hours: f
     assert (decision.verdict, decision.rule, decision.until is None) == (verdict, "1 per 1d", verdict == "suppress")
 
 
+def test_what_has_expired_by_the_time_it_would_be_welcome_says_so() -> None:
+    decision = decided("letter", TOUCH, expires="2026-03-11T09:00+01:00")
+    assert (decision.verdict, decision.rule) == ("suppress", "1 per 1d")
+    assert decision.reason == f"{decision.evidence[0].because} Da er fristen gått ut."
+    assert decided("letter", TOUCH).reason == decided("letter", TOUCH).evidence[0].because
+
+
 def test_without_segments_all_are_in_the_one_there_is() -> None:
     policy = cadence.policy_of({"categories": {"letter": {"consent": "none"}}})
     assert policy.decide(contact={}, message={"category": "letter"}, now=NOW).segment == "everyone"
