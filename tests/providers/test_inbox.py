@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -93,6 +95,25 @@ def test_the_oldest_come_first_and_no_more_than_asked(inbox: Inbox) -> None:
     for n in range(5):
         put(inbox, MAIL, str(n), at=1_770_000_000 - n)
     assert [arrival.file.name for arrival in inbox.waiting(limit=2)] == ["4", "3"]
+
+
+def test_a_mail_that_another_takes_meanwhile_keeps_no_other_waiting(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = put(inbox, MAIL, "1")
+    put(inbox, MAIL, "2")
+    look = os.scandir
+
+    @contextmanager
+    def meanwhile(path: Path) -> Iterator[list[os.DirEntry[str]]]:
+        with look(path) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+        gone.unlink()
+        yield found
+
+    monkeypatch.setattr(os, "scandir", meanwhile)
+
+    assert [arrival.file.name for arrival in inbox.waiting()] == ["2"]
 
 
 def test_an_inbox_that_is_not_there_is_empty(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +64,8 @@ class Inbox:
             with os.scandir(self.path / "new") as entries:
                 for entry in entries:
                     if not entry.name.startswith(".") and entry.is_file(follow_symlinks=False):
-                        found.append((entry.stat(follow_symlinks=False).st_mtime_ns // 1_000, Path(entry.path)))
+                        with suppress(FileNotFoundError):  # a reader, or another daemon, has just taken it
+                            found.append((entry.stat(follow_symlinks=False).st_mtime_ns // 1_000, Path(entry.path)))
         except FileNotFoundError:
             return
         for received_at, file in sorted(found):
