@@ -58,7 +58,9 @@ def test_a_single_local_time_in_a_gap_is_the_first_instant_after_it() -> None:
         ("0 0 10 * * *", "five fields"),
         ("0 25 * * *", "field 2 (hour) is '25'; allowed are 0 to 23"),
         ("0 10 * * TEU", "field 5 (day-of-week) is 'TEU'"),
-        ("0 0 30 2 *", "field 3 (day-of-month) is '30'"),
+        ("0 0 32 * *", "field 3 (day-of-month) is '32'"),
+        ("0 0 30 2 *", "names a date that never comes"),
+        ("0 0 31 4,6 *", "names a date that never comes"),
         ("61 * * * *", "field 1 (minute)"),
     ],
 )

@@ -27,6 +27,9 @@ _FIELDS = {
 }
 
 
+_NEVER = "names a date that never comes"
+
+
 class CronRefused(ValueError):
     """An expression that is none; says which field, what was found and what is allowed."""
 
@@ -53,16 +56,26 @@ def check_cron(expression: str) -> None:
     except CronSimError as error:
         raise CronRefused(_sentence(str(error), parts)) from None
     if first is None:
-        raise CronRefused("names a date that never comes")
+        raise CronRefused(_NEVER)
 
 
 def _sentence(found: str, parts: list[str]) -> str:
     field = found.removeprefix("Bad ")
     if field not in _FIELDS:
         return found
+    if field == "day-of-month" and _can_be_read(f"0 0 {parts[2]} * *"):  # 31, with months that have fewer
+        return _NEVER
     place = list(_FIELDS).index(field)
     allowed = f"{_FIELDS[field]}, lists 1,2, ranges 1-5, steps */2"
     return f"field {place + 1} ({field}) is {parts[place]!r}; allowed are {allowed}"
+
+
+def _can_be_read(expression: str) -> bool:
+    try:
+        CronSim(expression, _PROBE)
+    except CronSimError:
+        return False
+    return True
 
 
 def occurrences(expression: str, zone: str, after: int) -> Iterator[Occurrence]:
