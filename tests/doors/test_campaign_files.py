@@ -82,6 +82,27 @@ def test_what_is_wrong_is_named_at_its_place(
     assert found.campaigns == ()
 
 
+@pytest.mark.parametrize(
+    ("locale", "subject"),
+    [
+        *(("nb-NO", "Vår"), ("no", "Vår"), ("no-NO", "Vår"), ("nn_NO", "Vår")),
+        *(("pt_BR", "Primavera aí"), ("pt-PT", "Primavera"), ("sv", "Spring"), (None, "Spring")),
+    ],
+)
+def test_each_locale_has_the_words_of_its_language(
+    tmp_path: Path, policy: Policy, locale: str | None, subject: str
+) -> None:
+    said = {"nb": "Vår", "pt-BR": "Primavera aí", "pt": "Primavera"}
+    words = ", ".join(f"{name}: {{subject: {text}, text: x}}" for name, text in said.items())
+    content = GOOD.replace(
+        'template: {subject: "Spring, {{ first_name }}", html: spring.html, text: "Text"}',
+        f"template: {{subject: Spring, text: x, translations: {{{words}}}}}",
+    )
+    (campaign,) = loaded(tmp_path, policy, content).campaigns
+
+    assert campaign.template.words_for(locale).subject == subject
+
+
 def test_a_broken_template_file_is_named_with_its_line(tmp_path: Path, policy: Policy) -> None:
     loaded(tmp_path, policy, GOOD)
     (tmp_path / "spring.html").write_text("<p>\n{% if x %}\n", encoding="utf-8")

@@ -6,6 +6,7 @@ The docstrings stand in the documentation and in the editor's schema.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -138,9 +139,15 @@ class Template(Words):
 
     def words_for(self, locale: str | None) -> Words:
         """The words for a locale: its own, else its language's, else the default ones."""
-        locale = (locale or "").replace("_", "-")
+        whole = (locale or "").replace("_", "-").lower()
+        language = whole.partition("-")[0]
         by_name = {name.replace("_", "-").lower(): words for name, words in self.translations.items()}
-        return by_name.get(locale.lower()) or by_name.get(locale.partition("-")[0].lower()) or self
+        wanted = (whole, language, *_NORWEGIAN.get(language, ()))
+        return next((by_name[name] for name in wanted if name in by_name), self)
+
+
+_NORWEGIAN: Mapping[str, tuple[str, ...]] = {"no": ("nb", "nn"), "nb": ("no",), "nn": ("no", "nb")}
+"""What else is read by whose language is called so: most registers say `no` for what is written as `nb`."""
 
 
 class StillIf(Part):
