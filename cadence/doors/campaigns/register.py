@@ -120,8 +120,12 @@ def _set(conn: Connection, name: str, state: State, now: int, by: str, reason: s
 
 
 def names_of(conn: Connection, campaign: Campaign) -> list[str]:
-    """The same of a campaign whose file is here: what was queued under one of them is queued."""
-    return _names_of(campaign.name, stored.campaigns_of(conn)) if campaign.spec.was else [campaign.name]
+    """The names that a campaign goes by: what was queued under one of them is queued. Among them are those that it has got
+    since, which a daemon that still has the old file doesn't know."""
+    known = stored.campaigns_of(conn)
+    renamed = [name for name, one in known.items() if name != campaign.name and '"was"' in one.content]  # mostly none
+    later = [name for name in renamed if campaign.name in _names_of(name, known)]
+    return [*_names_of(campaign.name, known), *later]
 
 
 def _names_of(name: str, known: Mapping[str, stored.Stored]) -> list[str]:

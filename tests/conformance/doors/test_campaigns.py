@@ -388,6 +388,20 @@ def test_a_campaign_with_another_schedule_under_its_new_name_goes_by_that(shop) 
     assert instant(planned.next_due).isoformat() == "2026-03-02T10:00:00+00:00"
 
 
+@pytest.mark.parametrize("first", ["weekly", "tuesday"])
+def test_daemons_of_which_one_has_the_old_file_of_a_renamed_campaign_write_to_nobody_twice(shop, first: str) -> None:
+    shop.takes("contacts", CONTACTS)
+    files = {
+        "weekly": shop.campaigns(WEEKLY),
+        "tuesday": shop.campaigns(WEEKLY.replace("name: weekly", "name: tuesday\nwas: [weekly]")),
+    }
+    for name in ("weekly", "tuesday", "weekly"):
+        shop.plans(files[name])
+    for one in (files.pop(first), *files.values()):
+        shop.plans(one, "2026-03-03T16:00Z")
+    assert [q[:2] for q in shop.queued()] == [(first, who) for who in ("none", "np", "se", "us")]
+
+
 def test_a_run_that_is_under_way_when_its_campaign_is_renamed_goes_to_nobody_twice(
     shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
