@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from cadence.facts import CHANNELS, key
+from cadence.policy.condition_reader import RESERVED
 from cadence.policy.finding import error, warning
 from cadence.policy.nodes import Entry, Node
 from cadence.policy.places import validate
@@ -128,17 +129,14 @@ def _arbitration(reading: Reading) -> Arbitration:
     return Arbitration(tuple(made.order), made.lookahead) if made else Arbitration()
 
 
-_RESERVED = {"all": "it means every category", "profiling": "it is a consent of its own"}
-
-
 def _category(entry: Entry, reading: Reading) -> Category:
     name, path = entry.key, f"categories.{entry.key}"
     if name in CHANNELS:
         reading.findings.append(
             error(entry.place, f"{path} is called like a channel; give it another name", found=name)
         )
-    elif name in _RESERVED:
-        message = f"'{name}' can't be a category's name: {_RESERVED[name]}"
+    elif name in RESERVED:
+        message = f"'{name}' can't be a category's name: {RESERVED[name]}"
         reading.findings.append(error(entry.place, message, found=name))
     made, found = validate(CategorySection, entry.node, name=path)
     reading.findings.extend(found)

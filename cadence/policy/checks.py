@@ -16,6 +16,7 @@ from cadence.policy.absurd import governs_all
 from cadence.policy.build import category_of
 from cadence.policy.comparisons import texts
 from cadence.policy.condition import Condition
+from cadence.policy.condition_reader import RESERVED
 from cadence.policy.conditions import leaves
 from cadence.policy.finding import Place, error, listed, nearest, warning
 from cadence.policy.implied import implies
@@ -81,12 +82,15 @@ def _line(place: Place, here: Place) -> str:
 
 
 def _old_names(reading: Reading) -> None:
-    """An old name belongs to one category, and to none that is there."""
+    """An old name belongs to one category, to none that is there, and to nothing else that consents name."""
     owner: dict[str, str] = {}
     for category in reading.categories.values():
         place = reading.written.categories[category.name].node.place_of(("was",))
         for old in category.was:
-            if old in reading.categories:
+            if old in RESERVED:
+                message = f"categories.{category.name}.was: '{old}' was no category's name: {RESERVED[old]}"
+                reading.findings.append(error(place, message, found=old))
+            elif old in reading.categories:
                 message = f"categories.{category.name}.was: '{old}' is a category of this policy, not an old name"
                 reading.findings.append(error(place, message, found=old))
             elif owner.setdefault(old, category.name) != category.name:

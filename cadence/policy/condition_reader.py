@@ -19,6 +19,8 @@ SPECIAL_NAMES: tuple[str, ...] = ("segment", "consent")
 """Names that are asked of the policy, not of the contact's attributes."""
 RESERVED_CONSENTS: tuple[str, ...] = ("profiling",)
 """Consents to something that is no category (language.md section 3)."""
+RESERVED: Mapping[str, str] = {"all": "it means every category", "profiling": "it is a consent of its own"}
+"""What no category may be called, now or before, each with why."""
 _DEEPEST = 20
 _MEANT_GROUPS = {
     "and": "all",

@@ -133,6 +133,10 @@ def test_an_error_in_a_section_has_its_place_and_words(text: str, expected: str)
             "x: {was: [y]}, y: {}",
             "1:23: error: categories.x.was: 'y' is a category of this policy, not an old name; found y",
         ),
+        (
+            "x: {was: [profiling]}",
+            "1:23: error: categories.x.was: 'profiling' was no category's name: it is a consent of its own; found profiling",
+        ),
         ("x: {was: [z]}, y: {was: [z]}", "1:38: error: categories.y.was: 'z' is an old name of 'x' already; found z"),
         ("x: ", "1:14: error: categories.x is empty; write a value or leave the key out"),
     ],
