@@ -95,6 +95,8 @@ class Fate:
 
     state: str
     because: str | None
+    ask_because: str | None
+    """Why it is to be asked next."""
     released_at: int | None
     released_by: str | None
     released_reason: str | None
@@ -104,7 +106,7 @@ def fate_of(conn: Connection, shard: int, message: int) -> Fate:
     """Where a message stands. Raises LookupError where there is none."""
     rows = fetch(
         conn,
-        "SELECT m.state, m.because, m.released_at, m.released_by, m.released_reason FROM message m "
+        "SELECT m.state, m.because, m.ask_because, m.released_at, m.released_by, m.released_reason FROM message m "
         "WHERE m.shard = :shard AND m.id = :message",
         shard=shard,
         message=message,

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from cadence.decide.folding import ends_at
 from cadence.decide.needs import needs
-from cadence.facts import NEVER, NONE, Bools, Candidates, History, Ints, Ragged, key
+from cadence.facts import NEVER, NONE, Bools, Candidates, History, Ints, Ragged, Verdict, key
 from cadence.policy.finding import nearest
 from cadence.policy.load import from_content
 from cadence.policy.policy import Policy
@@ -112,7 +112,11 @@ def set_scene(conn: Connection, asked: Asked, policy: Policy, now: int) -> Scene
     elif at is not None:
         message = Messages({**message.columns, "released_at": [None]})
     if at is None:
-        return _present(conn, asked, policy, now, message if ended else waiting, chosen, notes)
+        scene = _present(conn, asked, policy, now, message if ended else waiting, chosen, notes)
+        if scene.recorded is None or scene.recorded.verdict is not Verdict.SEND or ended:
+            return scene
+        back = f"It was decided to send, and came back: {(fate.ask_because or '').replace('_', ' ')}."
+        return replace(scene, notes=(*scene.notes, back))
     return _past(conn, asked, policy, at, message, notes)
 
 

@@ -355,6 +355,17 @@ def test_how_it_ended_is_told(office: Office) -> None:
     assert "It has ended as suppressed (consent)." in answer.words
 
 
+def test_a_message_that_came_back_after_it_was_decided_to_send_says_why(office: Office, sent: list[int]) -> None:
+    why = "it can't be written now: spring.html: No such file or directory"
+    back = {"state": "waiting", "rule": None, "until": None, "due_at": at("2026-03-06T13:00"), "ask_because": why}
+    with office.world.store.write() as conn:
+        conn.execute(tables.message.update().where(tables.message.c.id == sent[1]).values(**back))
+
+    told = office.json("explain", "ann")
+
+    assert f"It was decided to send, and came back: {why}." in told["notes"]
+
+
 def test_a_release_is_told_with_who_and_why(office: Office, capped: int) -> None:
     office.run("release", str(capped), "--reason", "the board asked")
 
