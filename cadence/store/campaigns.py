@@ -204,10 +204,10 @@ def skipped_by_campaign(conn: Connection) -> dict[str, int]:
     return {r[0]: int(r[1]) for r in rows if r[1]}
 
 
-def planned_since(conn: Connection, name: str, since: int) -> int:
-    """Messages that runs begun from an instant on have accepted."""
+def planned_between(conn: Connection, name: str, since: int, until: int) -> int:
+    """Messages that runs begun from an instant on, and before another, have accepted."""
     mine = sa.select(sa.func.coalesce(sa.func.sum(campaign_run.c.planned), 0))
-    where = (campaign_run.c.campaign == name, campaign_run.c.started_at >= since)
+    where = (campaign_run.c.campaign == name, campaign_run.c.started_at >= since, campaign_run.c.started_at < until)
     return int(conn.execute(mine.where(*where)).scalar_one())
 
 

@@ -293,7 +293,7 @@ def read_page(
         stored.advance_run(conn, run.id, run.cursor, run.planned, run.skipped, now)
         return 0, False
     members, cursor = _page(conn, campaign, run, texts)
-    room, new, left_out = _room(conn, policy, campaign, run, now), 0, 0
+    room, new, left_out = _room(conn, policy, campaign, run), 0, 0
     for begin_at in range(0, len(members), AT_ONCE):
         some = members[begin_at : begin_at + AT_ONCE]
         queued, left = _queue(conn, policy, campaign, run, some, expires_at, room - new, now)
@@ -330,7 +330,7 @@ def _queue(
     return new, len(going) - len(done.repeated) - new
 
 
-def _room(conn: Connection, policy: Policy, campaign: Campaign, run: Run, now: int) -> int:
+def _room(conn: Connection, policy: Policy, campaign: Campaign, run: Run) -> int:
     """How many more messages `at_most` lets this run queue."""
     limits = campaign.spec.at_most
     room = PAGE * 1_000
@@ -338,8 +338,9 @@ def _room(conn: Connection, policy: Policy, campaign: Campaign, run: Run, now: i
         room = min(room, limits.per_run - stored.planned_at(conn, run.campaign, run.slot.partition(" @")[0]))
     if limits.per_day is not None:
         zone = zone_index(policy.defaults.timezone)
-        today = int(day_start(int(local_day(now, zone)), zone))
-        room = min(room, limits.per_day - stored.planned_since(conn, run.campaign, today))
+        date = int(local_day(run.started_at, zone))  # of the run, or its room would be another one after midnight
+        since, until = int(day_start(date, zone)), int(day_start(date + 1, zone))
+        room = min(room, limits.per_day - stored.planned_between(conn, run.campaign, since, until))
     return max(room, 0)
 
 

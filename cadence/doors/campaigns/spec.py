@@ -163,7 +163,7 @@ class AtMost(Part):
     per_run: Annotated[int, Field(ge=1)] | None = None
     """In one run: of all zones together, where it goes by the contacts' own."""
     per_day: Annotated[int, Field(ge=1)] | None = None
-    """On one date of the policy's zone."""
+    """On one date of the policy's zone; a run counts on that on which it begins."""
 
 
 class Spec(Part):

@@ -161,6 +161,19 @@ def test_at_most_per_day_is_counted_on_the_date_of_the_policys_zone(shop) -> Non
     assert len(shop.queued()) == 9
 
 
+def test_a_run_that_goes_on_after_midnight_has_no_other_room_then(shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "PAGE", 1)
+    monkeypatch.setattr(planning, "MOST_PAGES", 2)
+    shop.takes("contacts", CONTACTS)
+    late = WEEKLY.replace('"0 10 * * TUE", zone: contact', '"50 23 * * *", zone: Europe/Stockholm')
+    campaigns = shop.campaigns(late + "at_most: {per_day: 1}\n")
+    shop.plans(campaigns)
+    shop.plans(campaigns, "2026-03-02T23:50+01:00")
+    for minute in range(40):
+        shop.plans(campaigns, at("2026-03-03T00:00+01:00") + minute * HOUR // 60)
+    assert len(shop.queued()) == 1
+
+
 def test_a_crash_in_the_middle_of_an_audience_goes_on_where_it_was(shop, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = "".join(f"c{i},c{i}@example.com,Europe/Stockholm\n" for i in range(25))
     shop.takes("contacts", "id,email,timezone\n" + lines)
