@@ -222,12 +222,11 @@ def _campaign(installation: Installation, policy: Policy, name: str) -> tuple[Ca
     loaded = installation.campaigns(policy)
     found = {n: c for c in loaded.campaigns for n in c.names}
     if name not in found:
-        broken = [str(f) for f in loaded.findings if f.level == "error"]
+        broken = "".join(f"\n{f}" for f in loaded.findings if f.level == "error")
         near = nearest(name, found)
         meant = f"; did you mean {near!r}?" if near else ""
-        raise ValueError(
-            f"there is no campaign {name!r} in {installation.settings.campaigns}{meant} {' '.join(broken)}".rstrip()
-        )
+        also = f"; what is broken there is none:{broken}" if broken else ""
+        raise ValueError(f"there is no campaign {name!r} in {installation.settings.campaigns}{meant}{also}")
     return found[name], loaded.campaigns
 
 

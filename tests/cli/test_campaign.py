@@ -203,6 +203,19 @@ def test_a_name_that_is_none_is_wrong_and_the_nearest_is_named(shop: Office, wor
     assert "did you mean 'letter'?" in answer.err
 
 
+def test_where_files_are_broken_each_mistake_has_its_line(shop: Office) -> None:
+    for name in ("odd", "even"):
+        (shop.folder / f"config/campaigns/{name}.yaml").write_text(LETTER.replace("news", "newz"), "utf-8")
+
+    answer = shop.run("campaign", "preview", "odd", "--as", "ann")
+
+    assert answer.code == 2
+    assert [line.partition(":")[0].rpartition("/")[2] for line in answer.err.splitlines()[1:]] == [
+        "even.yaml",
+        "odd.yaml",
+    ]
+
+
 def test_a_contact_that_is_none_is_wrong_input(shop: Office) -> None:
     answer = shop.run("campaign", "preview", "letter", "--as", "nobody")
 
