@@ -45,9 +45,9 @@ as with 10,000 in all, for the server has 2 GB for pages of 9.4 GB.""",
 Wanted: at least 1.3 times the throughput at a million contacts. What limits it: server and daemons share two cores. One daemon
 that is alone uses both in its large ticks, in two transactions side by side; of two on one machine each has one at a time, and
 then hardly a core rests. Two such transactions in each of two daemons are a tenth slower than one. At a million contacts
-(2026-11-30, in an hour in which this machine did everything a quarter slower than in that of the other figures): 13,034
-decisions a second [11,133 to 15,072] with one daemon, 17,070 [15,613 to 18,087] with two, in five pairs 1.28 times [1.20 to
-1.40]; beside a daemon that has one transaction at a time (8,686) that is 1.91 times.""",
+(2026-11-30, in hours in which this machine did everything a quarter slower than in those of the other figures): 13,263 decisions
+a second [12,548 to 14,572] with one daemon, 17,253 [13,919 to 19,589] with two, in five pairs 1.30 times [1.08 to 1.39], two
+hours before 1.28 times [1.20 to 1.40]; beside a daemon that has one transaction at a time (8,628) that is 2.00 times.""",
     "bench_verify.py": """\
 Wanted: millions of rows in minutes, in less than 500 MB. What limits it: it is plain Python on purpose, a circle at a time.""",
     "bench_import.py": """\
