@@ -379,9 +379,8 @@ class Daemon:
             counts = tick(work)
             if counts or asked:
                 self._report("tick", work.now, counts + Counter({"asked": asked}), started)
-            if (
-                not counts or self._stopping.is_set()
-            ):  # few don't mean that no more is due: a provider may have had little room
+            # Few don't mean that no more is due: a provider may have had little room.
+            if not counts or self._stopping.is_set():
                 return
 
     def _ask_again(self, work: Work) -> int:

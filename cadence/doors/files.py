@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection
 
 from cadence.doors.reading import FileRefused, Line, Opened, Shape, open_rows
 from cadence.doors.rows import consents, contacts, events, touches
-from cadence.doors.rows.cells import LONGEST_KEY, Context, Problem, Row
+from cadence.doors.rows.cells import Context, Problem, Row
 from cadence.facts import EventKind
 from cadence.store.consents import record_consents
 from cadence.store.contacts import upsert_contacts
@@ -26,7 +26,7 @@ from cadence.store.engine import Store
 from cadence.store.errors import StoreUnavailable
 from cadence.store.events import record_events
 from cadence.store.fresh import not_our_own
-from cadence.store.rows import EventRow, Recorded
+from cadence.store.rows import LONGEST_KEY, EventRow, Recorded
 from cadence.store.touches import record_touches
 
 BATCH = 5_000

@@ -269,8 +269,8 @@ def put_by(
     wait = {r: shown(f"it can't be written now: {rendered.missing[m['id'][r]]}") for r in named}
     why = {**rendered.missing, **rendered.failed}
     never = {r: shown(why.get(m["id"][r], "no letter was written for it")) for r in rows if r not in wait}
-    for words in sorted(set(wait.values())):
-        _log.error("letters wait for their template", messages=list(wait.values()).count(words), why=words)
+    for words, n in sorted(Counter(wait.values()).items()):
+        _log.error("letters wait for their template", messages=n, why=words)
     done["unwritten"] += back(conn, work, m, wait, dict.fromkeys(wait, work.now + ASK_ERRORS_EVERY))
     done["refused"] += refuse(conn, work, m, never)
 

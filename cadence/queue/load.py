@@ -21,6 +21,7 @@ from cadence.policy.conditions import Condition
 from cadence.queue.active import Active, with_condition
 from cadence.store import round as rows
 from cadence.store.bulk import floats
+from cadence.store.campaigns import old_names
 from cadence.store.people import NOT_READ, Standing, history_of
 from cadence.store.places import Places, keys, passing_keys
 from cadence.store.round import Campaign, Messages
@@ -119,14 +120,8 @@ def with_names(history: History, known: Mapping[str, Campaign]) -> History:
     """The history with what campaigns were called before: all names of one count as one, however often it was renamed."""
     together: dict[str, set[str]] = {}
     for campaign in known.values():
-        if old := _old_names(campaign):
+        if old := old_names(campaign.content):
             names = {campaign.name, *old}
             names = names.union(*(together.get(name, ()) for name in names))
             together |= dict.fromkeys(names, names)
     return replace(history, campaigns={key(name): key(min(names)) for name, names in together.items()})
-
-
-def _old_names(campaign: Campaign) -> Sequence[str]:
-    if '"was"' not in campaign.content:  # as in most: they aren't read each time
-        return ()
-    return json.loads(campaign.content).get("was") or ()

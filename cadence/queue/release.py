@@ -25,12 +25,10 @@ from cadence.store.events import record_events
 from cadence.store.find import queued_again_for
 from cadence.store.ids import new_id
 from cadence.store.round import Messages
-from cadence.store.rows import ConsentRow, EventRow
+from cadence.store.rows import LONGEST_KEY, ConsentRow, EventRow
 from cadence.store.status import every_shard
 
 SOURCE = "by hand"
-_LONGEST_KIND = 300
-"""As in imports: indexes take no longer ones."""
 _CAME_TO_NOTHING = FINAL - {State.SENT, State.SUPPRESSED}
 
 
@@ -105,8 +103,8 @@ def hold(
     """Hold marketing to a contact, given as (shard, id), until an instant or until `end_hold`. Raises ByHandError
     where there is no such contact, the hold has no kind, or would end before it begins."""
     _needs_reason(reason)
-    if not kind.strip() or len(kind) > _LONGEST_KIND:
-        raise ByHandError(f"a hold needs a kind: a word or a few, of at most {_LONGEST_KIND} characters")
+    if not kind.strip() or len(kind) > LONGEST_KEY:
+        raise ByHandError(f"a hold needs a kind: a word or a few, of at most {LONGEST_KEY} characters")
     if until is not None and until <= now:
         raise ByHandError("a hold has to end after now; give a later instant, or none")
     detail = {"reason": reason, "by": by}

@@ -49,6 +49,13 @@ class Run:
     started_at: int
 
 
+def old_names(content: str) -> Sequence[str]:
+    """What a campaign was called before, out of its JSON."""
+    if '"was"' not in content:  # as in most: they aren't read each time
+        return ()
+    return json.loads(content).get("was") or ()
+
+
 def campaigns_of(conn: Connection) -> dict[str, Stored]:
     """All campaigns ever seen, by name."""
     rows = conn.execute(sa.select(campaign)).all()

@@ -57,7 +57,7 @@ def sort_out(
     now: int,
     source: str,
     source_ids: Sequence[str],
-    what: Sequence[What] | None = None,
+    what: Sequence[What],
 ) -> Sorted:
     """Finds and locks the contacts meant, and leaves out what is unknown, too far ahead or already there (the same
     source and id there, or twice in the batch: the first counts). A system may use one id for several facts, the record
@@ -67,8 +67,9 @@ def sort_out(
     known = locked(conn, outside_ids) if places is None else locked(conn, places=places)
     late = at > now + AHEAD
     candidates = np.flatnonzero(known.there & ~late)
-    told = [(0, None)] * len(candidates) if what is None else [what[int(i)] for i in candidates]
-    fresh, ids = _unwritten(conn, table, known.take(candidates), source, [source_ids[int(i)] for i in candidates], told)
+    rows = candidates.tolist()
+    given, told = [source_ids[i] for i in rows], [what[i] for i in rows]
+    fresh, ids = _unwritten(conn, table, known.take(candidates), source, given, told)
     return Sorted(
         known=known,
         new=candidates[fresh],

@@ -14,6 +14,8 @@ from cadence.facts import EventKind
 
 NO_TEXT = re.compile("[\0\ud800-\udfff]")
 """Characters that some database doesn't take as text: NUL, and halves of surrogate pairs."""
+LONGEST_KEY: int = 300
+"""Characters of what rows are found by. Two of them fit an entry of PostgreSQL's indexes, whatever the characters."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -318,9 +318,8 @@ def _queue(
     wall = run.slot.partition(" @")[0]
     going = chosen(conn, policy, campaign.audience, run.zones, members, now)
     names = names_of(conn, campaign)
-    if (
-        len(going) > room or len(names) > 1
-    ):  # who has it already takes no place of another's, and gets it under no other name
+    # Who has it already takes no place of another's, and gets it under no other name.
+    if len(going) > room or len(names) > 1:
         keys = {f"{SOURCE}:{key_for(name, wall, m)}": m.id for name in names for m in going}
         have = {keys[key] for key in look_up(conn, "caller_key", list(keys))}
         going = [m for m in going if m.id not in have]

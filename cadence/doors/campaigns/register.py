@@ -123,7 +123,7 @@ def names_of(conn: Connection, campaign: Campaign) -> list[str]:
     """The names that a campaign goes by: what was queued under one of them is queued. Among them are those that it has got
     since, which a daemon that still has the old file doesn't know."""
     known = stored.campaigns_of(conn)
-    renamed = [name for name, one in known.items() if name != campaign.name and '"was"' in one.content]  # mostly none
+    renamed = [name for name, one in known.items() if name != campaign.name and stored.old_names(one.content)]
     later = [name for name in renamed if campaign.name in _names_of(name, known)]
     return [*_names_of(campaign.name, known), *later]
 
@@ -132,7 +132,7 @@ def _names_of(name: str, known: Mapping[str, stored.Stored]) -> list[str]:
     """A campaign's name and those it had before, as far as they are on record."""
     found, unread = [name], [name]
     while unread:
-        old = json.loads(known[unread.pop()].content).get("was") or ()
+        old = stored.old_names(known[unread.pop()].content)
         new = [one for one in old if one in known and one not in found]
         found += new
         unread += new

@@ -16,6 +16,7 @@ from typing import Any
 from cadence.calendar import Duration, add, day_start, zone_index
 from cadence.facts import DAY, key, micros
 from cadence.policy.finding import listed, nearest
+from cadence.store.rows import LONGEST_KEY
 
 LIST_SEPARATOR = "|"
 """Between the items of a list in a CSV cell."""
@@ -23,8 +24,6 @@ LONGEST_TEXT = 10_000
 """Characters of one cell that are taken."""
 _INEXACT = 2.0**53
 """From here on a number with a point may stand for several whole ones."""
-LONGEST_KEY = 300
-"""Characters of what rows are found by. Two of them fit an entry of PostgreSQL's indexes, whatever the characters."""
 LARGEST_NUMBER = 10**15
 EARLIEST = micros(datetime(1900, 1, 1, tzinfo=UTC))
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
