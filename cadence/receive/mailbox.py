@@ -29,7 +29,7 @@ class Mail(Protocol):
 
     @property
     def name(self) -> str:
-        """What it is called, in plain text: no other mail is."""
+        """What it is called, in plain text, however often it is moved: no other mail is."""
 
     @property
     def unread(self) -> str | None:
@@ -73,7 +73,7 @@ M = TypeVar("M", bound=Mail)
 class Mailbox(Protocol[M]):
     """A mailbox that keeps its mails until they are done."""
 
-    def waiting(self, limit: int = ...) -> Iterator[M]:
+    def waiting(self) -> Iterator[M]:
         """Mails not yet done, oldest first."""
 
     def done(self, arrival: M) -> None:
@@ -81,13 +81,15 @@ class Mailbox(Protocol[M]):
 
 
 def read_mailbox(store: Store, mailbox: Mailbox[M], way_out: WayOut, now: int, most: int = 1_000) -> int:
-    """Turn what lies in the mailbox into stops; returns how many mails were read.
+    """Turn what lies in the mailbox into stops, of at most so many mails; returns how many were read.
 
     A mail that names nobody we know is put aside with a warning, since nothing can follow from it. One that can't be read or
     turned into a stop stays where it is, for the next time, and keeps no other waiting: somebody wants out. The stop is
     said now: a file's own time may come from another clock. Raises StoreError where the database is away."""
     read = 0
-    for mail in mailbox.waiting(most):
+    for mail in mailbox.waiting():
+        if read == most:
+            break
         if mail.unread is not None:
             _log.error(
                 "a mail to the way out can't be read; it stays, to be tried again", file=mail.name, error=mail.unread

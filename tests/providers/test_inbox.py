@@ -81,7 +81,7 @@ def test_a_mail_stays_until_it_is_done(inbox: Inbox) -> None:
     inbox.done(only(inbox))
     assert list(inbox.waiting()) == []
     assert not file.exists()
-    assert (inbox.path / "cur/1:2,S").read_bytes() == MAIL
+    assert (inbox.path / ".Read/cur/1:2,S").read_bytes() == MAIL
 
 
 def test_done_twice_is_no_error(inbox: Inbox) -> None:
@@ -91,10 +91,49 @@ def test_done_twice_is_no_error(inbox: Inbox) -> None:
     inbox.done(arrival)
 
 
-def test_the_oldest_come_first_and_no_more_than_asked(inbox: Inbox) -> None:
-    for n in range(5):
+def test_the_oldest_come_first(inbox: Inbox) -> None:
+    for n in range(3):
         put(inbox, MAIL, str(n), at=1_770_000_000 - n)
-    assert [arrival.file.name for arrival in inbox.waiting(limit=2)] == ["4", "3"]
+    assert [arrival.file.name for arrival in inbox.waiting()] == ["2", "1", "0"]
+
+
+@pytest.mark.parametrize("flags", ["", ":2,", ":2,S", ":2,FRS", ":1,x"])
+def test_a_mail_that_a_mail_program_has_moved_waits_under_its_own_name(inbox: Inbox, flags: str) -> None:
+    put(inbox, MAIL).rename(inbox.path / f"cur/1{flags}")
+    assert only(inbox).name == "1"
+    inbox.done(only(inbox))
+    assert list(inbox.waiting()) == []
+    assert [file.name for file in inbox.path.rglob("*") if file.is_file()] == ["1:2,S"]
+
+
+def test_a_mail_that_is_moved_while_the_inbox_is_looked_at_is_read_all_the_same(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = put(inbox, MAIL)
+    opens, places = os.open, iter(["cur/1:2,", "cur/1:2,S"])
+
+    def elsewhere_by_now(path: Path, flags: int) -> int:
+        for place in places:
+            path.rename(inbox.path / place)
+            break
+        return opens(path, flags)
+
+    monkeypatch.setattr(os, "open", elsewhere_by_now)
+
+    assert only(inbox).unread is None
+    assert not file.exists()
+
+
+def test_a_mail_seen_in_both_folders_while_it_is_moved_is_one(inbox: Inbox) -> None:
+    os.link(put(inbox, MAIL), inbox.path / "cur/1:2,S")
+    assert only(inbox).name == "1"
+
+
+def test_no_mail_is_lost_where_a_name_is_used_again(inbox: Inbox) -> None:
+    for n in range(3):
+        put(inbox, MAIL + b"%d" % n)
+        inbox.done(only(inbox))
+    assert sorted(file.read_bytes()[-1:] for file in (inbox.path / ".Read/cur").iterdir()) == [b"0", b"1", b"2"]
 
 
 def test_a_mail_that_another_takes_meanwhile_keeps_no_other_waiting(
@@ -164,7 +203,7 @@ def test_real_mails_of_all_kinds_are_read_and_none_wants_out(inbox: Inbox, share
     mails = sorted((shared / "data/cases/bounce_mails").iterdir())
     for n, mail in enumerate(mails):
         put(inbox, mail.read_bytes(), str(n))
-    arrivals = list(inbox.waiting(limit=10_000))
+    arrivals = list(inbox.waiting())
     assert len(arrivals) == len(mails) > 50
     assert not any(WAY_OUT.find(arrival.addressed_to) for arrival in arrivals)
     assert sum(arrival.sender is not None for arrival in arrivals) > len(mails) * 0.9

@@ -90,7 +90,7 @@ def test_a_mail_is_put_aside_once_its_stop_is_written(store: Store, inbox: Inbox
     arrives(inbox, "a", token_address(WAY_OUT, store, "1"))
     read_mailbox(store, inbox, WAY_OUT, NOW)
     assert list(inbox.waiting()) == []
-    assert [p.name for p in (inbox.path / "cur").iterdir()] == ["a:2,S"]
+    assert [p.name for p in (inbox.path / ".Read" / "cur").iterdir()] == ["a:2,S"]
 
 
 def test_a_mail_read_twice_is_one_stop(store: Store, inbox: Inbox) -> None:
@@ -98,6 +98,37 @@ def test_a_mail_read_twice_is_one_stop(store: Store, inbox: Inbox) -> None:
         arrives(inbox, "a", token_address(WAY_OUT, store, "1"))
         read_mailbox(store, inbox, WAY_OUT, NOW + later)
     assert stops(store) == [STOP]
+
+
+def test_a_mail_that_a_mail_program_has_opened_before_stops_too(store: Store, inbox: Inbox) -> None:
+    arrives(inbox, "a", token_address(WAY_OUT, store, "1"))
+    (inbox.path / "new" / "a").rename(inbox.path / "cur" / "a:2,S")
+
+    assert read_mailbox(store, inbox, WAY_OUT, NOW) == 1
+    assert stops(store) == [STOP]
+    assert read_mailbox(store, inbox, WAY_OUT, NOW) == 0
+
+
+def test_a_mail_that_a_mail_program_brings_back_is_no_second_stop(store: Store, inbox: Inbox) -> None:
+    arrives(inbox, "a", token_address(WAY_OUT, store, "1"))
+    read_mailbox(store, inbox, WAY_OUT, NOW)
+    (inbox.path / ".Read" / "cur" / "a:2,S").rename(inbox.path / "cur" / "a:2,RS")
+
+    assert read_mailbox(store, inbox, WAY_OUT, NOW + 1) == 1
+    assert stops(store) == [STOP]
+
+
+def test_mails_that_can_not_be_put_aside_keep_none_waiting_however_many_they_are(
+    store: Store, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(3):
+        arrives(inbox, f"a{n}", token_address(WAY_OUT, store, "1"))
+    arrives(inbox, "b", token_address(WAY_OUT, store, "2"))
+    monkeypatch.setattr(inbox, "done", lambda mail: (_ for _ in ()).throw(PermissionError("not ours")))
+
+    read_mailbox(store, inbox, WAY_OUT, NOW, most=2)
+
+    assert [who for who, *_ in stops(store)].count("2") == 1
 
 
 def test_without_a_token_the_senders_address_says_who_wants_out(store: Store, inbox: Inbox) -> None:
@@ -154,7 +185,7 @@ def test_a_forged_token_stops_nobody_and_the_mail_is_kept(store: Store, inbox: I
     arrives(inbox, "a", f"{name[:at]}{'a' if name[at] != 'a' else 'b'}{name[at + 1 :]}@{host}")
     assert read_mailbox(store, inbox, WAY_OUT, NOW) == 1
     assert stops(store) == []
-    assert len(list((inbox.path / "cur").iterdir())) == 1
+    assert len(list((inbox.path / ".Read" / "cur").iterdir())) == 1
 
 
 def test_a_mail_that_can_not_be_read_for_a_moment_is_read_the_next_time(
