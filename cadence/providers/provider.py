@@ -52,6 +52,15 @@ class Receipt:
     asked: bool = True
 
 
+Awake = Callable[[], bool]
+"""Whether this daemon has been awake ever since it looked whether its letters may go; nothing that costs."""
+
+
+def always() -> bool:
+    """For whoever needs no such care: what is handed over may go."""
+    return True
+
+
 class Ability(Enum):
     """What some providers can do and others can't; each says which it lacks, and why."""
 
@@ -91,8 +100,11 @@ class Provider(Protocol):
     def capabilities(self) -> Capabilities:
         """What it takes and what it can't do."""
 
-    def send(self, letters: Sequence[Letter]) -> list[Receipt]:
+    def send(self, letters: Sequence[Letter], awake: Awake = always, /) -> list[Receipt]:
         """Hand the letters over; one receipt each, in their order.
+
+        awake is asked right before each letter is begun, of several threads maybe: whether that may still go. Once it says no,
+        none is begun, not even the first, and the rest is put off (`asleep`).
 
         Never raises for what the provider or the network does: that is in the receipts. Raises `CannotSend`, before
         anything went out, when the call is wrong (too many letters, one twice, one not composed).
@@ -148,7 +160,16 @@ def unfit(letter: Letter, detail: str, code: str | None = None) -> Receipt:
 def out_of_time(letters: Iterable[Letter], seconds: float) -> Iterator[Receipt]:
     """Receipts for letters that were never begun, because those before them took all the seconds that a batch may. No provider
     gives them to the first letter that it would ask for: one that gets nothing through at all is in trouble."""
-    detail = f"not begun within the {seconds:g} seconds that a batch may take"
+    yield from _put_off(letters, f"not begun within the {seconds:g} seconds that a batch may take")
+
+
+def asleep(letters: Iterable[Letter]) -> Iterator[Receipt]:
+    """Receipts for letters that were never begun, because this daemon was asleep in the middle of a batch: their contacts may
+    have said stop meanwhile, and others may have taken its share over."""
+    yield from _put_off(letters, "this daemon was asleep, and others may have taken its share over meanwhile")
+
+
+def _put_off(letters: Iterable[Letter], detail: str) -> Iterator[Receipt]:
     for letter in letters:
         yield Receipt(letter.message_id, Outcome.RETRY, None, detail, asked=False)
 

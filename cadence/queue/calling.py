@@ -7,12 +7,12 @@ Whatever it throws, forgets or babbles is doubt, for a letter may have gone. Wha
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from cadence.log import logger
 from cadence.providers.letter import Letter
-from cadence.providers.provider import CannotSend, Outcome, Provider, Receipt, shown
+from cadence.providers.provider import Awake, CannotSend, Outcome, Provider, Receipt, always, asleep, shown
 
 _log = logger("queue")
 
@@ -22,33 +22,30 @@ LONGEST_ID: int = 500
 """Characters of a provider's id for a message; a longer one is none."""
 
 
-def deliver(provider: Provider, letters: Sequence[Letter], awake: Callable[[], bool] = lambda: True) -> list[Receipt]:
+def deliver(provider: Provider, letters: Sequence[Letter], awake: Awake = always) -> list[Receipt]:
     """Call the provider, as many letters at a time as it takes: one receipt for each letter, RETRY for those that it is in
-    too much trouble to be asked for. awake: asked before each call; when it says no, nothing more is handed over, and
-    there is no receipt for the rest."""
+    too much trouble to be asked for. awake: asked before each letter; when it says no, nothing more is begun."""
     return _in_parts(provider, letters, max(1, provider.capabilities.max_batch), awake)
 
 
-def _in_parts(provider: Provider, letters: Sequence[Letter], size: int, awake: Callable[[], bool]) -> list[Receipt]:
+def _in_parts(provider: Provider, letters: Sequence[Letter], size: int, awake: Awake) -> list[Receipt]:
     receipts: list[Receipt] = []
     for start in range(0, len(letters), size):
         chunk = letters[start : start + size]
         if receipts and receipts[-1].whole_provider and receipts[-1].outcome is Outcome.RETRY:
             last = replace(receipts[-1], provider_id=None, suspect=False)
             receipts += [replace(last, message_id=letter.message_id) for letter in chunk]
-        elif awake():
-            receipts += _called(provider, chunk, awake)
         else:
-            break
+            receipts += _called(provider, chunk, awake) if awake() else asleep(chunk)
     return receipts
 
 
-def _called(provider: Provider, letters: Sequence[Letter], awake: Callable[[], bool]) -> list[Receipt]:
+def _called(provider: Provider, letters: Sequence[Letter], awake: Awake) -> list[Receipt]:
     """One call. Where the provider says that it was wrong, nothing went out, and one letter may be to blame: they are handed
     over one by one. The first that it takes alone no better has a try spent, and the others wait as for any trouble of the
     provider's."""
     try:
-        said = whole(letters, provider.send(letters))
+        said = whole(letters, provider.send(letters, awake))
     except CannotSend as refused:
         if len(letters) > 1:
             return _in_parts(provider, letters, 1, awake)

@@ -34,14 +34,13 @@ MOST_ATTEMPTS: int = 25
 """After so many tries that were the message's own trouble it is refused."""
 FIRST_WAIT: int = MINUTE
 LONGEST_WAIT: int = HOUR
-ASLEEP = "this daemon was asleep, and others may have taken its share over meanwhile"
 
 
 def record(work: Work, outlet: Outlet, shards: Mapping[int, int], receipts: Sequence[Receipt]) -> Counter[str]:
     """Write down what became of messages that this daemon was handing over; counts by what they became.
 
-    shards: where each message was, by its id. One without a receipt was never handed over, nor was one whose turn did not
-    come. A receipt for one that somebody else has settled meanwhile changes nothing."""
+    shards: where each message was, by its id; each has a receipt. One whose turn did not come was never handed over. A
+    receipt for one that somebody else has settled meanwhile changes nothing."""
     done = _record(work, outlet, shards, receipts, set(shards.values()))
     if done is None:  # all locks anew, for they are taken in one order
         done = _record(work, outlet, shards, receipts, range(SHARDS)) or Counter()
@@ -65,8 +64,8 @@ def _record(
             messages = rows_of.messages_by_id(conn, [(shard, id_) for id_ in shards for shard in among])
         messages = _still_open(work, messages)
         ids, by_id = messages["id"], {r.message_id: r for r in receipts}
-        said = {row: by_id[id_] for row, id_ in enumerate(ids) if id_ in by_id and not _put_off(by_id[id_])}
-        never = {row: by_id[id_].detail if id_ in by_id else ASLEEP for row, id_ in enumerate(ids) if row not in said}
+        said = {row: by_id[id_] for row, id_ in enumerate(ids) if not _put_off(by_id[id_])}
+        never = {row: by_id[id_].detail for row, id_ in enumerate(ids) if row not in said}
         known = {id_ for id_, tries in zip(ids, messages["attempts"], strict=True) if tries}
         health = outlets.learn(conn, outlet, work.now, lambda before: fared(before, receipts, work.now, known))
         retry_at = {row: _retry_at(work, messages, row, r, health) for row, r in said.items()}

@@ -40,7 +40,7 @@ class Work:
     alone_here: bool = True
     """No other daemon is at work on this machine."""
     awake: Callable[[], bool] = lambda: True
-    """Whether its leases have been held without a break since: asked right before a provider is called."""
+    """Whether its leases have been held without a break since: asked right before each letter is begun."""
     clock: Callable[[], int] | None = None
     """What it is by now; None where time stands still."""
 

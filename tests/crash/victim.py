@@ -19,7 +19,7 @@ from pathlib import Path
 from cadence.clock import Clock, RealClock, VirtualClock
 from cadence.daemon import Daemon, Jobs, Options, Pace
 from cadence.providers.letter import Letter, Mailbox
-from cadence.providers.provider import Ability, Capabilities, Outcome, Receipt
+from cadence.providers.provider import Ability, Awake, Capabilities, Outcome, Receipt, always
 from cadence.queue import leases, steps, tick
 from cadence.queue.outlets import Outlet
 from cadence.queue.reload import PolicyFiles
@@ -42,7 +42,7 @@ class Ledger:
         cannot = {} if can_look else {Ability.SETTLE: "it answers no questions"}
         self.capabilities = Capabilities(max_batch=50, cannot=cannot)
 
-    def send(self, letters: Sequence[Letter]) -> list[Receipt]:
+    def send(self, letters: Sequence[Letter], awake: Awake = always, /) -> list[Receipt]:
         out = []
         for letter in letters:
             line = f"{letter.message_id}\n".encode()

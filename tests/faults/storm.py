@@ -21,7 +21,7 @@ from sqlalchemy.engine import Connection
 from cadence.clock import RealClock, VirtualClock
 from cadence.facts import HOUR, MINUTE, SECOND
 from cadence.providers.letter import Letter
-from cadence.providers.provider import Outcome, Receipt
+from cadence.providers.provider import Awake, Outcome, Receipt, always
 from cadence.store import Store, StoreBusy, StoreUnavailable
 from tests.crash.victim import Ledger
 
@@ -147,7 +147,7 @@ class StormyProvider(Ledger):
         super().__init__(path, can_look)
         self.storm = storm
 
-    def send(self, letters: Sequence[Letter]) -> list[Receipt]:
+    def send(self, letters: Sequence[Letter], awake: Awake = always, /) -> list[Receipt]:
         out: list[Receipt] = []
         self.storm.delays("provider is slow", 10 * MINUTE)
         if self.storm.strikes("provider unreachable"):

@@ -285,6 +285,15 @@ def test_a_machine_that_was_asleep_in_the_middle_of_a_batch_begins_no_more_of_it
     assert [receipt.asked for receipt in made.receipts] == [True, True, False]
 
 
+def test_each_of_several_connections_stops_where_the_machine_was_asleep(
+    post: Callable[..., Post], letter: Make
+) -> None:
+    made, awake = post(connections=3), iter([True] * 4)
+    receipts = made.provider.send([letter(n) for n in range(1, 10)], lambda: next(awake, False))
+    assert [receipt.outcome for receipt in receipts].count(ACCEPTED) == len(made.heard.mails) == 4
+    assert not any(receipt.asked for receipt in receipts if receipt.outcome is RETRY)
+
+
 def test_a_mailbox_name_outside_ascii_needs_the_servers_consent(post: Callable[..., Post], letter: Make) -> None:
     made = post()
     assert made.send(letter(1, to=Mailbox("åsa@example.com")), letter(2)) == [REFUSED, ACCEPTED]

@@ -12,7 +12,7 @@ import pytest
 
 from cadence.facts import HOUR, MINUTE, SECOND, EventKind
 from cadence.providers.letter import Letter
-from cadence.providers.provider import Ability, CannotSend, Capabilities, Outcome, Receipt
+from cadence.providers.provider import Ability, Awake, CannotSend, Capabilities, Outcome, Receipt, always, asleep
 from cadence.queue import handover, leases, receipts, rescue, steps
 from cadence.queue.handover import hand_over, prepare
 from cadence.queue.outlets import Outlet
@@ -33,9 +33,10 @@ class Desk:
     def __init__(self, answer: Callable[[Letter], Receipt]) -> None:
         self.answer, self.taken = answer, list[int]()
 
-    def send(self, letters: Sequence[Letter]) -> list[Receipt]:
-        self.taken += [letter.message_id for letter in letters]
-        return [self.answer(letter) for letter in letters]
+    def send(self, letters: Sequence[Letter], awake: Awake = always, /) -> list[Receipt]:
+        going = [letter for letter in letters if awake()]
+        self.taken += [letter.message_id for letter in going]
+        return [*(self.answer(letter) for letter in going), *asleep(letters[len(going) :])]
 
     def settle(self, message_ids: Sequence[int]) -> dict[int, bool]:
         raise AssertionError("it can't")
@@ -370,7 +371,7 @@ def test_a_letter_for_which_the_provider_refuses_the_whole_call_holds_up_nobody(
     world.tick(NOON)
     take = desk.send
 
-    def send(letters: Sequence[Letter]) -> list[Receipt]:
+    def send(letters: Sequence[Letter], awake: Awake) -> list[Receipt]:
         if ids[1] in [letter.message_id for letter in letters]:
             raise CannotSend("it has no MIME")
         return take(letters)
@@ -389,7 +390,7 @@ def test_a_provider_that_refuses_every_call_spends_one_try_a_round_and_is_left_a
     ids = [world.message(NOON, name) for name in names if world.contact(name)]
     world.tick(NOON)
 
-    def send(letters: Sequence[Letter]) -> list[Receipt]:
+    def send(letters: Sequence[Letter], awake: Awake) -> list[Receipt]:
         raise CannotSend("it was closed")
 
     desk.send = send  # type: ignore[method-assign]
@@ -404,7 +405,9 @@ def test_a_provider_that_refuses_every_call_spends_one_try_a_round_and_is_left_a
 def test_of_two_receipts_for_one_letter_the_first_counts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     desk = world.provider = says(Outcome.ACCEPTED)
     id_ = decided(world)
-    monkeypatch.setattr(desk, "send", lambda letters: [Receipt(id_, o) for o in (Outcome.ACCEPTED, Outcome.REFUSED)])
+    monkeypatch.setattr(
+        desk, "send", lambda letters, awake: [Receipt(id_, o) for o in (Outcome.ACCEPTED, Outcome.REFUSED)]
+    )
 
     world.send(NOON)
 
@@ -575,12 +578,30 @@ def test_where_a_daemon_was_asleep_right_before_the_hand_over_nobody_was_asked_a
     id_ = decided(world)
     asked = iter([True, False])
 
-    hand_over(replace(world.work(NOON), awake=lambda: next(asked)), world.letters)
+    hand_over(replace(world.work(NOON), awake=lambda: next(asked, False)), world.letters)
 
     row = world.row(id_)
     assert (row["state"], row["attempts"], row["sender"], desk.taken) == ("decided", 0, None, [])
     world.send(f"{DAY}T12:01")
     assert world.state(id_) == "sent"
+
+
+def test_a_stop_said_while_a_daemon_was_asleep_in_the_middle_of_a_batch_is_heeded(world: World) -> None:
+    desk = world.provider = says(Outcome.ACCEPTED)
+    ids = [world.message(NOON, name) for name in ("ann", "bob", "cy") if world.contact(name)]
+    world.tick(NOON)
+    asked = iter([True] * 3)
+
+    hand_over(replace(world.work(NOON), awake=lambda: next(asked, False)), world.letters)
+    assert desk.taken == ids[:1]
+    world.say("bob", EventKind.OPT_OUT, NOON)
+    world.tick(f"{DAY}T12:01")
+    world.send(f"{DAY}T12:01")
+    world.tick(f"{DAY}T12:02")
+
+    assert [world.state(id_) for id_ in ids] == ["sent", "suppressed", "sent"]
+    assert [world.row(id_)["attempts"] for id_ in ids] == [0, 0, 0]
+    assert desk.taken == [ids[0], ids[2]]
 
 
 def test_who_is_asleep_marks_nothing(world: World) -> None:
@@ -610,7 +631,7 @@ def test_what_a_half_open_provider_was_never_asked_for_says_nothing_of_its_healt
     assert world.state(id_) == "decided"
     asked = iter([True, False])
 
-    hand_over(replace(world.work(f"{DAY}T14:00"), awake=lambda: next(asked)), world.letters)
+    hand_over(replace(world.work(f"{DAY}T14:00"), awake=lambda: next(asked, False)), world.letters)
 
     after = stored(world)
     assert (after["failures"], world.state(id_)) == (before["failures"], "decided")

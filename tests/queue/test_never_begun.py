@@ -9,7 +9,7 @@ import pytest
 
 from cadence.facts import MINUTE, SECOND
 from cadence.providers.letter import Letter
-from cadence.providers.provider import Capabilities, Outcome, Receipt, out_of_time
+from cadence.providers.provider import Awake, Capabilities, Outcome, Receipt, always, out_of_time
 from cadence.queue import breaker
 from cadence.queue.breaker import Breaker, Health
 from cadence.queue.receipts import MOST_ATTEMPTS, fared
@@ -26,7 +26,7 @@ class Slow:
     capabilities = Capabilities(max_batch=200)
     taken: list[int] = field(default_factory=list)
 
-    def send(self, letters: Sequence[Letter]) -> list[Receipt]:
+    def send(self, letters: Sequence[Letter], awake: Awake = always, /) -> list[Receipt]:
         first, *others = letters
         self.taken.append(first.message_id)
         return [Receipt(first.message_id, Outcome.ACCEPTED), *out_of_time(others, 120)]

@@ -25,7 +25,7 @@ from cadence.doors.rows.cells import Context, Row
 from cadence.facts import instant, micros
 from cadence.policy.policy import Policy
 from cadence.providers.letter import Letter, Mailbox
-from cadence.providers.provider import Outcome, Receipt
+from cadence.providers.provider import Awake, Outcome, Receipt, always
 from cadence.queue.accept import NewMessage, accept
 from cadence.queue.handover import Outgoing, Rendered
 from cadence.queue.outlets import Outlet
@@ -53,7 +53,7 @@ class Moody(Ledger):
         super().__init__(path, can_look=False)
         self.messages, self.asked = messages, set[int]()
 
-    def send(self, letters: Sequence[Letter]) -> list[Receipt]:
+    def send(self, letters: Sequence[Letter], awake: Awake = always, /) -> list[Receipt]:
         return [self._answer(letter) for letter in letters]
 
     def _answer(self, letter: Letter) -> Receipt:

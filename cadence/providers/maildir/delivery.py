@@ -9,16 +9,20 @@ that a reader has moved out of the maildir looks as if it had never come.
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from cadence.providers.letter import Letter
 from cadence.providers.maildir.settings import Settings
 from cadence.providers.provider import (
     Ability,
+    Awake,
     CannotSend,
     Capabilities,
     Outcome,
     Receipt,
+    always,
+    asleep,
     hand_over,
     retry_rest,
     shown,
@@ -28,6 +32,8 @@ _SUFFIX = ".cadence"
 _AT_ONCE = 16
 _CHUNK = 128
 """After a failure no more than the chunk it was in has been tried."""
+_ASLEEP = ""
+"""In place of the reason why a mail couldn't be put; the least of all, so that a disk's trouble is told rather."""
 
 
 class Maildir:
@@ -48,11 +54,11 @@ class Maildir:
         self._path = settings.path
         self._closed = False
 
-    def send(self, letters: Sequence[Letter]) -> list[Receipt]:
+    def send(self, letters: Sequence[Letter], awake: Awake = always, /) -> list[Receipt]:
         """Put the letters into `new`; see `Provider.send`. One sync of the folder serves the whole batch."""
         if self._closed:
             raise CannotSend(f"the maildir {self._path} was closed")
-        return hand_over(letters, self.capabilities.max_batch, self._deliver)
+        return hand_over(letters, self.capabilities.max_batch, partial(self._deliver, awake))
 
     def settle(self, message_ids: Sequence[int]) -> dict[int, bool]:
         """Which of the messages lie in the maildir; none of them is answered for while it can't be read."""
@@ -65,7 +71,7 @@ class Maildir:
         """Nothing is held open; sending is over all the same."""
         self._closed = True
 
-    def _deliver(self, letters: Sequence[Letter]) -> Iterator[Receipt]:
+    def _deliver(self, awake: Awake, letters: Sequence[Letter]) -> Iterator[Receipt]:
         try:
             for folder in ("tmp", "new", "cur"):
                 (self._path / folder).mkdir(parents=True, exist_ok=True)
@@ -75,20 +81,24 @@ class Maildir:
             return
         visible = [letter for letter in letters if there[letter.message_id]]
         missing = [letter for letter in letters if not there[letter.message_id]]
-        trouble = ""
+        trouble: str | None = None
         with ThreadPoolExecutor(_AT_ONCE) as pool:  # syncs that wait together cost about as much as one
-            while missing and not trouble:
+            while missing and trouble is None:
                 chunk, missing = missing[:_CHUNK], missing[_CHUNK:]
-                errors = list(pool.map(self._tried, chunk))
+                errors = list(pool.map(partial(self._tried, awake), chunk))
                 visible += [letter for letter, error in zip(chunk, errors, strict=True) if error is None]
                 missing = [letter for letter, error in zip(chunk, errors, strict=True) if error is not None] + missing
-                trouble = next((error for error in errors if error is not None), "")
+                trouble = max((error for error in errors if error is not None), default=None)
         yield from self._accepted(visible)
-        if trouble:
+        if trouble == _ASLEEP:
+            yield from asleep(missing)
+        elif trouble is not None:
             yield from retry_rest(missing, f"the mail can't be written into the maildir {self._path}: {trouble}")
 
-    def _tried(self, letter: Letter) -> str | None:
-        """Put one mail; why that failed, or None."""
+    def _tried(self, awake: Awake, letter: Letter) -> str | None:
+        """Put one mail; why that failed, or wasn't begun, or None."""
+        if not awake():
+            return _ASLEEP
         try:
             self._put(letter)
         except OSError as error:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 
 import httpx2
 from sendgrid.helpers.mail.exceptions import SendGridException
@@ -19,10 +20,13 @@ from cadence.facts import SECOND
 from cadence.providers.letter import Letter
 from cadence.providers.provider import (
     Ability,
+    Awake,
     CannotSend,
     Capabilities,
     Outcome,
     Receipt,
+    always,
+    asleep,
     hand_over,
     out_of_time,
     shown,
@@ -74,11 +78,11 @@ class SendGrid:
         )
         self._workers = ThreadPoolExecutor(settings.connections, thread_name_prefix="sendgrid")
 
-    def send(self, letters: Sequence[Letter]) -> list[Receipt]:
+    def send(self, letters: Sequence[Letter], awake: Awake = always, /) -> list[Receipt]:
         """Hand the letters over, one request each; see `Provider.send`."""
         if self._closed:
             raise CannotSend("this SendGrid provider was closed")
-        return hand_over(letters, self.capabilities.max_batch, self._deliver)
+        return hand_over(letters, self.capabilities.max_batch, partial(self._deliver, awake))
 
     def settle(self, message_ids: Sequence[int]) -> dict[int, bool]:
         """Can't be asked; raises `CannotSend`."""
@@ -90,8 +94,8 @@ class SendGrid:
         self._workers.shutdown()
         self._client.close()
 
-    def _deliver(self, letters: Sequence[Letter]) -> Iterator[Receipt]:
-        batch = _Batch(ends=passed_micros() + int(self._settings.call_timeout * SECOND))
+    def _deliver(self, awake: Awake, letters: Sequence[Letter]) -> Iterator[Receipt]:
+        batch = _Batch(passed_micros() + int(self._settings.call_timeout * SECOND), awake)
         left = deque(letters)
         while left and not batch.begun:
             yield self._one(left.popleft(), batch)
@@ -109,6 +113,8 @@ class SendGrid:
             )
         if batch.begun and passed_micros() > batch.ends:
             return next(out_of_time([letter], self._settings.call_timeout))
+        if not batch.awake():
+            return next(asleep([letter]))
         receipt = self._posted(letter)
         batch.begun = batch.begun or receipt.asked
         if receipt.whole_provider:
@@ -164,10 +170,11 @@ class SendGrid:
 
 
 class _Batch:
-    """What the requests of one call share: when it must be over, whether one was made, and the first trouble that stops it."""
+    """What the requests of one call share: when it must be over, whether one was made, whether this daemon has been awake since,
+    and the first trouble that stops it."""
 
-    def __init__(self, ends: int) -> None:
-        self.ends = ends
+    def __init__(self, ends: int, awake: Awake) -> None:
+        self.ends, self.awake = ends, awake
         self.begun = False
         self._lock = threading.Lock()
         self.stopped_by: Receipt | None = None

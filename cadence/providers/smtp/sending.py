@@ -8,16 +8,20 @@ import base64
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from cadence.clock import passed_micros
 from cadence.facts import SECOND
 from cadence.providers.letter import Letter
 from cadence.providers.provider import (
     Ability,
+    Awake,
     CannotSend,
     Capabilities,
     Outcome,
     Receipt,
+    always,
+    asleep,
     hand_over,
     out_of_time,
     retry_rest,
@@ -45,11 +49,11 @@ class Smtp:
         self._workers = ThreadPoolExecutor(settings.connections, thread_name_prefix="smtp")
         self._closed = False
 
-    def send(self, letters: Sequence[Letter]) -> list[Receipt]:
+    def send(self, letters: Sequence[Letter], awake: Awake = always, /) -> list[Receipt]:
         """Hand the letters over, one transaction each; see `Provider.send`."""
         if self._closed:
             raise CannotSend("this SMTP provider was closed")
-        return hand_over(letters, self.capabilities.max_batch, self._deliver)
+        return hand_over(letters, self.capabilities.max_batch, partial(self._deliver, awake))
 
     def settle(self, message_ids: Sequence[int]) -> dict[int, bool]:
         """Can't be done over SMTP; raises `CannotSend`."""
@@ -62,29 +66,29 @@ class Smtp:
         for lane in self._lanes:
             lane.close()
 
-    def _deliver(self, letters: Sequence[Letter]) -> Iterator[Receipt]:
+    def _deliver(self, awake: Awake, letters: Sequence[Letter]) -> Iterator[Receipt]:
         ends = passed_micros() + int(self._settings.call_timeout * SECOND)
         first, *others = self._lanes
         if not others:
-            yield from first.deliver(letters, ends, begun=False)
+            yield from first.deliver(letters, ends, awake, begun=False)
             return
         # one alone to begin with: where the server hangs, that one is in doubt and not one for each lane
         done = 0
-        for receipt in first.deliver(letters, ends, begun=False):
+        for receipt in first.deliver(letters, ends, awake, begun=False):
             yield receipt
             done += 1
             if receipt.asked and not receipt.whole_provider:
                 break
         parts = [letters[done + place :: len(self._lanes)] for place in range(len(self._lanes))]
-        for receipts in self._workers.map(_delivered, self._lanes, parts, [ends] * len(parts)):
+        for receipts in self._workers.map(partial(_delivered, ends=ends, awake=awake), self._lanes, parts):
             yield from receipts
 
 
-def _delivered(lane: "_Lane", letters: Sequence[Letter], ends: int) -> list[Receipt]:
+def _delivered(lane: "_Lane", letters: Sequence[Letter], ends: int, awake: Awake) -> list[Receipt]:
     """A lane's receipts, those before an error included; letters without one are in doubt (`hand_over`)."""
     receipts: list[Receipt] = []
     try:
-        receipts.extend(lane.deliver(letters, ends, begun=True))
+        receipts.extend(lane.deliver(letters, ends, awake, begun=True))
     except Exception:  # noqa: BLE001 - what the other lanes have sent must not be forgotten
         lane.close()
     return receipts
@@ -97,7 +101,7 @@ class _Lane:
         self._settings = settings
         self._connection: Connection | None = None
 
-    def deliver(self, letters: Sequence[Letter], ends: int, *, begun: bool) -> Iterator[Receipt]:
+    def deliver(self, letters: Sequence[Letter], ends: int, awake: Awake, *, begun: bool) -> Iterator[Receipt]:
         """One receipt for each letter. What isn't begun when `passed_micros` says `ends` is for later; but the first of a
         batch is, whatever it says: begun says whether that one was."""
         left = deque(letters)
@@ -112,6 +116,9 @@ class _Lane:
             while left and lost is None:
                 if begun and passed_micros() > ends:
                     yield from out_of_time(left, self._settings.call_timeout)
+                    return
+                if not awake():
+                    yield from asleep(left)
                     return
                 receipt, lost = self._one(connection, left[0], taken)
                 asked = receipt is None or receipt.asked

@@ -186,6 +186,15 @@ def test_the_secret_never_shows(bench: Any, opened: Any, letter: Make, behaviour
     assert not [form for form in (bench.secret, plain, login) if form in told]
 
 
+@pytest.mark.parametrize("begun", [0, 2])
+def test_who_falls_asleep_in_a_batch_begins_no_more_of_it(bench: Any, opened: Any, letter: Make, begun: int) -> None:
+    awake = iter([True] * begun)
+    receipts = opened("accept").send([letter(n) for n in range(1, 6)], lambda: next(awake, False))
+    assert sorted(o.value for o in outcomes(receipts)) == ["accepted"] * begun + ["retry"] * (5 - begun)
+    assert {(r.asked, r.whole_provider) for r in receipts if r.outcome is Outcome.RETRY} == {(False, False)}
+    assert len(bench.received()) == begun
+
+
 def test_a_message_twice_in_a_batch_is_a_wrong_call(bench: Any, opened: Any, letter: Make) -> None:
     with pytest.raises(CannotSend, match="twice"):
         opened("accept").send([letter(1), letter(1)])
