@@ -20,8 +20,9 @@ class Settings(BaseModel):
     """So many letters are on their way at once."""
     timeout: float = Field(default=20.0, gt=0, le=600)
     """Seconds to wait for each step of a request."""
-    call_timeout: float = Field(default=120.0, gt=0, le=3600)
-    """Seconds that a batch may take; what isn't begun by then is tried later."""
+    call_timeout: float = Field(default=20.0, gt=0, le=3600)
+    """Seconds that a batch may take. Whether what isn't begun by then may still go is looked at once more: so late, at worst, a
+    stop is heeded that is said while a batch is under way."""
 
     @field_validator("api_key")
     @classmethod

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from cadence.facts import SECOND
 from cadence.providers.letter import Letter, Mailbox
 from cadence.providers.provider import Ability, CannotSend, Outcome, Provider, Receipt
 from cadence.providers.registry import PROVIDERS
+from cadence.queue.leases import LEASE, silence
 
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")  # aiosmtpd, on loopback
 Make = Callable[..., Letter]
@@ -58,6 +60,12 @@ def test_a_provider_has_its_folder_and_its_bench(name: str, project: Path) -> No
 def test_every_setting_says_what_it_is(name: str) -> None:
     properties = PROVIDERS[name].Settings.model_json_schema()["properties"]
     assert [key for key, said in properties.items() if not said.get("description")] == []
+
+
+@pytest.mark.parametrize("name", sorted(PROVIDERS))
+def test_a_slow_batch_lets_no_stop_wait_longer_than_a_daemon_that_sleeps_unnoticed(name: str) -> None:
+    longest = PROVIDERS[name].Settings.model_fields.get("call_timeout")
+    assert longest is None or longest.default * SECOND <= silence(LEASE)
 
 
 def test_each_letter_is_taken_once_and_in_order(bench: Any, opened: Any, letter: Make) -> None:
