@@ -44,7 +44,7 @@ test-all: $(VENV)/dev.stamp ## the slow ones too (what takes minutes, most of it
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not soak"
 
 search: $(VENV)/dev.stamp ## an hour or so: the properties over examples nobody has tried yet, another set each time
-	@CADENCE_THOROUGH=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not soak" \
+	@CADENCE_THOROUGH=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not soak" \
 	  $$(grep -rl "^@given\|^@relaxed" tests --include="*.py")
 
 soak: $(VENV)/dev.stamp ## hours: the real clock, virtual years, storms, races, and a thousand kills (again: goes on with the kills; SEED=2: others)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
@@ -117,6 +118,7 @@ def test_after_any_run_no_touch_breaks_a_rule_and_nothing_is_left_lying(tale: Ta
         no_breach(lived, micros(tale.end))
 
 
+@pytest.mark.slow
 @relaxed
 @given(tales(), st.randoms(use_true_random=False), st.sampled_from([1, 3, 5_000]))
 def test_in_another_order_and_other_batches_no_touch_breaks_a_rule(tale: Tale, random: Any, batch: int) -> None:
@@ -179,6 +181,7 @@ def due(n: int) -> tuple[Any, Any]:
     return np.arange(n, dtype=np.int64), np.ones(n, bool)
 
 
+@pytest.mark.slow
 @relaxed
 @given(tales(calm=True))
 def test_lived_through_twice_the_same_is_sent_at_the_same_instants(tale: Tale) -> None:
