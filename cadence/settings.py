@@ -43,7 +43,7 @@ class Retention(BaseModel):
     decisions: int = Field(default=400, ge=35)
     """Decisions. An answer to "why did I get this?" can be given for so long."""
     messages: int = Field(default=400, ge=35)
-    """Messages that have ended."""
+    """Messages, and runs of campaigns, that have ended."""
     touches: int = Field(default=1100, ge=400)
     """Touches. Never less than the longest window of the policy, whatever is set."""
     events: int = Field(default=1100, ge=400)

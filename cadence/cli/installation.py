@@ -211,6 +211,7 @@ class Installation:
         """How long rows of each table are kept, in microseconds."""
         kept = self.settings.retention
         days = {"decision": kept.decisions, "message": kept.messages, "touch": kept.touches, "event": kept.events}
+        days["campaign_run"] = kept.messages
         return {table: n * DAY for table, n in days.items()}
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from cadence.store.bulk import insert_rows
 from cadence.store.ids import new_id
-from cadence.store.tables import campaign, campaign_next, campaign_run, change
+from cadence.store.tables import UNDER_WAY, campaign, campaign_next, campaign_run, change
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ def add_run(
 
 def runs_under_way(conn: Connection) -> list[Run]:
     """Runs whose audience hasn't been read to its end, oldest first."""
-    mine = sa.select(campaign_run).where(campaign_run.c.state == "running")
+    mine = sa.select(campaign_run).where(sa.text(UNDER_WAY))
     return [_run(r) for r in conn.execute(mine.order_by(campaign_run.c.due_at, campaign_run.c.id)).all()]
 
 

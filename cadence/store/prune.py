@@ -21,8 +21,18 @@ from cadence.store.ids import SHARDS
 from cadence.store.people import reach_of
 from cadence.store.tables import FINAL_STATES, LIVE
 
-KEPT: Mapping[str, int] = {"decision": 400 * DAY, "message": 400 * DAY, "touch": 1_100 * DAY, "event": 1_100 * DAY}
+KEPT: Mapping[str, int] = {
+    "decision": 400 * DAY,
+    "message": 400 * DAY,
+    "touch": 1_100 * DAY,
+    "event": 1_100 * DAY,
+    "campaign_run": 400 * DAY,
+}
 """How long rows of each table are kept by default, in microseconds."""
+_WITH_RUNS = 0
+"""The shard together with which runs of campaigns go; they lie in none."""
+_OCCURRENCE = 2 * DAY
+"""All zones have the same wall clock within this time."""
 
 _PASSING = (
     *(kind for kind in ENGAGEMENT if kind is not EventKind.PURCHASE),
@@ -66,6 +76,7 @@ def prune(
     with store.read() as conn:
         reach = reach_of(reach, _wishes(conn))
         live = _live(conn, now - keep["decision"])
+    shards, runs = list(shards), keep.pop("campaign_run")
     done = dict.fromkeys(keep, 0)
     for table, age in keep.items():
         if table in ("touch", "event"):
@@ -82,6 +93,26 @@ def prune(
                 done[table] += len(ids)
                 if len(ids) < batch:
                     break
+    done["campaign_run"] = _prune_runs(store, now - runs, batch, most) if _WITH_RUNS in shards else 0
+    return done
+
+
+def _prune_runs(store: Store, before: int, batch: int, most: int) -> int:
+    """Removes those of campaigns' runs that ended before an instant; returns how many. The latest occurrence of each stays,
+    in all zones: one that comes but once would else come again when its schedule is begun anew."""
+    old = (
+        "SELECT r.id FROM campaign_run r WHERE r.state IN ('done', 'skipped') AND r.ended_at < :before AND EXISTS "
+        f"(SELECT 1 FROM campaign_run l WHERE l.campaign = r.campaign AND l.due_at > r.due_at + {_OCCURRENCE}) LIMIT :batch"
+    )
+    done = 0
+    while done < most:
+        with store.write() as conn:
+            gone = conn.execute(
+                sa.text(f"DELETE FROM campaign_run WHERE id IN ({old})"), {"before": before, "batch": batch}
+            ).rowcount
+        done += gone
+        if gone < batch:
+            break
     return done
 
 

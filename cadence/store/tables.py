@@ -1,5 +1,4 @@
-"""The tables, as SQLAlchemy Core metadata: the one description that migrations, statements and tests go by. No
-statements here.
+"""The tables, as SQLAlchemy Core metadata: the one description that migrations, statements and tests go by.
 
 Instants are int64 microseconds since 1970 UTC, NULL where there is none. `shard` is a stable hash of the circle's id; it
 is in every table of the hot path, first in its keys and in each of its unique constraints, so that the same tables can be
@@ -55,8 +54,9 @@ LIVE_STATES: tuple[str, ...] = ("waiting", "decided", "sending", "in_doubt")
 
 LIVE: str = f"state IN ({', '.join(map(repr, LIVE_STATES))})"
 OUT: str = "state IN ('decided', 'sending', 'in_doubt')"
+UNDER_WAY: str = "state = 'running'"
 """The conditions of partial indexes. SQLite uses one only for a statement that says the same, word for word, beside the one
-state that it asks for; else it reads all messages of a shard, ended ones too."""
+state that it asks for; else it reads all messages of a shard, or all runs, ended ones too."""
 
 OURS: str = "cadence"
 """The source of touches that the engine itself made; what comes from elsewhere has another."""
@@ -155,8 +155,8 @@ contact = Table(
     Index("ix_contact_shard_circle", "shard", "circle"),
     Index("ix_contact_next_change", "shard", "next_change_at", **_where("next_change_at IS NOT NULL")),
 )
-"""A person, with running totals. zones, hours and days are JSON lists, attributes a JSON object. snooze_at and wish_at:
-when the standing snooze and the standing less_often were asked for (the latest replaces those before)."""
+"""A person, with running totals. zones, hours and days are JSON lists, attributes a JSON object. snooze_at and wish_at: when
+the standing snooze and less_often were asked for (the latest replaces those before)."""
 
 address = Table(
     "address",
@@ -443,6 +443,7 @@ campaign_run = Table(
     _at("started_at"),
     _at("ended_at"),
     Index("uq_campaign_run_slot", "campaign", "slot", unique=True),
+    Index("ix_campaign_run_under_way", "due_at", **_where(UNDER_WAY)),
 )
 
 campaign_next = Table(

@@ -15,6 +15,7 @@ from cadence.queue.accept import NewMessage
 from cadence.store import Store
 from cadence.store.audience import happened
 from cadence.store.bulk import fetch
+from cadence.store.campaigns import runs_under_way
 from cadence.store.consents import record_consents
 from cadence.store.contacts import upsert_contacts
 from cadence.store.events import apply_due, record_events
@@ -110,6 +111,13 @@ def test_events_that_are_new_to_a_campaign_are_found_by_an_index_in_the_order_as
 
     assert (found, len(plans)) == ([], steps)  # a search each in events and contacts; nothing is sorted
     assert f"ix_{index}_recorded (kind=? AND (recorded_at,id)>(?,?))" in plans[0]
+
+
+def test_what_is_under_way_of_campaigns_is_found_among_all_runs_that_ever_were(scanned: Any) -> None:
+    store, found = scanned
+    with store.read() as conn:
+        assert runs_under_way(conn) == []
+    assert all("USING INDEX ix_campaign_run_under_way" in f for f in found), found
 
 
 def test_letting_a_message_go_reads_no_more_of_the_directory_than_its_contact_has(scanned: Any, tmp_path: Path) -> None:

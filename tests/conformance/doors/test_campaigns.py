@@ -12,8 +12,9 @@ from structlog.testing import capture_logs
 
 from cadence.doors.campaigns import plan as planning
 from cadence.doors.campaigns.register import CampaignRefused, end, listed, pause, resume
-from cadence.facts import HOUR, instant, micros
+from cadence.facts import DAY, HOUR, instant, micros
 from cadence.store import StoreUnavailable
+from cadence.store.prune import prune
 
 CONTACTS = """id,email,timezone
 se,se@example.com,Europe/Stockholm
@@ -86,6 +87,35 @@ def test_a_single_time_comes_once_and_never_again(shop) -> None:
     assert ("weekly", "se", "03-29T01:00Z") in shop.queued()
     assert shop.plans(campaigns, "2026-04-29T12:00Z").next_due is None
     assert len(shop.queued()) == 4
+
+
+def test_runs_go_when_they_are_old_but_for_the_latest_of_each_campaign_in_all_zones(shop) -> None:
+    shop.takes("contacts", CONTACTS)
+    once = WEEKLY.replace('cron: "0 10 * * TUE"', 'at: "2026-03-03T10:00"').replace("weekly", "once")
+    campaigns = shop.campaigns(WEEKLY, once)
+    shop.plans(campaigns)
+    for week in range(3):
+        shop.plans(campaigns, instant(at("2026-03-03T16:00Z") + week * 7 * DAY).isoformat())
+    assert len(shop.rows("SELECT id FROM campaign_run")) == 12  # three zones, four occurrences
+
+    old = at("2027-06-01T00:00Z")
+    assert prune(shop.store, old, shards=range(1, 64))["campaign_run"] == 0
+    assert prune(shop.store, old, batch=4)["campaign_run"] == 6
+    assert {r[0] for r in shop.rows("SELECT campaign FROM campaign_run")} == {"once", "weekly"}
+    assert prune(shop.store, old)["campaign_run"] == 0
+
+    pause(shop.store, "once", old, "kim")
+    resume(shop.store, "once", old, "kim")
+    assert shop.plans(campaigns[:1], "2027-06-01T00:01Z").runs == 0, "what comes once came again"
+
+
+def test_a_run_that_is_under_way_never_goes(shop, monkeypatch) -> None:
+    monkeypatch.setattr(planning, "read_audiences", lambda *_: (0, True))
+    campaigns = shop.campaigns(WEEKLY.replace("zone: contact", "zone: UTC"))
+    shop.plans(campaigns)
+    shop.plans(campaigns, "2026-03-03T16:00Z")
+    shop.plans(campaigns, "2026-03-10T16:00Z")
+    assert prune(shop.store, at("2027-06-01T00:00Z"))["campaign_run"] == 0
 
 
 def test_a_daemon_that_was_off_catches_up_the_latest_occurrence_and_records_the_others_as_skipped(shop) -> None:

@@ -237,7 +237,7 @@ def old(told: Any, someone: Someone) -> Any:
 
 
 def test_what_is_old_goes(old: Any) -> None:
-    assert prune(old.store, NOW) == {"decision": 0, "message": 1, "touch": 1, "event": 1}
+    assert prune(old.store, NOW) == {"decision": 0, "message": 1, "touch": 1, "event": 1, "campaign_run": 0}
 
 
 def test_what_is_old_goes_from_the_shards_that_are_asked_for(old: Any) -> None:
