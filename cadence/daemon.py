@@ -74,6 +74,8 @@ class Jobs:
     """What others do when it is time; each may be missing."""
 
     letters_for: LettersFor
+    lacks: Callable[[str], str | None] = lambda campaign: None
+    """Why a campaign's letters can't be written now."""
     plan: Callable[[Policy, int], int | None] | None = None
     """Accepts the messages of campaigns that are due; returns when the next is."""
     campaigns: Callable[[], Mapping[str, str]] = dict
@@ -288,11 +290,8 @@ class Daemon:
 
     def _live_virtually(self, clock: VirtualClock) -> None:
         """The same jobs from a loop: time stands still while they run, then jumps to the next thing due."""
-        jobs = {
-            "refresh": (DAY, self._refresh),
-            "housekeeping": (7 * DAY, self._housekeeping),
-            "mailbox": (HOUR, self._mailbox),
-        }
+        jobs = {"refresh": (DAY, self._refresh), "mailbox": (HOUR, self._mailbox)}
+        jobs["housekeeping"] = (7 * DAY, self._housekeeping)
         due = dict.fromkeys(jobs, clock.now())
         upcoming: int | None = clock.now()
         end = self.options.until
@@ -365,7 +364,8 @@ class Daemon:
         self._told_jump = False
         return Work(
             self.store, self.me, self._policy.active, self.ways, self._lease.shards, now, self.options.shadow,
-            self.options.batch, self.options.hand_over_within, self._lease.alone_here, self._lease.unbroken(), self.clock.now,
+            self.options.batch, self.options.hand_over_within, self._lease.alone_here, self._lease.unbroken(),
+            self.jobs.lacks, self.clock.now,
         )  # fmt: skip
 
     def _tick_all(self) -> None:

@@ -30,6 +30,7 @@ from cadence.providers.letter import Mailbox
 from cadence.providers.maildir.inbox import Inbox
 from cadence.providers.provider import Provider
 from cadence.providers.registry import PROVIDERS
+from cadence.queue.endings import UNWRITTEN
 from cadence.queue.leases import living, this_process
 from cadence.queue.outlets import Outlet
 from cadence.queue.rates import Rate
@@ -41,6 +42,7 @@ from cadence.send.letters import Letters, letters_of
 from cadence.send.wayout import WayOut, open_way_out
 from cadence.settings import Settings, read, strangers
 from cadence.store import Store, leases, status
+from cadence.store.ask import ask_held_by
 from cadence.store.cards import attribute_names
 from cadence.store.engine import now_of
 from cadence.store.prune import prune
@@ -163,6 +165,7 @@ class Installation:
             )
         jobs = Jobs(
             letters_for=desk.letters_for,
+            lacks=desk.lacks,
             plan=desk.plan,
             campaigns=desk.told,
             mailbox=partial(read_mailbox, self.store, inbox, way_out) if way_out is not None else None,
@@ -225,12 +228,17 @@ class CampaignDesk:
         self._seen: object = None
         self._campaigns: tuple[Campaign, ...] = ()
         self._broken: str | None = None
+        self._asked = False
         self._letters = installation.letters(policy, ())
         self._read(policy)
 
     def plan(self, policy: Policy, now: int) -> int | None:
         """Queue what is due; when there is something to plan next."""
         self._read(policy)
+        if not self._asked:
+            with self._installation.store.write() as conn:
+                ask_held_by(conn, UNWRITTEN, now, "the campaigns' files have changed")
+            self._asked = True
         done = plan(self._installation.store, policy, self._campaigns, now)
         if done.accepted or done.missed:
             at = instant(now).isoformat(timespec="seconds")
@@ -248,6 +256,10 @@ class CampaignDesk:
         """Letters for decided messages: see `queue.handover.LettersFor`."""
         return self._letters(conn, messages)
 
+    def lacks(self, campaign: str) -> str | None:
+        """Why a campaign's letters can't be written as its files are now; None: they can be."""
+        return self._letters.lacks(campaign)
+
     def _read(self, policy: Policy) -> None:
         folder = self._installation.settings.campaigns
         files = sorted(p for p in folder.rglob("*") if p.is_file()) if folder.is_dir() else []
@@ -264,7 +276,7 @@ class CampaignDesk:
         self.policy = policy
         self._letters = self._installation.letters(policy, self._campaigns)
         self._broken = told[0] if told else None
-        self._seen = seen  # not before: where the database was away they are read again
+        self._seen, self._asked = seen, False  # not before: where the database was away they are read again
 
 
 def campaigns_of(settings: Settings, policy: Policy, attributes: Collection[str] = ()) -> Loaded:

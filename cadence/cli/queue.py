@@ -15,6 +15,7 @@ from cadence.cli.installation import Installation
 from cadence.cli.screen import FINE, print_json, reader_zone, screen, table, when
 from cadence.decide.decision import text_of
 from cadence.policy.finding import nearest
+from cadence.queue.endings import UNWRITTEN
 from cadence.queue.states import State
 from cadence.store import Store, listing
 from cadence.store.find import find_contacts
@@ -87,8 +88,8 @@ def _why(row: listing.Queued) -> str:
     """What waits or was suppressed: the rule that bound, else what it waits for; what ended otherwise: why."""
     if row.state != State.WAITING:
         return (row.rule if row.state == State.SUPPRESSED else None) or row.because or row.rule or ""
-    if row.rule is not None:
-        return row.rule
+    if row.rule not in (None, UNWRITTEN):
+        return str(row.rule)
     if row.asked_at is None:
         return "not asked yet"
     return (row.ask_because or "").replace("_", " ")
@@ -98,7 +99,7 @@ def _welcome(row: listing.Queued, zone: ZoneInfo) -> str:
     if row.state != State.WAITING:
         return when(row.outcome_at, zone) if row.outcome_at is not None else ""
     if row.until is None:
-        return "not yet known" if row.rule is not None else ""
+        return "not yet known" if row.rule not in (None, UNWRITTEN) else ""
     return when(row.until, zone)
 
 

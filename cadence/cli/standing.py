@@ -15,6 +15,7 @@ from cadence.daemon import CAMPAIGNS, CAMPAIGNS_BROKEN, FAILING, POLICY_REFUSED,
 from cadence.facts import DAY, HOUR, MINUTE, SECOND
 from cadence.queue.agreement import unsettled_gap
 from cadence.queue.breaker import Breaker
+from cadence.queue.endings import UNWRITTEN
 from cadence.queue.leases import REMEMBERED, living, this_process
 from cadence.queue.receipts import LONGEST_WAIT
 from cadence.queue.states import State
@@ -89,6 +90,8 @@ class Standing:
     """Messages that were tried MANY_TRIES times or more, and nobody took."""
     tried_because: str | None
     """What was said of one of them."""
+    unwritten_because: str | None
+    """Why letters can't be written as their campaigns' files are, of one of them; None where all can."""
     held_by_nobody: int
     """Shards that no daemon at work has held for longer."""
     attention: tuple[str, ...]
@@ -133,6 +136,7 @@ def standing_of(installation: Installation) -> Standing:
             lingering=status.lingering(conn, now - handed_over_by),
             tried=tried,
             tried_because=tried_because,
+            unwritten_because=status.why_held(conn, UNWRITTEN),
             held_by_nobody=len(ends) - passing,
             attention=(*(doubt.sentence for doubt in doubts if doubt is not None), *store.cannot_write(conn)),
         )
@@ -179,6 +183,11 @@ def _attention(standing: Standing) -> Iterator[str]:
         )
     if errors := standing.holding.get(ERROR):
         yield f"{_of(errors)} held because a rule threw; `cadence queue --rule error` tells which"
+    if n := standing.holding.get(UNWRITTEN):
+        yield (
+            f"{counted(n, 'message waits for its', 'messages wait for their')} template: {standing.unwritten_because}; once "
+            f"the files are there, or mended, {'it goes' if n == 1 else 'they go'} on"
+        )
     for row in standing.providers:
         if row["breaker"] != Breaker.CLOSED:
             yield f"provider {row['name']} is left alone for now: {row['because'] or 'it failed repeatedly'}"

@@ -22,10 +22,15 @@ from cadence.store.round import Messages
 
 
 def back(
-    conn: Connection, work: Work, messages: Messages, why: Mapping[int, str], later: Mapping[int, int] | None = None
+    conn: Connection,
+    work: Work,
+    messages: Messages,
+    why: Mapping[int, str],
+    later: Mapping[int, int] | None = None,
+    rule: str | None = None,
 ) -> int:
     """Let these rows wait again, due now or at the instant in `later`, at their expiry at the latest and never before now,
-    whatever state they are in; returns how many."""
+    whatever state they are in; returns how many. rule: what holds them, where it is known."""
     rows = list(why)
     if not rows:
         return 0
@@ -37,7 +42,7 @@ def back(
         "state": [State.WAITING.value] * n,
         "due_at": due,
         "until": [None] * n,
-        "rule": [None] * n,
+        "rule": [rule] * n,
         "ask_because": [why[r] for r in rows],
         "touch": [messages["touch"][r] if may_have_reached(messages, r) else None for r in rows],
         "doubt_at": [messages["doubt_at"][r] if may_have_reached(messages, r) else None for r in rows],

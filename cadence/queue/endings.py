@@ -7,11 +7,13 @@ Asked before anything is decided, and once more right at hand-over. It changes n
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from cadence.facts import NEVER, NONE, EventKind, key
+from cadence.providers.provider import shown
 from cadence.queue.load import Loaded
 from cadence.queue.states import State
 
@@ -19,6 +21,13 @@ KEEP_OLDEST = "oldest:"
 """A collapse key that begins so keeps the oldest message instead of the newest."""
 RESTING: tuple[str, ...] = ("paused", "draft")
 """States of a campaign in which its messages wait."""
+UNWRITTEN = "missing template"
+"""In place of a rule: what holds a message whose letter couldn't be written as its campaign's files were."""
+
+
+def cannot_be_written(why: str) -> str:
+    """Why such a message waits, in a sentence."""
+    return shown(f"it can't be written now: {why}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,15 @@ def endings(loaded: Loaded, now: int) -> Endings:
         ended[row] = Ending(State.SUPERSEDED, "another message of the same collapse key stays")
         resting.pop(row, None)
     return Endings(ended, resting)
+
+
+def unwritten(loaded: Loaded, lacks: Callable[[str], str | None]) -> dict[int, str]:
+    """Rows whose letter couldn't be written before, and can't be still, each with why. lacks: why a campaign's letters can't be
+    written now; None: they can."""
+    m = loaded.messages
+    held = [row for row, rule in enumerate(m["rule"]) if rule == UNWRITTEN]
+    why = {name: lacks(name) for name in {m["campaign"][row] for row in held}}
+    return {row: cannot_be_written(told) for row in held if (told := why[m["campaign"][row]]) is not None}
 
 
 def _concerned(loaded: Loaded, now: int) -> list[int]:

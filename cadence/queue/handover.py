@@ -24,7 +24,7 @@ from cadence.providers.provider import shown
 from cadence.queue import outlets
 from cadence.queue.back import back, move, refuse
 from cadence.queue.calling import deliver
-from cadence.queue.endings import endings
+from cadence.queue.endings import UNWRITTEN, cannot_be_written, endings
 from cadence.queue.load import Loaded, candidates, load
 from cadence.queue.receipts import record
 from cadence.queue.states import State
@@ -262,16 +262,17 @@ def write_out(
 def put_by(
     conn: Connection, work: Work, loaded: Loaded, rows: Sequence[int], rendered: Rendered, done: Counter[str]
 ) -> None:
-    """Those that no letter was written for: refused, but where only a campaign's files are missing or broken. Then they are
-    decided anew in an hour, for a slip in a file, or a machine that lacks it, must lose nobody's mail."""
+    """Those that no letter was written for: refused, but where only a campaign's files are missing or broken. Then they wait
+    until these are there, for a slip in a file, or a machine that lacks it, must lose nobody's mail."""
     m = loaded.messages
     named = [r for r in rows if m["id"][r] in rendered.missing and m["campaign"][r] in loaded.campaigns]
-    wait = {r: shown(f"it can't be written now: {rendered.missing[m['id'][r]]}") for r in named}
+    wait = {r: cannot_be_written(rendered.missing[m["id"][r]]) for r in named}
     why = {**rendered.missing, **rendered.failed}
     never = {r: shown(why.get(m["id"][r], "no letter was written for it")) for r in rows if r not in wait}
     for words, n in sorted(Counter(wait.values()).items()):
         _log.error("letters wait for their template", messages=n, why=words)
-    done["unwritten"] += back(conn, work, m, wait, dict.fromkeys(wait, work.now + ASK_ERRORS_EVERY))
+    later = dict.fromkeys(wait, work.now + ASK_ERRORS_EVERY)
+    done["unwritten"] += back(conn, work, m, wait, later, UNWRITTEN)
     done["refused"] += refuse(conn, work, m, never)
 
 

@@ -18,11 +18,11 @@ from cadence.facts import NEVER
 from cadence.log import logger
 from cadence.queue import outlets
 from cadence.queue.deciding import answer_or_hold
-from cadence.queue.endings import endings
+from cadence.queue.endings import endings, unwritten
 from cadence.queue.load import Loaded, load
 from cadence.queue.steps import reached
 from cadence.queue.work import Work
-from cadence.queue.written import end, rest, wake, write
+from cadence.queue.written import end, rest, wait, wake, write
 from cadence.store import leases
 from cadence.store import round as rows_of
 
@@ -106,13 +106,17 @@ def decide_and_write(conn: Connection, work: Work, loaded: Loaded) -> Counter[st
     """End what is no longer true, decide the rest, and write it all down."""
     ending = endings(loaded, work.now)
     gone = {*ending.ended, *ending.resting}
+    lacking = {row: why for row, why in unwritten(loaded, work.lacks).items() if row not in gone}
+    gone |= lacking.keys()
+    is_due = loaded.messages.ints("due_at", NEVER) <= work.now
     done = end(conn, work, loaded, ending.ended)
     rest(conn, work, loaded, ending.resting)
+    wait(conn, work, loaded, {row: why for row, why in lacking.items() if is_due[row]})
     done["claimed"] += len(loaded.messages)
     stays = np.ones(len(loaded.messages), bool)
     stays[list(gone)] = False
     rows = np.flatnonzero(stays)
-    due = loaded.messages.ints("due_at", NEVER)[rows] <= work.now
+    due = is_due[rows]
 
     def reload(circle: Circle) -> Loaded:
         return load_waiting(conn, work, [circle])

@@ -41,6 +41,8 @@ class Work:
     """No other daemon is at work on this machine."""
     awake: Callable[[], bool] = lambda: True
     """Whether its leases have been held without a break since: asked right before each letter is begun."""
+    lacks: Callable[[str], str | None] = lambda campaign: None
+    """Why a campaign's letters can't be written now; None: they can, or nobody knows."""
     clock: Callable[[], int] | None = None
     """What it is by now; None where time stands still."""
 

@@ -128,6 +128,20 @@ def rest(conn: Connection, work: Work, loaded: Loaded, resting: dict[int, str]) 
         rows_of.move(conn, loaded.messages.keys(rows), State.WAITING, columns)
 
 
+def wait(conn: Connection, work: Work, loaded: Loaded, lacking: dict[int, str]) -> None:
+    """Let messages that can't be written as their campaign's files are wait for these: rows of loaded.messages, each with why.
+    Asked again every hour, since another machine may have them."""
+    if lacking:
+        rows, n = list(lacking), len(lacking)
+        expires = loaded.messages.ints("expires_at", NEVER)[rows]
+        columns: dict[str, Values] = {
+            "due_at": np.minimum(work.now + ASK_ERRORS_EVERY, expires),
+            "asked_at": np.full(n, work.now, np.int64),
+            "ask_because": list(lacking.values()),
+        }
+        rows_of.move(conn, loaded.messages.keys(rows), State.WAITING, columns)
+
+
 def wake(conn: Connection, work: Work, loaded: Loaded, gone: Collection[int], answers: Sequence[Answers]) -> None:
     """Have those asked again that wait for a more important message of their circle, where one there ends or rests (gone:
     rows of loaded.messages) or won't go. What was asked just now knows of it."""

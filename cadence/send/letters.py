@@ -22,11 +22,13 @@ from cadence.queue.handover import Rendered as Written
 from cadence.send.headers import as_name
 from cadence.send.letter import Envelope, HeaderRefused, compose
 from cadence.send.render import MailTemplate, Rendered, TemplateMissing, TemplateRefused, load_template
+from cadence.send.templates import check_template
 from cadence.send.wayout import WayOut
 from cadence.store.cards import Card, cards_of
 
 LETTER = "letter"
 """The key in a message's variables under which a caller's own words stand: {subject, html, text}, sent as they are."""
+NO_FILE = "there is no template: campaign {!r} isn't among the campaigns' files"
 
 
 class Words(Protocol):
@@ -116,6 +118,17 @@ class Letters:
                 failed[message.id] = f"it can't be written: {type(error).__name__}: {error}"
         return Written(letters, failed, missing)
 
+    def lacks(self, name: str) -> str | None:
+        """Why a campaign's letters can't be written, in one language or all, as its files are now; None: they can be."""
+        campaign = self.campaigns.get(name)
+        if campaign is None:
+            return NO_FILE.format(name)
+        for words in (campaign.template, *campaign.template.translations.values()):
+            found = check_template(words.subject, words.html, words.text, campaign.folder, known=None)
+            if errors := [str(finding) for finding in found if finding.severity == "error"]:
+                return errors[0]
+        return None
+
     def preview(self, campaign: Campaign, card: Card, email: str, marketing: bool, message_id: int = 0) -> Rendered:
         """A campaign as one contact would read it now, but that its way out stops nobody. Raises `TemplateRefused`
         where it can't be written for them."""
@@ -146,9 +159,7 @@ class Letters:
         if isinstance(own, Mapping):
             rendered = _own_words(own)
         elif campaign is None:
-            raise TemplateMissing(
-                f"there is no template: campaign {message.campaign!r} isn't among the campaigns' files"
-            )
+            raise TemplateMissing(NO_FILE.format(message.campaign))
         else:
             variables = self._variables(campaign.name, message.category, card, message.address, way_out)
             rendered = self._rendered(campaign, card, {**variables, **message.variables})

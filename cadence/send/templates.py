@@ -39,12 +39,13 @@ def check_template(
     text: str | None = None,
     folder: Path | None = None,
     *,
-    known: Collection[str],
+    known: Collection[str] | None,
     members: Mapping[str, Collection[str]] | None = None,
 ) -> list[Finding]:
     """All that is wrong with a template, sorted by place; an empty list if nothing is.
 
-    `known` are the variables there can be (the contact's fields and attributes, the campaign's variables); `members`
+    `known` are the variables there can be (the contact's fields and attributes, the campaign's variables), None if that isn't
+    known and none is judged; `members`
     the known attributes of those that have some (`{"contact": {"first_name", ...}}`). A variable that can't exist is
     an error; where the template provides for that (`default`, `is defined`) it is a warning. Never raises.
     """
@@ -53,7 +54,7 @@ def check_template(
         sources = sources_of(environments, subject, html, text)
     except TemplateRefused as error:
         return [Finding("template", 1, "error", str(error))]
-    checker = _Checker(frozenset(known), members or {})
+    checker = _Checker(None if known is None else frozenset(known), members or {})
     for source in sources:
         checker.check(environments.of(source.part), source.place, source.text, frozenset())
     return sorted(set(checker.findings))
@@ -97,7 +98,7 @@ def _drawn_in(environments: Environments, source: Source) -> Iterator[tuple[tupl
 
 @dataclass
 class _Checker:
-    known: frozenset[str]
+    known: frozenset[str] | None
     members: Mapping[str, Collection[str]]
     findings: list[Finding] = field(default_factory=list)
     seen: set[tuple[int, str]] = field(default_factory=set)
@@ -113,16 +114,16 @@ class _Checker:
         except TemplateError as error:
             self.findings.append(Finding(place, 1, "error", f"the template can't be read: {error}"))
             return
-        undeclared = meta.find_undeclared_variables(tree) - self.known - given
+        known = self.known
         guarded = _guarded(tree)
-        for name in sorted(undeclared):
+        for name in sorted(() if known is None else meta.find_undeclared_variables(tree) - known - given):
             lines = sorted(
                 {node.lineno for node in tree.find_all(nodes.Name) if node.name == name and node.ctx == "load"}
             )
             provided = all((name, line) in guarded for line in lines)
             for line in lines or [1]:
                 self.findings.append(
-                    Finding(place, line, "warning" if provided else "error", _unknown(name, self.known))
+                    Finding(place, line, "warning" if provided else "error", _unknown(name, known or ()))
                 )
         self._check_members(tree, place, guarded)
         own = frozenset(node.name for node in tree.find_all(nodes.Name) if node.ctx == "store")

@@ -69,6 +69,15 @@ def ask_campaign(conn: Connection, name: str, now: int, because: str) -> int:
     return conn.execute(mine.values(due_at=now, ask_because=because)).rowcount
 
 
+def ask_held_by(conn: Connection, rule: str, now: int, because: str) -> int:
+    """Makes all that waits by this rule due now; returns how many there are. Locks every shard, unless there is none."""
+    held = message.c.state == "waiting", message.c.rule == rule
+    if conn.scalar(sa.select(message.c.id).where(*held).limit(1)) is None:
+        return 0
+    lock_shards(conn, conn.scalars(sa.select(shard.c.shard)).all())
+    return conn.execute(message.update().where(*held).values(due_at=now, ask_because=because)).rowcount
+
+
 def shards_behind(conn: Connection, shards: Collection[int], policy: str) -> list[int]:
     """Those of these shards whose waiting messages haven't been made due since this policy became the active one."""
     behind = sa.or_(shard.c.policy.is_(None), shard.c.policy != policy)

@@ -73,6 +73,13 @@ def tried_in_vain(conn: Connection, tries: int, until: int) -> tuple[int, str | 
     return sum(n for n, _ in found), next((said for _, said in found if said), None)
 
 
+def why_held(conn: Connection, rule: str) -> str | None:
+    """Why one of the messages waits that are held by this rule; None where there are none."""
+    held = message.c.state == "waiting", message.c.rule == rule
+    found: str | None = conn.scalar(sa.select(sa.func.max(message.c.ask_because)).where(*held))
+    return found
+
+
 def daemons(conn: Connection) -> list[dict[str, Any]]:
     """All daemons that have a row, with the shards that each holds, and how many."""
     held: dict[str | None, list[int]] = {}

@@ -160,6 +160,15 @@ def test_what_waits_for_a_paused_campaign_is_not_held_back(ledger: Ledger) -> No
     assert ledger.broken(NOW) == []
 
 
+@pytest.mark.parametrize(("due", "found"), [(HOUR, []), (HOUR + MINUTE, [(2, "held back")])])
+def test_what_waits_for_its_template_is_not_held_back_as_long_as_it_is_asked_every_hour(
+    ledger: Ledger, due: int, found: list[tuple[int, str]]
+) -> None:
+    ledger.waiting(ledger.contact(), rule="missing template", until=None, due_at=at(NOW) + due)
+
+    assert ledger.broken(NOW) == found
+
+
 def test_what_waits_within_the_spread_is_not_held_back(store: Store) -> None:
     ledger = Ledger(store, defaults={"timezone": "Europe/Stockholm", "spread": "30m"})
     ledger.waiting(ledger.contact(), until=at(NOW) - 10 * MINUTE, due_at=at(NOW) + 10 * MINUTE)

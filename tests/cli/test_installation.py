@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from cadence.cli.installation import Installation
+from cadence.cli.installation import CampaignDesk, Installation
 from cadence.clock import VirtualClock
 from cadence.daemon import Options
+from cadence.store import tables
 from tests.cli.office import Office
 from tests.queue.world import at
 
@@ -55,3 +56,36 @@ def test_a_machine_without_the_mailbox_of_the_way_out_is_told_so_at_start(
     assert said() == [str(office.folder / "var" / "unsubscribe")]
     (office.folder / "var" / "unsubscribe" / "new").mkdir(parents=True)
     assert said() == []
+
+
+def test_what_waits_for_a_template_is_asked_at_once_when_the_files_change(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = office.folder / "campaigns"
+    folder.mkdir()
+    monkeypatch.setenv("CADENCE_CAMPAIGNS", str(folder))
+    world, noon, later = office.world, "2026-03-03T12:00", "2026-03-03T12:05"
+    world.contact("ann")
+    world.campaign("spring")
+    id_ = world.message(noon, "ann", campaign="spring")
+    with world.store.write() as conn:
+        conn.execute(tables.message.update().values(variables=None))
+    world.tick(noon)
+    world.send(noon)
+    installation = Installation.open()
+    desk = CampaignDesk(installation, world.policy)
+    desk.plan(world.policy, at(noon))
+    world.letters = desk  # type: ignore[assignment]
+    world.tick(noon)
+    assert (desk.lacks("spring") or "").startswith("there is no template")
+    assert world.row(id_)["due_at"] == at("2026-03-03T13:00")
+
+    (folder / "spring.yaml").write_text(
+        "{name: spring, category: news, audience: {where: {}}, schedule: {cron: '0 10 * * TUE'}, "
+        "template: {subject: Spring, text: Hello}}"
+    )
+    desk.plan(world.policy, at(later))
+
+    assert (desk.lacks("spring"), world.row(id_)["due_at"]) == (None, at(later))
+    world.tick(later)
+    assert world.state(id_) == "decided"

@@ -154,6 +154,13 @@ def in_vain(office: Office) -> None:
         conn.execute(tables.message.update().where(tables.message.c.state == "waiting").values(**said))
 
 
+def unwritten(office: Office) -> None:
+    office.world.work("2026-03-03T12:00")
+    with office.world.store.write() as conn:
+        told = {"rule": "missing template", "due_at": at("2026-03-03T12:30"), "ask_because": "no spring.html"}
+        conn.execute(tables.message.update().where(tables.message.c.state == "waiting").values(**told))
+
+
 def told_by_the_daemon(**told: Any) -> Any:
     def trouble(office: Office) -> None:
         office.world.work("2026-03-03T12:00")
@@ -178,6 +185,10 @@ def told_by_the_daemon(**told: Any) -> Any:
         (
             told_by_the_daemon(campaigns_broken="spring.yaml:2: subjct is no key"),
             "daemon-1 has broken campaigns, which go on as they were before, or not at all: spring.yaml:2: subjct",
+        ),
+        (
+            unwritten,
+            "1 message waits for its template: no spring.html; once the files are there, or mended, it goes on",
         ),
         (no_daemon, "no daemon is at work, and 1 message is due"),
         (overdue, "1 message is overdue"),

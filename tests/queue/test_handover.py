@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import inf, nan
+from pathlib import Path
 from threading import Event
 from types import SimpleNamespace
 
 import pytest
 
+from cadence.doors.campaigns.spec import Template
 from cadence.facts import HOUR, MINUTE, SECOND, EventKind
 from cadence.providers.letter import Letter
 from cadence.providers.provider import Ability, Awake, CannotSend, Capabilities, Outcome, Receipt, always, asleep
@@ -17,6 +19,7 @@ from cadence.queue import handover, leases, receipts, rescue, steps
 from cadence.queue.handover import hand_over, prepare
 from cadence.queue.outlets import Outlet
 from cadence.queue.rates import Rate
+from cadence.send.letters import letters_of
 from cadence.store import StoreUnavailable, outbox, tables
 from tests.queue.world import World, at, policy_of
 
@@ -426,25 +429,81 @@ def test_a_letter_that_cannot_be_written_is_refused_before_anything_goes_out(wor
     assert (world.state(id_), world.touches(), world.delivered()) == ("refused", [], 0)
 
 
-def test_letters_whose_template_is_missing_wait_for_it(world: World) -> None:
-    world.contact("ann")
+@dataclass(frozen=True)
+class Planned:
+    """As much of a campaign as its letters need, with what it says in a file."""
+
+    folder: Path
+    name: str = "spring"
+    names: Sequence[str] = ("spring",)
+    category: str = "news"
+    variables: Mapping[str, object] = field(default_factory=dict)
+    template: Template = field(default_factory=lambda: Template(subject="Spring", text="spring.txt"))
+
+
+def planned(world: World, *names: str) -> list[int]:
+    """Messages of the campaign spring to these contacts, whose file isn't there yet, decided and given back."""
     world.campaign("spring")
-    id_ = world.message(NOON, "ann", campaign="spring")
-    letter = world.row(id_)["variables"]
+    ids = [world.message(NOON, name, campaign="spring") for name in names if world.contact(name)]
     with world.store.write() as conn:
         conn.execute(tables.message.update().values(variables=None))
     world.tick(NOON)
-
     world.send(NOON)
+    return ids
+
+
+def test_letters_whose_template_is_missing_wait_for_it(world: World) -> None:
+    (id_,) = planned(world, "ann")
 
     row = world.row(id_)
     assert (row["state"], row["due_at"], row["attempts"], world.touches()) == ("waiting", at(NOON) + HOUR, 0, [])
     assert row["ask_because"].startswith("it can't be written now: there is no template: campaign 'spring'")
-    with world.store.write() as conn:
-        conn.execute(tables.message.update().values(variables=letter))
+    (world.mail.parent / "spring.txt").write_text("Spring is here.")
+    world.letters = letters_of([Planned(world.mail.parent)], world.letters.sender, world.letters.way_out, "en", "UTC")
     world.tick(f"{DAY}T13:00")
     world.send(f"{DAY}T13:00")
     assert world.state(id_) == "sent"
+
+
+@pytest.mark.parametrize("there", [None, "{% include 'more.txt' %}", "{% if %}"])
+def test_while_a_template_is_missing_nothing_is_written_but_when_it_is_asked_for_next(
+    world: World, there: str | None
+) -> None:
+    (id_,) = planned(world, "ann")
+    if there is not None:
+        (world.mail.parent / "spring.txt").write_text(there)
+    world.letters = letters_of([Planned(world.mail.parent)], world.letters.sender, world.letters.way_out, "en", "UTC")
+
+    for hour in range(13, 20):
+        world.tick(f"{DAY}T{hour}:00")
+        world.send(f"{DAY}T{hour}:00")
+
+    assert (len(world.decisions(id_)), len(world.touches(standing=False))) == (1, 1)
+    assert (world.state(id_), world.row(id_)["due_at"]) == ("waiting", at(f"{DAY}T20:00"))
+    assert "spring.txt" in world.row(id_)["ask_because"]
+
+
+def test_what_waits_for_its_template_is_in_no_others_way(world: World) -> None:
+    planned(world, "ann")
+    world.policy = policy_of(arbitration={"lookahead": "24h"}, guard_rails={"caps": [{"max": 1, "per": "7d"}]})
+    with world.store.write() as conn:
+        conn.execute(tables.message.update().values(priority=99))
+    other = world.message(f"{DAY}T12:30", "ann")
+
+    world.tick(f"{DAY}T12:30")
+
+    assert world.state(other) == "decided"
+
+
+def test_what_waits_for_its_template_still_expires(world: World) -> None:
+    (id_,) = planned(world, "ann")
+    with world.store.write() as conn:
+        conn.execute(tables.message.update().values(expires_at=at(f"{DAY}T13:30")))
+
+    world.tick(f"{DAY}T13:00")
+    assert world.row(id_)["due_at"] == at(f"{DAY}T13:30")
+    world.tick(f"{DAY}T13:30")
+    assert world.state(id_) == "expired"
 
 
 def test_no_more_is_decided_than_the_provider_can_take_now(world: World) -> None:

@@ -86,7 +86,15 @@ class World:
         moment = at(now)
         held, _ = leases.hold(self.store, self.me, this_process(), moment, self.policy.hash)
         ways = {"email": Outlet(self.provider, self.rate, self.clock)}
-        work = Work(self.store, self.me, Active.of(self.policy), ways, held.shards, moment)
+        work = Work(
+            self.store,
+            self.me,
+            Active.of(self.policy),
+            ways,
+            held.shards,
+            moment,
+            lacks=lambda name: self.letters.lacks(name),
+        )
         return replace(work, **changes)
 
     def tick(self, now: str, **changes: Any) -> Counter[str]:

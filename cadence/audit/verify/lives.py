@@ -194,7 +194,7 @@ def _should_go(message: Message, waiting: list[Message], run: Run) -> bool:
         return False
     if message.until is not None and message.until - SECOND <= run.now <= message.until + run.spread:
         return False
-    if message.rule is None and message.due_at is not None and message.due_at > run.now:
+    if message.rule in (None, "missing template") and message.due_at is not None and message.due_at > run.now:
         # Not asked yet, or sent back by the hand-over to be tried again soon.
         return message.asked_at is not None and message.due_at > run.now + HOUR
     overdue = message.due_at is not None and message.due_at <= run.now
