@@ -41,8 +41,8 @@ def verify(
     installation = Installation.open()
     if maildir is not None and not maildir.is_dir():
         raise ValueError(f"--maildir {maildir}: there is no such folder")
-    given = instant_given(at, "--at", reader_zone(zone))
-    now = _as_of(installation) if given is None else given
+    given, latest = instant_given(at, "--at", reader_zone(zone)), _as_of(installation)
+    now = latest if given is None else max(given, latest)
     kept = installation.kept()
     bars = Progress(
         TextColumn("{task.description}"),
@@ -62,6 +62,7 @@ def verify(
             maildir=maildir,
             progress=lambda done, total: bars.update(bar, completed=done, total=total),
             kept=min(kept["decision"], kept["message"]),
+            at=given if given is not None and given < latest else None,
         )
     if json:
         print_json(report.as_json())

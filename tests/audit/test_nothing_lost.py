@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -235,6 +236,16 @@ class TestMaildir:
         (maildir / "new" / "77.cadence").touch()
 
         assert ledger.broken(NOW, maildir=maildir) == [(2, "lost")]
+
+    def test_a_mail_of_a_message_that_was_removed_as_old_is_fine(self, ledger: Ledger, maildir: Path) -> None:
+        mail = maildir / "cur" / "77.cadence:2,S"
+        mail.touch()
+        os.utime(mail, (at(NOON) / 1_000_000 - 400 * 86_400, at(NOON) / 1_000_000 - 400 * 86_400))
+
+        report = ledger.verify(NOW, maildir=maildir)
+
+        assert report.ok, report.text()
+        assert report.unjudged == {"mails older than messages are kept": 1}
 
     def test_a_folder_that_is_no_maildir_is_refused(self, ledger: Ledger, tmp_path: Path) -> None:
         with pytest.raises(FileNotFoundError, match="no maildir"):

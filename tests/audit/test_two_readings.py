@@ -115,7 +115,7 @@ class Telling:
         )
         gone = number if fact.get("outcome") == "not_connected" else None
         ends = (fact.get("triggered", False), (), fact.get("outcome"), None, "test", str(number), gone, gone)
-        self.circle.touches.append(Touch(number, id_, number, at, *words, *ends))
+        self.circle.touches.append(Touch(number, id_, number, at, at, *words, *ends))
         if fact.get("outcome") == "answered":
             self._event(id_, at, EventKind.CALL_ANSWERED, None, None)
 

@@ -20,8 +20,9 @@ from cadence.store.tables import FINAL_STATES, LIVE_STATES
 
 GRACE: int = 15 * MINUTE
 """So long may something be overdue in a run that goes on."""
+WENT_ON: str = "messages that went on since then"
+"""Why a message isn't judged as of an earlier instant."""
 HAND_OVER_WITHIN: int = 5 * MINUTE
-RESTING = ("paused", "draft")
 
 
 @dataclass
@@ -29,14 +30,20 @@ class Mails:
     """The mails in a maildir, by message; those met on the record are taken out."""
 
     found: Counter[int] = field(default_factory=Counter)
+    put_at: dict[int, int] = field(default_factory=dict)
+    """When each was put there, in microseconds: a mail's file has the time of its hand-over."""
 
     @classmethod
     def of(cls, folder: Path) -> Mails:
         """Those in `new` and `cur`. Raises FileNotFoundError where neither is there."""
         if not (folder / "new").is_dir() and not (folder / "cur").is_dir():
             raise FileNotFoundError(f"{folder} is no maildir: it has neither new nor cur")
-        names = (file.name for part in ("new", "cur") for file in (folder / part).glob("*.cadence*"))
-        return cls(Counter(int(stem) for name in names if (stem := name.partition(".")[0]).isdigit()))
+        mails = cls()
+        for file in (file for part in ("new", "cur") for file in (folder / part).glob("*.cadence*")):
+            if (stem := file.name.partition(".")[0]).isdigit():
+                mails.found[int(stem)] += 1
+                mails.put_at[int(stem)] = file.stat().st_mtime_ns // 1_000
+        return mails
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,13 @@ class Run:
     mails: Mails | None
     kept_since: int
     """Older decisions and messages may have been removed."""
+    at: int | None
+    """The earlier instant that the record is judged as of; None: as it is."""
+
+    @property
+    def sees_until(self) -> int:
+        """What has changed later isn't judged."""
+        return NEVER if self.at is None else self.at
 
     @property
     def overdue_before(self) -> int:
@@ -67,8 +81,13 @@ def judge_lives(circle: Circle, run: Run, policies: Policies, report: Report) ->
         if touch.ours and touch.withdrawn_at is None and touch.message is not None:
             standing.setdefault(touch.message, []).append(touch)
     sends = {d.message for d in circle.decisions.values() if d.verdict == Verdict.SEND}
-    revived = Counter(m.revives for m in circle.messages.values() if m.revives and m.state in HANDED_OVER)
+    went = [m for m in circle.messages.values() if m.state in HANDED_OVER and m.changed_at <= run.sees_until]
+    revived = Counter(m.revives for m in went if m.revives)
     for message in circle.messages.values():
+        mails = 0 if run.mails is None else run.mails.found.pop(message.id, 0)
+        if message.changed_at > run.sees_until:
+            report.unjudged[WENT_ON] += 1
+            continue
         report.judged["messages"] += 1
         marketing = _marketing(circle, message, run, policies)
         decided = message.id in sends or (message.decided_at or run.now) < run.kept_since
@@ -77,7 +96,7 @@ def judge_lives(circle: Circle, run: Run, policies: Policies, report: Report) ->
             *_reached(message, standing.get(message.id, []), decided, marketing),
             *_twice(message, marketing, revived),
             *_left_lying(message, run),
-            *_mailed(message, marketing, run),
+            *(() if run.mails is None else _mailed(message, marketing, mails)),
         ):
             _found(report, message, rule, because)
     _held_back(circle, run, report)
@@ -157,11 +176,8 @@ def _left_lying(message: Message, run: Run) -> Iterator[tuple[str, str]]:
         yield "left lying", "its hand-over began, and nobody has settled what became of it"
 
 
-def _mailed(message: Message, marketing: bool, run: Run) -> Iterator[tuple[str, str]]:
-    """What lies in the maildir is what the record says was sent."""
-    if run.mails is None:
-        return
-    mails = run.mails.found.pop(message.id, 0)
+def _mailed(message: Message, marketing: bool, mails: int) -> Iterator[tuple[str, str]]:
+    """What lies in the maildir is what the record says was sent. mails: how many of it lie there."""
     if mails > 1 and marketing:
         yield "sent twice", f"{mails} mails of it lie in the maildir"
     if mails and message.state not in HANDED_OVER and message.doubt_at is None:
@@ -170,9 +186,18 @@ def _mailed(message: Message, marketing: bool, run: Run) -> Iterator[tuple[str, 
         yield "lost", "it was sent, and no mail of it lies in the maildir"
 
 
+def unknown_mails(run: Run) -> Iterator[tuple[int, int]]:
+    """The mails of no message that was met on the record, with when they were put into the maildir."""
+    if run.mails is None:
+        return
+    for message in run.mails.found:
+        if (put_at := run.mails.put_at[message]) <= run.sees_until:
+            yield message, put_at
+
+
 def _held_back(circle: Circle, run: Run, report: Report) -> None:
     """Waiting messages that every rule accepts now: without this, holding everything would pass."""
-    waiting = [m for m in circle.messages.values() if m.state == "waiting"]
+    waiting = [m for m in circle.messages.values() if m.state == "waiting" and m.changed_at <= run.sees_until]
     if run.terms is None or not judgeable(run.terms):
         report.unjudged["waiting messages, by a policy that can't be judged"] += len(waiting)
         return

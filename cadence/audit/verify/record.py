@@ -95,8 +95,8 @@ def _page(conn: Connection, shard: int, ids: Sequence[int], merged: _Merges) -> 
 
 
 _TOUCH = (
-    "id contact number at channel category campaign thread topic content mailbox triggered tags outcome message source "
-    "source_id withdrawn_at withdrawn_number"
+    "id contact number at recorded_at channel category campaign thread topic content mailbox triggered tags outcome "
+    "message source source_id withdrawn_at withdrawn_number"
 )
 _EVENT = "contact number at recorded_at kind channel subject until amount detail"
 _PERSON = "id zones country region locale household account attributes hours days recorded_at"
@@ -158,9 +158,9 @@ def _messages(
 
 
 _MESSAGE = (
-    "id contact state due_at until rule asked_at ask_because created_at expires_at campaign channel category content "
-    "thread topic tags trigger_at priority about decision decided_at touch hand_over_at attempts provider doubt_at "
-    "outcome_at because released_at revives"
+    "id contact state due_at until rule asked_at ask_because created_at recorded_at expires_at campaign channel category "
+    "content thread topic tags trigger_at priority about decision decided_at touch hand_over_at attempts provider "
+    "doubt_at outcome_at because released_at revives"
 )
 _DECISION = "id circle contact message at verdict until rule policy segment seen_number"
 
@@ -193,15 +193,18 @@ def policies(conn: Connection) -> Iterable[tuple[str, str]]:
     return [(row[0], row[1]) for row in conn.execute(sa.select(v.hash, v.content))]
 
 
-def active_policy(conn: Connection) -> str | None:
-    """The hash of the policy that became active last."""
+def active_policy(conn: Connection, at: int | None) -> str | None:
+    """The hash of the policy that became active last, by an instant or (None) by now."""
     u = tables.policy_use.c
-    return conn.scalar(sa.select(u.hash).order_by(u.at.desc(), u.id.desc()).limit(1))
+    by_then = sa.true() if at is None else u.at <= at
+    return conn.scalar(sa.select(u.hash).where(by_then).order_by(u.at.desc(), u.id.desc()).limit(1))
 
 
-def campaign_states(conn: Connection) -> dict[str, str]:
-    """The campaigns there are, with their states."""
-    return {row[0]: row[1] for row in conn.execute(sa.select(tables.campaign.c.name, tables.campaign.c.state))}
+def campaign_states(conn: Connection, at: int | None) -> dict[str, str]:
+    """The campaigns there are, with their states; the state of one that has changed since an instant isn't known."""
+    c = tables.campaign.c
+    rows = conn.execute(sa.select(c.name, c.state, c.state_at))
+    return {name: "unknown" if at is not None and (since or 0) > at else state for name, state, since in rows}
 
 
 def campaign_names(conn: Connection) -> dict[str, str]:
@@ -229,10 +232,13 @@ def circle_count(conn: Connection) -> int:
     return conn.scalar(sa.select(sa.func.count()).select_from(tables.circle).where(c.merged_into.is_(None))) or 0
 
 
-def counts(conn: Connection) -> dict[str, int]:
-    """How many rows there are of what must be reached through contacts."""
-    asked = {"messages": tables.message, "decisions": tables.decision}
-    return {name: conn.scalar(sa.select(sa.func.count()).select_from(t)) or 0 for name, t in asked.items()}
+def counts(conn: Connection, at: int | None) -> dict[str, int]:
+    """How many rows there are, or (`at`) were by an instant, of what must be reached through contacts."""
+    written = {"messages": tables.message.c.recorded_at, "decisions": tables.decision.c.at}
+    asked = {
+        name: sa.select(sa.func.count(by)).where(sa.true() if at is None else by <= at) for name, by in written.items()
+    }
+    return {name: conn.scalar(found) or 0 for name, found in asked.items()}
 
 
 def taken_twice(conn: Connection) -> list[tuple[int, int]]:
@@ -242,10 +248,11 @@ def taken_twice(conn: Connection) -> list[tuple[int, int]]:
     return [(r[0], r[1]) for r in conn.execute(asked.group_by(d.message).having(sa.func.count() > 1))]
 
 
-def category_of(conn: Connection, message: int) -> str | None:
-    """The category of one message, wherever it is."""
+def category_of(conn: Connection, message: int) -> tuple[str | None, int]:
+    """The category of one message, wherever it is, and when its last hand-over began (0: never)."""
     m = tables.message.c
-    return conn.scalar(sa.select(m.category).where(m.id == message))
+    found = conn.execute(sa.select(m.category, m.hand_over_at).where(m.id == message)).first()
+    return (None, 0) if found is None else (found[0], found[1] or 0)
 
 
 def _texts(listed: str | None) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -32,6 +32,7 @@ class Touch:
     contact: int
     number: int
     at: int
+    recorded_at: int
     channel: str
     category: str | None
     campaign: str | None
@@ -125,6 +126,7 @@ class Message:
     asked_at: int | None
     ask_because: str | None
     created_at: int
+    recorded_at: int
     expires_at: int | None
     campaign: str | None
     channel: str
@@ -148,6 +150,12 @@ class Message:
     released_at: int | None
     revives: int | None
 
+    @property
+    def changed_at(self) -> int:
+        """When it became what it is, as far as its row tells."""
+        steps = (self.asked_at, self.decided_at, self.hand_over_at, self.doubt_at, self.outcome_at, self.released_at)
+        return max(self.recorded_at, *(at for at in steps if at is not None), 0)
+
 
 @dataclass
 class Circle:
@@ -164,3 +172,20 @@ class Circle:
     said: dict[int, list[Said]] = field(default_factory=lambda: defaultdict(list))
     messages: dict[int, Message] = field(default_factory=dict)
     decisions: dict[int, Decision] = field(default_factory=dict)
+
+    def as_of(self, at: int) -> Circle:
+        """What had been written down by an instant. Messages are what they have become since: what they were isn't kept."""
+        touches = [
+            t if (t.withdrawn_at or 0) <= at else replace(t, withdrawn_at=None, withdrawn_number=None)
+            for t in self.touches
+            if t.recorded_at <= at
+        ]
+        return replace(
+            self,
+            addresses=[a for a in self.addresses if a.recorded_at <= at],
+            touches=touches,
+            events=defaultdict(list, {c: [e for e in told if e.recorded_at <= at] for c, told in self.events.items()}),
+            said=defaultdict(list, {c: [s for s in told if s.recorded_at <= at] for c, told in self.said.items()}),
+            messages={id_: m for id_, m in self.messages.items() if m.recorded_at <= at},
+            decisions={id_: d for id_, d in self.decisions.items() if d.at <= at},
+        )
