@@ -16,7 +16,7 @@ from cadence.decide import blocks
 from cadence.decide.round import Answers, decide_columns
 from cadence.decide.telling import Telling, tell
 from cadence.decide.told import ToldContact, ToldEvent, ToldMember, ToldMessage
-from cadence.facts import Candidates, Coded, EventKind, History, People, Ragged, Wish
+from cadence.facts import CHANNELS, Candidates, Coded, EventKind, History, People, Ragged, Wish
 from cadence.policy.moments import moment_of
 from cadence.policy.policy import Policy
 from tests.decide.test_welcome import relaxed
@@ -87,23 +87,30 @@ def read(model: Any, given: dict[str, Any]) -> Any:
     return model.model_validate(plain)
 
 
+def addresses(place: int, who: int) -> dict[str, str]:
+    """On each channel one: who has none told is given one that is the same in each telling. The circle shares its mailbox."""
+    own = {
+        channel: f"+46{place:04}{who:04}" if channel in ("sms", "phone") else f"{place}-{who}" for channel in CHANNELS
+    }
+    return {**own, "email": f"{place}@example.com"}
+
+
 @st.composite
 def circles(draw: st.DrawFn, policy: Policy, place: int) -> Telling:
-    """A contact, perhaps others of its circle, and one message or several; no other circle has its address."""
-    shared = {"addresses": {"email": f"{place}@example.com"}}
+    """A contact, perhaps others of its circle, and one message or several; no other circle has an address of theirs."""
     subject = draw(some(SUBJECTS))
     now = moment_of(NOW.isoformat())
     assert now is not None
     others = [
         ToldMember(
-            contact=read(ToldContact, shared),
+            contact=read(ToldContact, {"addresses": addresses(place, 1 + i)}),
             history=[read(ToldEvent, e) for e in draw(st.lists(facts(NOW), max_size=2))],
         )
-        for _ in range(draw(st.integers(0, 1)))
+        for i in range(draw(st.integers(0, 1)))
     ]
     return tell(
         policy,
-        read(ToldContact, {**draw(persons(subject)), **shared}),
+        read(ToldContact, {**draw(persons(subject)), "addresses": addresses(place, 0)}),
         [read(ToldEvent, e) for e in draw(st.lists(facts(NOW), max_size=8))],
         [read(ToldMessage, m) for m in draw(st.lists(messages(subject, NOW), min_size=1, max_size=3))],
         now,
