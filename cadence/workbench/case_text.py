@@ -14,6 +14,8 @@ from typing import Any
 from cadence.policy.places import read
 
 INDENT = "  "
+LONGEST: int = 10**18
+"""Whole numbers from here on can only be read back with an exponent."""
 
 
 def file_text(case: Mapping[str, Any], policy: str, remark: str) -> str:
@@ -40,6 +42,8 @@ def flow(value: Any) -> str:
         return "{" + ", ".join(f"{n if n.isidentifier() else flow(n)}: {flow(v)}" for n, v in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(flow(v) for v in value) + "]"
+    if isinstance(value, int) and abs(value) >= LONGEST:  # it was 1e300, say, in the policy that decided
+        value = float(value)
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -178,3 +178,17 @@ def test_what_an_admin_released_cannot_be_told(busy: Office) -> None:
     answer = busy.run("test", "--from-decision", str(decision), "--write", "cases.yaml")
 
     assert (answer.code, "released" in answer.err) == (2, True)
+
+
+def test_a_number_that_is_long_without_its_exponent_is_read_back(office: Office) -> None:
+    office.use(
+        "2026-03-01T00:00", categories={"news": {"consent": "opt_in", "priority": 1e300}, "offer": {"consent": "none"}}
+    )
+    office.world.contact("ann")
+    office.world.message("2026-03-03T10:00", "ann")
+    office.world.tick("2026-03-03T10:00")
+    office.policy()
+
+    answer = office.run("test", "--from-decision", str(last_decision(office, "ann")), "--write", "cases.yaml")
+
+    assert answer.code == 0, answer.err
