@@ -32,6 +32,10 @@ VARIABLES: tuple[str, ...] = (
 """Of the contact, the campaign and the message; besides, every attribute of the contact under its own name."""
 
 
+NAMES: tuple[str, ...] = ("first_name", "last_name")
+"""Attributes that imports have columns for: who asks whether one is there makes no slip, also while nobody has it."""
+
+
 class TemplateDesk:
     """Answers for the templates that `send` renders."""
 
@@ -41,7 +45,7 @@ class TemplateDesk:
         self, subject: str, html: str | None, text: str | None, folder: Path | None, *, known: Collection[str]
     ) -> Sequence[Finding]:
         """All that is wrong with a template; see `templates.check_template`."""
-        return check_template(subject, html, text, folder, known=known)
+        return check_template(subject, html, text, folder, known=known, perhaps=NAMES)
 
     def content(
         self, words: Sequence[tuple[str, str | None, str | None]], folder: Path | None, variables: Mapping[str, Any]

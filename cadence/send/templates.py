@@ -41,20 +41,22 @@ def check_template(
     *,
     known: Collection[str] | None,
     members: Mapping[str, Collection[str]] | None = None,
+    perhaps: Collection[str] = (),
 ) -> list[Finding]:
     """All that is wrong with a template, sorted by place; an empty list if nothing is.
 
     `known` are the variables there can be (the contact's fields and attributes, the campaign's variables), None if that isn't
     known and none is judged; `members`
     the known attributes of those that have some (`{"contact": {"first_name", ...}}`). A variable that can't exist is
-    an error; where the template provides for that (`default`, `is defined`) it is a warning. Never raises.
+    an error; where the template provides for that (`default`, `is defined`) it is a warning, and for one of `perhaps`, which
+    nobody has yet, nothing. Never raises.
     """
     environments = Environments(folder)
     try:
         sources = sources_of(environments, subject, html, text)
     except TemplateRefused as error:
         return [Finding("template", 1, "error", str(error))]
-    checker = _Checker(None if known is None else frozenset(known), members or {})
+    checker = _Checker(None if known is None else frozenset(known), members or {}, frozenset(perhaps))
     for source in sources:
         checker.check(environments.of(source.part), source.place, source.text, frozenset())
     return sorted(set(checker.findings))
@@ -100,6 +102,7 @@ def _drawn_in(environments: Environments, source: Source) -> Iterator[tuple[tupl
 class _Checker:
     known: frozenset[str] | None
     members: Mapping[str, Collection[str]]
+    perhaps: frozenset[str] = frozenset()
     findings: list[Finding] = field(default_factory=list)
     seen: set[tuple[int, str]] = field(default_factory=set)
 
@@ -121,10 +124,11 @@ class _Checker:
                 {node.lineno for node in tree.find_all(nodes.Name) if node.name == name and node.ctx == "load"}
             )
             provided = all((name, line) in guarded for line in lines)
+            if provided and name in self.perhaps:
+                continue
+            told = _nobody_has(name) if name in self.perhaps else _unknown(name, (known or frozenset()) | self.perhaps)
             for line in lines or [1]:
-                self.findings.append(
-                    Finding(place, line, "warning" if provided else "error", _unknown(name, known or ()))
-                )
+                self.findings.append(Finding(place, line, "warning" if provided else "error", told))
         self._check_members(tree, place, guarded)
         own = frozenset(node.name for node in tree.find_all(nodes.Name) if node.ctx == "store")
         self._check_drawn_in(environment, tree, place, given | own)
@@ -205,6 +209,10 @@ def _may_be_missing(tree: nodes.Template, name: str) -> bool:
     """Whether each place that includes the file says `ignore missing`."""
     naming = [node for node in tree.find_all(nodes.Include) if name in {c.value for c in node.find_all(nodes.Const)}]
     return bool(naming) and all(node.ignore_missing for node in naming)
+
+
+def _nobody_has(name: str) -> str:
+    return f"unknown variable {name}: no contact has it; ask first, {{% if {name} %}}, or import it"
 
 
 def _unknown(name: str, known: Collection[str], prefix: str = "") -> str:

@@ -195,10 +195,9 @@ def test_whatever_a_file_holds_it_is_findings_and_no_exception(
     assert load_campaigns(folder, content, TemplateDesk()).campaigns == ()
 
 
-def test_the_shipped_campaigns_are_right_under_the_shipped_policy(project: Path) -> None:
+@pytest.mark.parametrize("attributes", [None, {"plan"}, {"first_name", "last_name"}])
+def test_the_shipped_campaigns_are_right_under_the_shipped_policy(project: Path, attributes: set[str] | None) -> None:
     policy = load_policy(project / "config" / "policy.yaml")
-    found = load_campaigns(
-        project / "config" / "campaigns", policy, TemplateDesk(), attributes={"first_name", "last_name"}
-    )
+    found = load_campaigns(project / "config" / "campaigns", policy, TemplateDesk(), attributes=attributes)
     assert [str(f) for f in found.findings] == []
     assert len(found.campaigns) == 5

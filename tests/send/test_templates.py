@@ -60,6 +60,23 @@ def test_what_is_provided_for_is_a_warning(text: str) -> None:
     assert finding.startswith("warning: text, line 1: unknown variable nick")
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{% if last_name %}{{ last_name }}{% endif %}", []),
+        ("{{ last_name | default('x') }}", []),
+        (
+            "{{ last_name }}",
+            ["unknown variable last_name: no contact has it; ask first, {% if last_name %}, or import it"],
+        ),
+        ("{{ lst_name }}", ["unknown variable lst_name; did you mean last_name?"]),
+    ],
+)
+def test_what_nobody_has_yet_may_be_asked_for(text: str, said: list[str]) -> None:
+    found = check_template("Hej", None, text, known={"town"}, perhaps=["last_name"])
+    assert [finding.sentence for finding in found] == said
+
+
 def test_all_parts_are_checked_at_once() -> None:
     found = findings("{{ a_a }}", "{{ b_b }", "{% if %}")
     assert [finding.split(",")[0] for finding in found] == ["error: html", "error: subject", "error: text"]
