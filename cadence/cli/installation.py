@@ -43,7 +43,7 @@ from cadence.send.wayout import WayOut, open_way_out
 from cadence.settings import Settings, read, strangers
 from cadence.store import Store, leases, status
 from cadence.store.ask import ask_held_by
-from cadence.store.cards import attribute_names
+from cadence.store.cards import attribute_names, every_attribute_name
 from cadence.store.engine import now_of
 from cadence.store.prune import prune
 
@@ -97,8 +97,13 @@ class Installation:
         if not self.settings.campaigns.is_dir():
             return Loaded((), ())
         with self.store.read() as conn:
-            attributes = attribute_names(conn)
-        return campaigns_of(self.settings, policy, attributes)
+            some = attribute_names(conn)
+        found = campaigns_of(self.settings, policy, some)
+        if found.fine:
+            return found
+        with self.store.read() as conn:  # what is missing may be a variable that few have
+            every = every_attribute_name(conn)
+        return found if every == some else campaigns_of(self.settings, policy, every)
 
     def way_out(self, *, looked_at: bool = False) -> WayOut | None:
         """The way out of marketing mail; None where no mailbox is set up for it. A local maildir always has one; a provider
@@ -221,20 +226,21 @@ class Installation:
 class CampaignDesk:
     """The campaigns of the daemon: read when it starts and again when their files or the policy change.
 
-    Broken ones are told of, and go on as they were before they broke."""
+    Broken ones are told of, and go on as they were before they broke. They are read again every hour: what they name of
+    contacts may have come in meanwhile."""
 
     def __init__(self, installation: Installation, policy: Policy) -> None:
         self._installation, self.policy = installation, policy
         self._seen: object = None
         self._campaigns: tuple[Campaign, ...] = ()
-        self._broken: str | None = None
-        self._asked = False
+        self._broken: list[str] = []
+        self._asked, self._again_at = False, 0
         self._letters = installation.letters(policy, ())
-        self._read(policy)
+        self._read(policy, 0)
 
     def plan(self, policy: Policy, now: int) -> int | None:
         """Queue what is due; when there is something to plan next."""
-        self._read(policy)
+        self._read(policy, now)
         if not self._asked:
             with self._installation.store.write() as conn:
                 ask_held_by(conn, UNWRITTEN, now, "the campaigns' files have changed")
@@ -250,7 +256,7 @@ class CampaignDesk:
         what is wrong with those that are broken."""
         said = sorted(f"{c.name} {c.hash}" for c in self._campaigns)
         told = {CAMPAIGNS: sha256("\n".join(said).encode()).hexdigest()}
-        return told if self._broken is None else {**told, CAMPAIGNS_BROKEN: self._broken}
+        return {**told, CAMPAIGNS_BROKEN: self._broken[0]} if self._broken else told
 
     def letters_for(self, conn: Any, messages: Any) -> Any:
         """Letters for decided messages: see `queue.handover.LettersFor`."""
@@ -260,22 +266,22 @@ class CampaignDesk:
         """Why a campaign's letters can't be written as its files are now; None: they can be."""
         return self._letters.lacks(campaign)
 
-    def _read(self, policy: Policy) -> None:
+    def _read(self, policy: Policy, now: int) -> None:
         folder = self._installation.settings.campaigns
         files = sorted(p for p in folder.rglob("*") if p.is_file()) if folder.is_dir() else []
         seen = (policy.hash, *((str(p), p.stat().st_mtime_ns, p.stat().st_size) for p in files))
-        if seen == self._seen:
+        if seen == self._seen and not (self._broken and now >= self._again_at):
             return
         loaded = self._installation.campaigns(policy)
         told = [str(f) for f in loaded.findings if f.level == "error"]
-        if told:
+        if told and told != self._broken:
             _log.error("some campaigns are broken; as they were before, they go on", errors=told)
         names = {n for c in loaded.campaigns for n in c.names}
         before = self._campaigns if told else ()
         self._campaigns = (*loaded.campaigns, *(c for c in before if c.name not in names))
         self.policy = policy
         self._letters = self._installation.letters(policy, self._campaigns)
-        self._broken = told[0] if told else None
+        self._broken, self._again_at = told, now + HOUR
         self._seen, self._asked = seen, False  # not before: where the database was away they are read again
 
 

@@ -57,6 +57,18 @@ def attribute_names(conn: Connection, most: int = 2_000) -> frozenset[str]:
     return frozenset(name for (text,) in rows for name in json.loads(text))
 
 
+def every_attribute_name(conn: Connection) -> frozenset[str]:
+    """The same from all contacts: it reads all of them."""
+    if conn.dialect.name == "sqlite":
+        each = "SELECT DISTINCT e.key FROM contact c, json_each(c.attributes) e WHERE c.attributes IS NOT NULL"
+    else:
+        each = (
+            "SELECT DISTINCT e.key FROM contact c, LATERAL json_object_keys(CAST(c.attributes AS json)) AS e(key) "
+            "WHERE c.attributes IS NOT NULL"
+        )
+    return frozenset(str(r[0]) for r in fetch(conn, each))
+
+
 def _card(row: Sequence[Any]) -> Card:
     id_, outside_id, zones, country, region, locale, household, account, attributes, orders, spend, first, last = row
     return Card(

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from cadence.cli import installation
 from cadence.cli.installation import CampaignDesk, Installation
 from cadence.clock import VirtualClock
 from cadence.daemon import Options
 from cadence.store import tables
+from cadence.store.cards import attribute_names
 from tests.cli.office import Office
 from tests.queue.world import at
 
@@ -72,8 +74,7 @@ def test_what_waits_for_a_template_is_asked_at_once_when_the_files_change(
         conn.execute(tables.message.update().values(variables=None))
     world.tick(noon)
     world.send(noon)
-    installation = Installation.open()
-    desk = CampaignDesk(installation, world.policy)
+    desk = CampaignDesk(Installation.open(), world.policy)
     desk.plan(world.policy, at(noon))
     world.letters = desk  # type: ignore[assignment]
     world.tick(noon)
@@ -89,3 +90,39 @@ def test_what_waits_for_a_template_is_asked_at_once_when_the_files_change(
     assert (desk.lacks("spring"), world.row(id_)["due_at"]) == (None, at(later))
     world.tick(later)
     assert world.state(id_) == "decided"
+
+
+NAMED = """name: spring
+category: news
+audience: {where: {}}
+schedule: {cron: '0 10 * * TUE'}
+template: {subject: Spring, text: 'Hello {{ guild }}'}
+"""
+
+
+def test_a_campaign_that_names_what_contacts_have_only_since_is_taken_in_within_the_hour(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (office.folder / "campaigns").mkdir()
+    (office.folder / "campaigns" / "spring.yaml").write_text(NAMED)
+    monkeypatch.setenv("CADENCE_CAMPAIGNS", str(office.folder / "campaigns"))
+    office.world.contact("ann", attributes='{"plan": "gold"}')
+    desk = CampaignDesk(Installation.open(), office.world.policy)
+    assert "unknown variable guild" in desk.told()["campaigns_broken"]
+
+    office.world.contact("bob", attributes='{"guild": "smiths"}')
+    desk.plan(office.world.policy, at("2026-03-03T14:00"))
+
+    assert (desk.lacks("spring"), "campaigns_broken" in desk.told()) == (None, False)
+
+
+def test_a_campaign_that_names_what_few_contacts_have_is_fine(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    (office.folder / "campaigns").mkdir()
+    (office.folder / "campaigns" / "spring.yaml").write_text(NAMED)
+    monkeypatch.setenv("CADENCE_CAMPAIGNS", str(office.folder / "campaigns"))
+    for n in range(3):
+        office.world.contact(f"c{n}", attributes='{"plan": "gold"}')
+    office.world.contact("ann", attributes='{"guild": "smiths"}')
+    monkeypatch.setattr(installation, "attribute_names", lambda conn: attribute_names(conn, 2))
+
+    assert Installation.open().campaigns(office.world.policy).fine

@@ -10,6 +10,7 @@ import pytest
 
 from cadence.facts import DAY, HOUR, EventKind
 from cadence.store.bulk import insert_rows
+from cadence.store.cards import attribute_names, every_attribute_name
 from cadence.store.circles import Together
 from cadence.store.rows import ConsentRow, ContactRow, EventRow, TouchRow
 from cadence.store.tables import contact, message
@@ -41,6 +42,13 @@ def test_attributes_are_kept_whatever_is_in_them(told: Any) -> None:
     told.contacts(ContactRow("a", attributes=attributes))
     assert json.loads(told.of("a", "attributes")[0]) == attributes
     assert told.contacts(ContactRow("a", attributes=dict(reversed(attributes.items())))).repeated == 1
+
+
+def test_the_attributes_that_few_contacts_have_are_known(told: Any) -> None:
+    told.contacts(*(ContactRow(str(n), attributes={"plan": n}) for n in range(5)), ContactRow("bare"))
+    told.contacts(ContactRow("last", attributes={"år": [1, None], "x.y": {"z": 1}}))
+    with told.store.read() as conn:
+        assert attribute_names(conn, 2) <= every_attribute_name(conn) == {"plan", "år", "x.y"}
 
 
 def test_the_same_import_twice_changes_nothing(told: Any, someone: Someone) -> None:
