@@ -103,6 +103,28 @@ def test_each_locale_has_the_words_of_its_language(
     assert campaign.template.words_for(locale).subject == subject
 
 
+def translated(name: str) -> str:
+    """A good campaign with one translation."""
+    return GOOD.replace(
+        'html: spring.html, text: "Text"}', f'text: "Text", translations: {{"{name}": {{subject: S, text: T}}}}}}'
+    )
+
+
+@pytest.mark.parametrize("name", ["sv", "pt-BR", "pt_br", "zh-Hant-TW", "es-419", "smj"])
+def test_a_translation_for_a_locale_is_fine(tmp_path: Path, policy: Policy, name: str) -> None:
+    assert loaded(tmp_path, policy, translated(name)).findings == ()
+
+
+@pytest.mark.parametrize("name", ["dk", "swedish", "sv-SEE", "s", "", "Svenska språket"])
+def test_a_translation_for_what_is_no_locale_is_warned_of_at_its_place(
+    tmp_path: Path, policy: Policy, name: str
+) -> None:
+    found = loaded(tmp_path, policy, translated(name))
+
+    assert found.fine
+    assert [str(f).partition("0.yaml:")[2][:14] for f in found.findings] == ["5:78: warning:"]
+
+
 def test_a_broken_template_file_is_named_with_its_line(tmp_path: Path, policy: Policy) -> None:
     loaded(tmp_path, policy, GOOD)
     (tmp_path / "spring.html").write_text("<p>\n{% if x %}\n", encoding="utf-8")

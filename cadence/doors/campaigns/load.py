@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from cadence.doors.campaigns.campaign import Campaign, Desk
+from cadence.doors.campaigns.languages import is_locale
 from cadence.doors.campaigns.spec import Spec, Words
 from cadence.doors.reading import FileRefused, Shape, open_rows
 from cadence.doors.rows.cells import Context, Row
@@ -89,7 +90,7 @@ def _campaign(
     if spec is None:
         return None, findings
     findings += _category(spec, node, policy) + _channel(spec, node, channels)
-    findings += _templates(spec, node, file.parent, desk, attributes)
+    findings += _templates(spec, node, file.parent, desk, attributes) + _languages(spec, node)
     audience, found_audience = _condition(spec.audience and spec.audience.where, node, ("audience", "where"), policy)
     still_if, found_still = _condition(spec.still_if and spec.still_if.where, node, ("still_if", "where"), policy)
     findings += found_audience + found_still + _list(spec, node, file.parent)
@@ -178,6 +179,19 @@ def _templates(spec: Spec, node: Node, folder: Path, desk: Desk, attributes: Col
             say = warning if unsure or complaint.severity == "warning" else error
             out.append(say(place, f"{complaint.sentence}{line}"))
     return out
+
+
+def _languages(spec: Spec, node: Node) -> list[Finding]:
+    """Translations for what no contact is likely to have as a locale."""
+    return [
+        warning(
+            node.place_of(("template", "translations", name), key=True),
+            f"{name!r} is no locale, so only who is on record with just that reads it; a locale is a language's code, as in sv "
+            "or pt-BR",
+        )
+        for name in spec.template.translations
+        if not is_locale(name)
+    ]
 
 
 def _list(spec: Spec, node: Node, folder: Path) -> list[Finding]:
