@@ -15,7 +15,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -74,6 +74,7 @@ class Jobs:
     """What others do when it is time; each may be missing."""
 
     letters_for: LettersFor
+    _: KW_ONLY
     lacks: Callable[[str], str | None] = lambda campaign: None
     """Why a campaign's letters can't be written now."""
     plan: Callable[[Policy, int], int | None] | None = None

@@ -87,7 +87,9 @@ def live_through(world: World, seed: int, rate: float, can_look: bool) -> tuple[
     with stormy(world.store, storm) as store, mock.patch.object(leases, "passed_micros", clock.true):
         options = Options(until=END)
         files = PolicyFiles(world.mail.parent / "policy.yaml")
-        Daemon(store, clock, files, {"email": Outlet(provider)}, Jobs(world.letters, plan), options).run(signals=False)
+        Daemon(store, clock, files, {"email": Outlet(provider)}, Jobs(world.letters, plan=plan), options).run(
+            signals=False
+        )
     return storm, provider
 
 
