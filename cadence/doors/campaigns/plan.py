@@ -8,9 +8,10 @@ twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from hashlib import blake2b
 from itertools import islice
 
@@ -91,11 +92,18 @@ def begin_all(store: Store, policy: Policy, campaigns: Sequence[Campaign], now: 
     with store.read() as conn:
         known, zones = stored.campaigns_of(conn), stored.all_next_due(conn)
     began, missed, due = 0, 0, list[int]()
+
+    @cache
+    def present() -> list[str]:
+        """It reads all contacts, so once for all campaigns."""
+        with store.read() as conn:
+            return zones_present(conn, policy)
+
     for campaign in campaigns:
         found = awaited(campaign, known.get(campaign.name), zones.get(campaign.name, {}), now)
         if found is None:
             with _on_its_own(campaign), store.write() as conn:
-                runs, skipped, found = begin(conn, policy, campaign, now)
+                runs, skipped, found = begin(conn, policy, campaign, now, present)
                 began, missed = began + runs, missed + skipped
         due += found or []
     return began, missed, due
@@ -144,14 +152,16 @@ def running_of(store: Store, campaigns: Sequence[Campaign]) -> list[Campaign]:
     return [c for c in campaigns if c.name in known and known[c.name].state == "running"]
 
 
-def begin(conn: Connection, policy: Policy, campaign: Campaign, now: int) -> tuple[int, int, list[int]]:
+def begin(
+    conn: Connection, policy: Policy, campaign: Campaign, now: int, present: Callable[[], Sequence[str]]
+) -> tuple[int, int, list[int]]:
     """Takes a campaign into the store and records those of its runs that are due. Returns how many began, how many were
-    missed, and when it is due next in its zones."""
+    missed, and when it is due next in its zones. present: looks up the zones that contacts live in."""
     if not register(conn, [campaign], now) or campaign.spec.schedule.trigger is not None:
         return 0, 0, []
     known = stored.next_due(conn, campaign.name)
     due = {zone: at for zone, at in known.items() if zone != ZONES}
-    changed = _new_zones(conn, policy, campaign, known, now)
+    changed = _new_zones(policy, campaign, known, now, present)
     due |= {zone: at for zone, at in changed.items() if zone != ZONES}
     runs: dict[Occurrence, list[str]] = {}
     missed: dict[Occurrence, list[str]] = {}
@@ -182,7 +192,7 @@ def _record(
 
 
 def _new_zones(
-    conn: Connection, policy: Policy, campaign: Campaign, known: Mapping[str, int | None], now: int
+    policy: Policy, campaign: Campaign, known: Mapping[str, int | None], now: int, present: Callable[[], Sequence[str]]
 ) -> dict[str, int | None]:
     """When it is first due in zones that aren't known yet, and when to look for such zones again."""
     schedule = campaign.spec.schedule
@@ -191,7 +201,7 @@ def _new_zones(
         return {} if zone in known else {zone: _first(campaign, zone, now)}
     if ZONES in known and now < (known[ZONES] or 0):
         return {}
-    fresh = {zone: _first(campaign, zone, now) for zone in zones_present(conn, policy) if zone not in known}
+    fresh = {zone: _first(campaign, zone, now) for zone in present() if zone not in known}
     return {**fresh, ZONES: now + ZONES_AFTER}
 
 

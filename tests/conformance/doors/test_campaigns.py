@@ -497,3 +497,21 @@ def test_the_zones_of_all_contacts_are_looked_up_once_however_many_pages_an_audi
 
     assert shop.plans(campaigns, "2026-03-03T09:00Z").accepted == 8
     assert len(asked) == 1
+
+
+def test_the_zones_of_all_contacts_are_looked_up_once_however_many_campaigns_there_are(
+    shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.takes("contacts", CONTACTS)
+    campaigns = shop.campaigns(WEEKLY, *(WEEKLY.replace("name: weekly", f"name: other{n}") for n in range(2)))
+    asked, look_up = [], planning.zones_present
+    monkeypatch.setattr(planning, "zones_present", lambda conn, policy: asked.append(1) or look_up(conn, policy))
+
+    shop.plans(campaigns)
+    shop.plans(campaigns, shop.now + 2 * HOUR)
+
+    assert len(asked) == 2
+    shop.takes("contacts", "id,email,timezone\nfar,far@example.com,Asia/Tokyo")
+    shop.plans(campaigns, shop.now + 4 * HOUR)
+    zones = shop.rows("SELECT campaign FROM campaign_next WHERE zone = 'Asia/Tokyo'")
+    assert sorted(name for (name,) in zones) == ["other0", "other1", "weekly"]
