@@ -61,9 +61,19 @@ def always() -> bool:
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class Shut:
+    """Why a provider would take nothing now, in one sentence free of secrets, and in how many seconds to come back, if it said
+    so."""
+
+    detail: str
+    retry_after: float | None = None
+
+
 class Ability(Enum):
     """What some providers can do and others can't; each says which it lacks, and why."""
 
+    PROBE = "can be asked whether it works without being handed a letter"
     SETTLE = "tells afterwards whether it has a message whose hand-over is in doubt"
     NON_ASCII_MAILBOX = "takes addresses whose mailbox name (before the @) is not ASCII"
     KEEP_MESSAGE_ID = "delivers with the Message-ID that we gave"
@@ -109,6 +119,10 @@ class Provider(Protocol):
         Never raises for what the provider or the network does: that is in the receipts. Raises `CannotSend`, before
         anything went out, when the call is wrong (too many letters, one twice, one not composed).
         """
+
+    def probe(self) -> Shut | None:
+        """Whether it works, as far as that shows without a letter; None: it does. Asked before a letter is risked with one that
+        was in trouble. Never raises for what the provider or the network does; raises `CannotSend` where it lacks PROBE."""
 
     def settle(self, message_ids: Sequence[int]) -> dict[int, bool]:
         """Say of messages in doubt whether the provider has them; one that can't be told just now is left out.

@@ -9,16 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from cadence.facts import MINUTE
+from cadence.facts import HOUR, MINUTE
 
 OPENS_AFTER: int = 5
 """Failures in a row, none of them a single message's own fault, after which a provider is left alone."""
 FIRST_PAUSE: int = MINUTE
 LONGEST_PAUSE: int = 15 * MINUTE
+LONGEST_AFTER_DOUBT: int = HOUR
+"""The same where messages were left in doubt: each try may cost one, and no asking beforehand shows that trouble."""
+FRESH: int = MINUTE
+"""So long after a provider was found to work, as far as that shows without a message, one may be tried."""
 
 
 class Breaker(StrEnum):
-    """closed: messages flow. open: none go until `reopen_at`. half_open: one goes, to try."""
+    """closed: messages flow. open: none go until `reopen_at`. half_open: one goes, to try; where the provider can be asked
+    whether it works, only once it was, at `reopen_at`."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -54,17 +59,31 @@ def room(health: Health, now: int) -> int | None:
     return {Breaker.OPEN: 0, Breaker.HALF_OPEN: 1, Breaker.CLOSED: None}[asked(health, now).breaker]
 
 
+def to_be_probed(health: Health, now: int) -> bool:
+    """Whether a provider that can be asked if it works is to be asked, before a message is tried."""
+    found = health.breaker is Breaker.HALF_OPEN and 0 <= now - (health.reopen_at or 0) <= FRESH
+    return asked(health, now).breaker is Breaker.HALF_OPEN and not found
+
+
+def found_well(health: Health, now: int) -> Health:
+    """It was asked, and works as far as that shows."""
+    return replace(health, breaker=Breaker.HALF_OPEN, reopen_at=now)
+
+
 def succeeded(health: Health) -> Health:
     """The provider took a message, or refused it for the message's own fault: it is there."""
     return health if health == Health() else Health()
 
 
-def failed(health: Health, now: int, because: str, n: int = 1, retry_after: int | None = None) -> Health:
-    """n more messages in a row fared badly for the provider's fault; retry_after: microseconds it asked us to wait."""
+def failed(
+    health: Health, now: int, because: str, n: int = 1, retry_after: int | None = None, in_doubt: bool = False
+) -> Health:
+    """n more messages in a row fared badly for the provider's fault; retry_after: microseconds it asked us to wait. in_doubt:
+    nobody knows what became of them."""
     before = asked(health, now)
     failures = before.failures + n
     if before.breaker is Breaker.CLOSED and failures < OPENS_AFTER and retry_after is None:
         return replace(before, failures=failures, because=because)
-    doublings = min(max(failures - OPENS_AFTER, 0), 4) if before.breaker is Breaker.HALF_OPEN else 0
-    pause = min(LONGEST_PAUSE, FIRST_PAUSE << doublings)
+    doublings = min(max(failures - OPENS_AFTER, 0), 6) if before.breaker is Breaker.HALF_OPEN else 0
+    pause = min(LONGEST_AFTER_DOUBT if in_doubt else LONGEST_PAUSE, FIRST_PAUSE << doublings)
     return Health(Breaker.OPEN, max(failures, OPENS_AFTER), now, now + max(pause, retry_after or 0), because)

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from cadence.log import logger
 from cadence.providers.letter import Letter
-from cadence.providers.provider import Awake, CannotSend, Outcome, Provider, Receipt, always, asleep, shown
+from cadence.providers.provider import Awake, CannotSend, Outcome, Provider, Receipt, Shut, always, asleep, shown
 
 _log = logger("queue")
 
@@ -59,6 +59,15 @@ def _called(provider: Provider, letters: Sequence[Letter], awake: Awake) -> list
     return said
 
 
+def ask(provider: Provider) -> Shut | None:
+    """Why a provider would take nothing now, fit to be written down; None: it works, as far as that shows without a letter."""
+    try:
+        shut = provider.probe()
+    except Exception as error:  # noqa: BLE001 - whatever it is, a letter would fare no better
+        return Shut(f"the provider's code failed with {type(error).__name__}")
+    return None if shut is None else Shut(shown(shut.detail), _fit_wait(shut.retry_after))
+
+
 def whole(letters: Sequence[Letter], receipts: Iterable[Receipt]) -> list[Receipt]:
     """One receipt for each letter, in their order and fit to be written down: of several the first, and doubt where there
     is none."""
@@ -73,11 +82,15 @@ def whole(letters: Sequence[Letter], receipts: Iterable[Receipt]) -> list[Receip
 
 def fit(receipt: Receipt) -> Receipt:
     """A receipt with words, an id and a wait that can be written down, whatever the provider said."""
-    wait, known = receipt.retry_after, receipt.provider_id
+    known = receipt.provider_id
     return replace(
         receipt,
         provider_id=known if known and known.isprintable() and len(known) <= LONGEST_ID else None,
         detail=shown(receipt.detail),
         code=None if receipt.code is None else shown(receipt.code),
-        retry_after=None if wait is None or math.isnan(wait) else min(max(wait, 0.0), LONGEST_WAIT),
+        retry_after=_fit_wait(receipt.retry_after),
     )
+
+
+def _fit_wait(wait: float | None) -> float | None:
+    return None if wait is None or math.isnan(wait) else min(max(wait, 0.0), LONGEST_WAIT)

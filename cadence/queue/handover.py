@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,10 +24,10 @@ from cadence.providers.letter import Letter
 from cadence.providers.provider import shown
 from cadence.queue import outlets
 from cadence.queue.back import back, move, refuse
-from cadence.queue.calling import deliver
+from cadence.queue.calling import ask, deliver
 from cadence.queue.endings import UNWRITTEN, cannot_be_written, endings
 from cadence.queue.load import Loaded, candidates, load
-from cadence.queue.receipts import record
+from cadence.queue.receipts import probed, record
 from cadence.queue.states import State
 from cadence.queue.steps import reached
 from cadence.queue.work import Work
@@ -96,7 +97,9 @@ def hand_over(
     Without it those messages stay `sending` and are in doubt once somebody finds them."""
     if work.shadow or not work.outlets or not work.awake():
         return Counter()
+    asked = probe(work)
     batches, done = prepare(work, letters_for)
+    done += asked
     for batch in batches:
         receipts = deliver(work.outlets[batch.channel].provider, batch.letters, work.awake)
         reached("handed over")
@@ -109,6 +112,20 @@ def hand_over(
                     raise
         reached("recorded")
     return done
+
+
+def probe(work: Work) -> Counter[str]:
+    """Ask the providers that were left alone, where their pause is over and they can be asked, whether they work: so that none
+    is handed a letter, whose fate it might leave in doubt, as long as even that shows that they don't."""
+    with work.store.read() as conn:
+        asked = [outlet for outlet in work.outlets.values() if outlets.to_be_probed(conn, outlet, work.now)]
+    for outlet in asked:
+        shut, now = ask(outlet.provider), work.by_now().now
+        with work.store.write() as conn:
+            outlets.learn(conn, outlet, now, partial(probed, shut=shut, now=now))
+        if shut is not None:
+            _log.warning("the provider has trouble still", provider=outlet.provider.name, why=shut.detail)
+    return Counter(probed=len(asked)) if asked else Counter()
 
 
 def prepare(work: Work, letters_for: LettersFor) -> tuple[list[Batch], Counter[str]]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from cadence.providers.provider import Provider
+from cadence.providers.provider import Ability, Provider
 from cadence.queue import breaker, rates
 from cadence.queue.breaker import Breaker, Health
 from cadence.queue.rates import Rate
@@ -79,6 +79,12 @@ def learn(conn: Connection, outlet: Outlet, now: int, change: Callable[[Health],
     return after
 
 
+def to_be_probed(conn: Connection, outlet: Outlet, now: int) -> bool:
+    """Whether a provider is to be asked if it works, before it takes a message."""
+    stored, at = _seen(conn, outlet, now)
+    return _unsure(outlet, _health(stored), at)
+
+
 def opens_at(conn: Connection, outlet: Outlet, now: int) -> int:
     """The earliest instant, not before `now`, at which a provider takes a message."""
     stored, at = _seen(conn, outlet, now)
@@ -110,9 +116,15 @@ def _takes(conn: Connection, outlet: Outlet, now: int, most: int) -> int:
 
 
 def _room(outlet: Outlet, stored: Mapping[str, Any] | None, at: int, most: int) -> int:
+    if _unsure(outlet, _health(stored), at):
+        return 0
     paced = most if outlet.rate is None else rates.room(outlet.rate, _next_at(stored), at)
     well = breaker.room(_health(stored), at)
     return paced if well is None else min(paced, well)
+
+
+def _unsure(outlet: Outlet, health: Health, at: int) -> bool:
+    return Ability.PROBE not in outlet.provider.capabilities.cannot and breaker.to_be_probed(health, at)
 
 
 def _health(stored: Mapping[str, Any] | None) -> Health:

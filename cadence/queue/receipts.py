@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from cadence.facts import HOUR, MINUTE, SECOND
 from cadence.log import logger
-from cadence.providers.provider import Outcome, Receipt
+from cadence.providers.provider import Outcome, Receipt, Shut
 from cadence.queue import breaker, outlets
 from cadence.queue.back import back, move, refuse
 from cadence.queue.breaker import Breaker, Health
@@ -104,9 +104,21 @@ def fared(health: Health, receipts: Sequence[Receipt], now: int, known: Collecti
         if before.breaker is Breaker.OPEN and before.opened_at == now:
             return before
         wait = None if receipt.retry_after is None else int(receipt.retry_after * SECOND)
-        return breaker.failed(before, now, receipt.detail, retry_after=wait if receipt.whole_provider else None)
+        doubt = receipt.outcome is Outcome.IN_DOUBT
+        wait = wait if receipt.whole_provider else None
+        return breaker.failed(before, now, receipt.detail, retry_after=wait, in_doubt=doubt)
 
     return reduce(after, receipts, health)
+
+
+def probed(health: Health, shut: Shut | None, now: int) -> Health:
+    """A provider's health after it was asked whether it works. Where somebody else has asked it meanwhile, as it was."""
+    if not breaker.to_be_probed(health, now):
+        return health
+    if shut is None:
+        return breaker.found_well(health, now)
+    wait = None if shut.retry_after is None else int(shut.retry_after * SECOND)
+    return breaker.failed(health, now, shut.detail, retry_after=wait)
 
 
 def _still_open(work: Work, messages: Messages) -> Messages:

@@ -19,7 +19,7 @@ from pathlib import Path
 from cadence.clock import Clock, RealClock, VirtualClock
 from cadence.daemon import Daemon, Jobs, Options, Pace
 from cadence.providers.letter import Letter, Mailbox
-from cadence.providers.provider import Ability, Awake, Capabilities, Outcome, Receipt, always
+from cadence.providers.provider import Ability, Awake, Capabilities, Outcome, Receipt, Shut, always
 from cadence.queue import leases, steps, tick
 from cadence.queue.outlets import Outlet
 from cadence.queue.reload import PolicyFiles
@@ -39,7 +39,9 @@ class Ledger:
 
     def __init__(self, path: Path, can_look: bool) -> None:
         self.path = path
-        cannot = {} if can_look else {Ability.SETTLE: "it answers no questions"}
+        cannot = dict.fromkeys(
+            [Ability.PROBE] if can_look else [Ability.PROBE, Ability.SETTLE], "it answers no questions"
+        )
         self.capabilities = Capabilities(max_batch=50, cannot=cannot)
 
     def send(self, letters: Sequence[Letter], awake: Awake = always, /) -> list[Receipt]:
@@ -51,6 +53,9 @@ class Ledger:
             os.close(handle)
             out.append(Receipt(letter.message_id, Outcome.ACCEPTED))
         return out
+
+    def probe(self) -> Shut | None:
+        raise AssertionError("it can't")
 
     def settle(self, message_ids: Sequence[int]) -> dict[int, bool]:
         there = set(self.taken())

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from cadence.clock import RealClock, VirtualClock
 from cadence.daemon import Daemon, Jobs, Options, Report
 from cadence.facts import DAY, HOUR, SECOND, EventKind, instant
-from cadence.providers.provider import Outcome, Receipt
+from cadence.providers.provider import Ability, Capabilities, Outcome, Receipt
 from cadence.queue import leases, reload, steps
 from cadence.queue.outlets import Outlet
 from cadence.queue.reload import PolicyFiles
@@ -467,13 +467,19 @@ def test_it_gives_its_shards_back_when_it_ends(world: World) -> None:
         assert status.daemons(conn) == []
 
 
-def test_what_came_in_while_the_provider_was_left_alone_goes_when_the_one_that_tries_it_has_gone(world: World) -> None:
+@pytest.mark.parametrize("can_be_asked", [False, True])
+def test_what_came_in_while_the_provider_was_left_alone_goes_when_the_one_that_tries_it_has_gone(
+    world: World, monkeypatch: pytest.MonkeyPatch, can_be_asked: bool
+) -> None:
     for name in ("ann", "bob", "cid"):
         world.contact(name)
     world.message("2026-03-03T10:00", "ann", expires_at=at("2026-03-03T10:05"))
     ids: list[int] = []
     away = Receipt(0, Outcome.RETRY, detail="closed until ten past", retry_after=600.0, whole_provider=True)
     desk = world.provider = Desk(lambda letter: replace(away, message_id=letter.message_id))
+    if can_be_asked:
+        monkeypatch.setattr(desk, "capabilities", Capabilities(10, {Ability.SETTLE: "it is only a desk"}))
+        monkeypatch.setattr(desk, "probe", lambda: None)
 
     def plan(policy: object, now: int) -> int | None:
         if now >= at("2026-03-03T10:06") and not ids:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from cadence.providers import sendgrid
 from cadence.providers.letter import Letter, Mailbox
-from cadence.providers.provider import Outcome, Provider
+from cadence.providers.provider import Outcome, Provider, Shut
 from cadence.providers.sendgrid.payload import body_of
 from cadence.providers.sendgrid.verdict import LONGEST_WAIT, verdict_of, words_of
 
@@ -156,6 +156,29 @@ def test_a_batch_that_takes_too_long_leaves_the_rest_for_later(opened: Callable[
     receipts = provider.send([letter(n) for n in range(3)])
     assert [(receipt.outcome, receipt.asked) for receipt in receipts] == [(ACCEPTED, True)] + [(RETRY, False)] * 2
     assert peer.requests == 1
+
+
+@pytest.mark.parametrize(
+    ("mishap", "shut"),
+    [
+        (None, None),
+        ("refuse", None),
+        ("server error", Shut("SendGrid answered 503", 7.0)),
+        ("denied", Shut("SendGrid answered 401")),
+    ],
+)
+def test_whether_it_works_shows_without_a_letter(
+    opened: Callable[..., Any], mishap: str | None, shut: Shut | None
+) -> None:
+    provider, peer = opened(mishap)
+    assert (provider.probe(), peer.bodies) == (shut, [])
+
+
+@pytest.mark.parametrize("mishap", ["hang", "drop"])
+def test_one_that_does_not_answer_does_not_work(opened: Callable[..., Any], mishap: str) -> None:
+    shut = opened(mishap)[0].probe()
+    assert shut is not None
+    assert shut.detail.startswith("no answer from http://127.0.0.1")
 
 
 def test_the_stand_in_takes_what_the_sdks_make(stand_in: ModuleType, shared: Path) -> None:

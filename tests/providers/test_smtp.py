@@ -259,6 +259,23 @@ def test_an_answer_without_end_is_cut_off(post: Callable[..., Post], letter: Mak
     assert made.send(letter(1)) == [IN_DOUBT]
 
 
+def test_whether_it_works_shows_without_a_letter_on_the_connection_that_the_next_one_goes_over(
+    post: Callable[..., Post], letter: Make
+) -> None:
+    made = post()
+    assert (made.provider.probe(), made.heard.mails) == (None, [])
+    assert made.send(letter(1)) == [ACCEPTED]
+    assert made.provider.probe() is None
+    assert (made.heard.connections, len(made.heard.mails)) == (1, 1)
+
+
+@pytest.mark.parametrize("script", [{"connect": "554 go away"}, {"connect": "<hang>"}, {"rset": "421 busy"}])
+def test_one_that_takes_no_command_does_not_work(post: Callable[..., Post], script: dict[str, Any]) -> None:
+    shut = post(script).provider.probe()
+    assert shut is not None
+    assert shut.detail
+
+
 def test_a_batch_that_takes_too_long_leaves_the_rest_for_later(
     post: Callable[..., Post], letter: Make, smtp_server: ModuleType
 ) -> None:

@@ -14,7 +14,7 @@ import pytest
 from cadence.doors.campaigns.spec import Template
 from cadence.facts import HOUR, MINUTE, SECOND, EventKind
 from cadence.providers.letter import Letter
-from cadence.providers.provider import Ability, Awake, CannotSend, Capabilities, Outcome, Receipt, always, asleep
+from cadence.providers.provider import Ability, Awake, CannotSend, Capabilities, Outcome, Receipt, Shut, always, asleep
 from cadence.queue import handover, leases, receipts, rescue, steps
 from cadence.queue.handover import hand_over, prepare
 from cadence.queue.outlets import Outlet
@@ -31,7 +31,9 @@ class Desk:
     """A provider that says what the test wants it to say, and remembers what it was handed."""
 
     name, channel = "desk", "email"
-    capabilities = Capabilities(max_batch=10, cannot={Ability.SETTLE: "it is only a desk"})
+    capabilities = Capabilities(
+        max_batch=10, cannot=dict.fromkeys((Ability.SETTLE, Ability.PROBE), "it is only a desk")
+    )
 
     def __init__(self, answer: Callable[[Letter], Receipt]) -> None:
         self.answer, self.taken = answer, list[int]()
@@ -42,6 +44,9 @@ class Desk:
         return [*(self.answer(letter) for letter in going), *asleep(letters[len(going) :])]
 
     def settle(self, message_ids: Sequence[int]) -> dict[int, bool]:
+        raise AssertionError("it can't")
+
+    def probe(self) -> Shut | None:
         raise AssertionError("it can't")
 
     def close(self) -> None:

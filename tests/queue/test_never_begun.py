@@ -9,7 +9,7 @@ import pytest
 
 from cadence.facts import MINUTE, SECOND
 from cadence.providers.letter import Letter
-from cadence.providers.provider import Awake, Capabilities, Outcome, Receipt, always, out_of_time
+from cadence.providers.provider import Ability, Awake, Capabilities, Outcome, Receipt, Shut, always, out_of_time
 from cadence.queue import breaker
 from cadence.queue.breaker import Breaker, Health
 from cadence.queue.receipts import MOST_ATTEMPTS, fared
@@ -23,13 +23,16 @@ class Slow:
     """A provider that begins one letter of each batch."""
 
     name, channel = "slow", "email"
-    capabilities = Capabilities(max_batch=200)
+    capabilities = Capabilities(max_batch=200, cannot={Ability.PROBE: "it is too slow"})
     taken: list[int] = field(default_factory=list)
 
     def send(self, letters: Sequence[Letter], awake: Awake = always, /) -> list[Receipt]:
         first, *others = letters
         self.taken.append(first.message_id)
         return [Receipt(first.message_id, Outcome.ACCEPTED), *out_of_time(others, 120)]
+
+    def probe(self) -> Shut | None:
+        raise AssertionError("it can't")
 
     def settle(self, message_ids: Sequence[int]) -> dict[int, bool]:
         return {}

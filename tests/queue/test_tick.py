@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cadence.facts import HELD, NEVER, NONE, SECOND, EventKind, Verdict
+from cadence.providers.provider import Ability, Capabilities
 from cadence.queue import breaker, deciding, outlets
 from cadence.queue.accept import NewMessage
 from cadence.queue.outlets import Outlet
@@ -514,7 +515,7 @@ def test_what_waits_for_a_closed_channel_is_in_no_other_channels_way(world: Worl
         )
     pile = [world.message(noon, ann, "receipt", due_at=at(f"{DAY}T11:00")) for _ in range(70)]
     work = world.work(noon, batch=10)
-    texts: Any = SimpleNamespace(name="texts")
+    texts: Any = SimpleNamespace(name="texts", capabilities=Capabilities(1, {Ability.PROBE: "it is nobody"}))
     work = replace(work, outlets={**work.outlets, "sms": Outlet(texts)})
     with world.store.write() as conn:
         outlets.learn(conn, work.outlets["email"], work.now, lambda health: breaker.failed(health, work.now, "down", 9))
@@ -528,7 +529,7 @@ def test_what_waits_for_a_closed_channel_is_in_no_other_channels_way(world: Worl
 @pytest.fixture
 def texts(world: World) -> Work:
     """Noon, with a second channel whose provider is tried with one message, and a batch of ten."""
-    provider: Any = SimpleNamespace(name="texts")
+    provider: Any = SimpleNamespace(name="texts", capabilities=Capabilities(1, {Ability.PROBE: "it is nobody"}))
     work = world.work(f"{DAY}T12:00", batch=10)
     work = replace(work, outlets={**work.outlets, "sms": Outlet(provider)})
     with world.store.write() as conn:

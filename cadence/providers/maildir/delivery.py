@@ -21,6 +21,7 @@ from cadence.providers.provider import (
     Capabilities,
     Outcome,
     Receipt,
+    Shut,
     always,
     asleep,
     hand_over,
@@ -44,6 +45,7 @@ class Maildir:
     capabilities = Capabilities(
         max_batch=5_000,
         cannot={
+            Ability.PROBE: "a folder tells of each mail whether it is there, so none is risked",
             Ability.REFUSE: "a folder takes whatever is put into it",
             Ability.HANG: "a local folder answers at once or fails",
             Ability.SECRETS: "a folder is opened without a secret",
@@ -59,6 +61,10 @@ class Maildir:
         if self._closed:
             raise CannotSend(f"the maildir {self._path} was closed")
         return hand_over(letters, self.capabilities.max_batch, partial(self._deliver, awake))
+
+    def probe(self) -> Shut | None:
+        """No mail is risked with it; raises `CannotSend`."""
+        raise CannotSend(self.capabilities.cannot[Ability.PROBE])
 
     def settle(self, message_ids: Sequence[int]) -> dict[int, bool]:
         """Which of the messages lie in the maildir; none of them is answered for while it can't be read."""

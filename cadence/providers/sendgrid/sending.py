@@ -25,6 +25,7 @@ from cadence.providers.provider import (
     Capabilities,
     Outcome,
     Receipt,
+    Shut,
     always,
     asleep,
     hand_over,
@@ -83,6 +84,20 @@ class SendGrid:
         if self._closed:
             raise CannotSend("this SendGrid provider was closed")
         return hand_over(letters, self.capabilities.max_batch, partial(self._deliver, awake))
+
+    def probe(self) -> Shut | None:
+        """Whether SendGrid answers when it is asked what our key may do. Any answer but that it is broken, busy, or doesn't know
+        the key says that it is there."""
+        if self._closed:
+            raise CannotSend("this SendGrid provider was closed")
+        try:
+            with self._client.stream("GET", "/v3/scopes") as answer:
+                status, headers = answer.status_code, {name.lower(): said for name, said in answer.headers.items()}
+        except Exception as error:  # noqa: BLE001 - whatever it is, a letter would fare no better
+            return Shut(self._shown(f"no answer from {self._settings.host}: {error or type(error).__name__}"))
+        if status < 500 and status not in (401, 429):
+            return None
+        return Shut(f"SendGrid answered {status}", verdict_of(status, headers).retry_after)
 
     def settle(self, message_ids: Sequence[int]) -> dict[int, bool]:
         """Can't be asked; raises `CannotSend`."""

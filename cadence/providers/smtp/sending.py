@@ -20,6 +20,7 @@ from cadence.providers.provider import (
     Capabilities,
     Outcome,
     Receipt,
+    Shut,
     always,
     asleep,
     hand_over,
@@ -54,6 +55,12 @@ class Smtp:
         if self._closed:
             raise CannotSend("this SMTP provider was closed")
         return hand_over(letters, self.capabilities.max_batch, partial(self._deliver, awake))
+
+    def probe(self) -> Shut | None:
+        """Whether a connection comes about, secured and logged in, and the server takes commands on it."""
+        if self._closed:
+            raise CannotSend("this SMTP provider was closed")
+        return self._lanes[0].probe()
 
     def settle(self, message_ids: Sequence[int]) -> dict[int, bool]:
         """Can't be done over SMTP; raises `CannotSend`."""
@@ -109,8 +116,7 @@ class _Lane:
             try:
                 connection = self._connected()
             except CannotConnect as error:
-                detail = self._shown(f"no connection to {self._server}: {error.detail}")
-                yield from retry_rest(list(left), detail, code=error.code)
+                yield from retry_rest(list(left), self._no_connection(error), code=error.code)
                 return
             answered, taken, lost = 0, False, None
             while left and lost is None:
@@ -133,6 +139,16 @@ class _Lane:
                 if not answered:
                     yield from self._rest(left, lost)
                     return
+
+    def probe(self) -> Shut | None:
+        """Why no letter can go over this lane; the connection stays, for the letter that follows."""
+        try:
+            if self._connected().still_there():
+                return None
+        except CannotConnect as error:
+            return Shut(self._no_connection(error))
+        self.close()
+        return Shut(f"the server {self._server} takes no command")
 
     def close(self) -> None:
         """Say goodbye, if there is a connection. The lane makes a new one when it is used again."""
@@ -180,6 +196,9 @@ class _Lane:
         if self._connection is None:
             self._connection = Connection(self._settings)
         return self._connection
+
+    def _no_connection(self, error: CannotConnect) -> str:
+        return self._shown(f"no connection to {self._server}: {error.detail}")
 
     @property
     def _server(self) -> str:

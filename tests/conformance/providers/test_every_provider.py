@@ -223,6 +223,29 @@ def test_a_closed_provider_sends_nothing(bench: Any, opened: Any, letter: Make) 
     assert bench.received() == []
 
 
+def test_one_that_works_says_so_without_a_letter(bench: Any, opened: Any, letter: Make) -> None:
+    provider = opened("accept", Ability.PROBE)
+    assert (provider.probe(), provider.probe(), bench.received()) == (None, None, [])
+    assert outcomes(provider.send([letter()])) == [Outcome.ACCEPTED]
+    assert (provider.probe(), len(bench.received())) == (None, 1)
+
+
+@pytest.mark.parametrize("behaviour", ["unreachable", "denied"])
+def test_one_that_takes_nothing_says_so_without_a_letter(bench: Any, opened: Any, behaviour: str) -> None:
+    shut = opened(behaviour, Ability.PROBE).probe()
+    assert shut is not None
+    assert shut.detail
+    assert bench.secret not in shut.detail
+
+
+def test_who_cannot_be_asked_whether_it_works_says_so(opened: Any) -> None:
+    provider = opened("accept")
+    if Ability.PROBE not in provider.capabilities.cannot:
+        pytest.skip(f"declared: {provider.name} can be asked")
+    with pytest.raises(CannotSend):
+        provider.probe()
+
+
 def test_who_can_settle_tells_which_it_has(opened: Any, letter: Make) -> None:
     provider = opened("accept", Ability.SETTLE)
     provider.send([letter(1), letter(2)])

@@ -110,6 +110,20 @@ class _Handler(BaseHTTPRequestHandler):
         super().setup()
         self.stand_in.connections += 1
 
+    def do_GET(self) -> None:
+        mishap = self.stand_in.mishap
+        if mishap in ("hang", "drop"):
+            self.stand_in.over.wait() if mishap == "hang" else None
+            self.close_connection = True
+        elif self.headers["Authorization"] != f"Bearer {self.stand_in.key}" or mishap == "denied":
+            self._answer(401, [{"field": None, "message": "authorization required"}])
+        elif mishap == "server error":
+            self._answer(503, [], {"Retry-After": "7"})
+        elif self.path == "/v3/scopes":
+            self._answer(200, [])
+        else:
+            self._answer(404, [])
+
     def do_POST(self) -> None:
         self.stand_in.requests += 1
         raw = self.rfile.read(int(self.headers["Content-Length"]))
