@@ -19,11 +19,13 @@ LONGEST_AFTER_DOUBT: int = HOUR
 """The same where messages were left in doubt: each try may cost one, and no asking beforehand shows that trouble."""
 FRESH: int = MINUTE
 """So long after a provider was found to work, as far as that shows without a message, one may be tried."""
+TRY: int = 2 * MINUTE
+"""So long nobody else tries a provider that one message is trying; nothing is heard of it if its daemon dies."""
 
 
 class Breaker(StrEnum):
-    """closed: messages flow. open: none go until `reopen_at`. half_open: one goes, to try; where the provider can be asked
-    whether it works, only once it was, at `reopen_at`."""
+    """closed: messages flow. open: none go until `reopen_at`. half_open: one goes, to try, of all daemons' together; until
+    `reopen_at` one is trying. Where the provider can be asked whether it works, only once it was, at `reopen_at`."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -56,13 +58,37 @@ def moved(health: Health, by: int) -> Health:
 
 def room(health: Health, now: int) -> int | None:
     """How many may go now: none, one to try, or None for any number."""
-    return {Breaker.OPEN: 0, Breaker.HALF_OPEN: 1, Breaker.CLOSED: None}[asked(health, now).breaker]
+    if opens_at(health, now) > now:
+        return 0
+    return 1 if asked(health, now).breaker is Breaker.HALF_OPEN else None
+
+
+def opens_at(health: Health, now: int) -> int:
+    """The earliest instant, not before now, at which one may go."""
+    waits = asked(health, now).breaker is Breaker.OPEN or being_tried(health, now)
+    return max(health.reopen_at or now, now) if waits else now
+
+
+def being_tried(health: Health, now: int) -> bool:
+    """Whether one message is trying it."""
+    return health.breaker is Breaker.HALF_OPEN and 0 < (health.reopen_at or 0) - now <= TRY
+
+
+def tried(health: Health, now: int) -> Health:
+    """One that is half open is tried from now on."""
+    half = asked(health, now)
+    return replace(half, reopen_at=now + TRY) if half.breaker is Breaker.HALF_OPEN else health
+
+
+def untried(health: Health, now: int) -> Health:
+    """The message that was to try it doesn't."""
+    return replace(health, reopen_at=now) if being_tried(health, now) else health
 
 
 def to_be_probed(health: Health, now: int) -> bool:
     """Whether a provider that can be asked if it works is to be asked, before a message is tried."""
     found = health.breaker is Breaker.HALF_OPEN and 0 <= now - (health.reopen_at or 0) <= FRESH
-    return asked(health, now).breaker is Breaker.HALF_OPEN and not found
+    return room(health, now) == 1 and not found
 
 
 def found_well(health: Health, now: int) -> Health:

@@ -46,23 +46,30 @@ def rooms(
 
 def reserve(conn: Connection, outlet: Outlet, now: int, most: int) -> int:
     """Takes up to `most` places with a provider for a hand-over that follows, and returns how many there are; the row of
-    a paced one stays locked until the transaction ends. See `give_back` for those that aren't used."""
-    if outlet.rate is None:
-        return _takes(conn, outlet, now, most)
+    one that is paced, or to be tried, stays locked until the transaction ends. See `give_back` for those that aren't used."""
+    stored, at = _seen(conn, outlet, now)
+    if outlet.rate is None and breaker.tried(_health(stored), at) == _health(stored):
+        return _room(outlet, stored, at, most)
     stored, at = _locked(conn, outlet, now)
-    room = min(most, _room(outlet, stored, at, most))
+    room, next_at = min(most, _room(outlet, stored, at, most)), _next_at(stored)
     if room > 0:
-        _save(conn, outlet, _health(stored), rates.taken(outlet.rate, _next_at(stored), at, room), at)
+        taken = next_at if outlet.rate is None else rates.taken(outlet.rate, next_at, at, room)
+        _save(conn, outlet, breaker.tried(_health(stored), at), taken, at)
     return room
 
 
 def give_back(conn: Connection, outlet: Outlet, now: int, n: int) -> None:
     """n of the reserved places weren't used."""
-    if outlet.rate is None or n <= 0:
+    if n <= 0:
+        return
+    stored, at = _seen(conn, outlet, now)
+    if outlet.rate is None and not breaker.being_tried(_health(stored), at):
         return
     stored, at = _locked(conn, outlet, now)
-    if (next_at := _next_at(stored)) is not None:
-        _save(conn, outlet, _health(stored), next_at - n * outlet.rate.step, at)
+    next_at = _next_at(stored)
+    if outlet.rate is not None and next_at is not None:
+        next_at -= n * outlet.rate.step
+    _save(conn, outlet, breaker.untried(_health(stored), at), next_at, at)
 
 
 def learn(conn: Connection, outlet: Outlet, now: int, change: Callable[[Health], Health]) -> Health:
@@ -88,8 +95,7 @@ def to_be_probed(conn: Connection, outlet: Outlet, now: int) -> bool:
 def opens_at(conn: Connection, outlet: Outlet, now: int) -> int:
     """The earliest instant, not before `now`, at which a provider takes a message."""
     stored, at = _seen(conn, outlet, now)
-    health = breaker.asked(_health(stored), at)
-    pause = health.reopen_at or at if health.breaker is Breaker.OPEN else at
+    pause = breaker.opens_at(_health(stored), at)
     paced = at if outlet.rate is None else rates.opens_at(outlet.rate, _next_at(stored), at)
     return now + max(pause, paced) - at
 

@@ -95,12 +95,12 @@ def fared(health: Health, receipts: Sequence[Receipt], now: int, known: Collecti
 
     def after(before: Health, receipt: Receipt) -> Health:
         if not receipt.asked:
-            return before
+            return breaker.untried(before, now)
         bad = receipt.whole_provider or receipt.outcome is Outcome.IN_DOUBT
         if not bad:
             return breaker.succeeded(before)
         if receipt.message_id in known:
-            return before
+            return breaker.untried(before, now)
         if before.breaker is Breaker.OPEN and before.opened_at == now:
             return before
         wait = None if receipt.retry_after is None else int(receipt.retry_after * SECOND)

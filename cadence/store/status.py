@@ -47,8 +47,8 @@ def overdue_by_holder(conn: Connection, now: int) -> dict[str | None, tuple[int,
 
 
 def in_doubt_since(conn: Connection) -> int | None:
-    """Since when the longest of the messages in doubt was decided; None when there are none."""
-    mine = sa.select(sa.func.min(message.c.decided_at)).where(message.c.state == "in_doubt", sa.text(OUT))
+    """When the hand-over of the first of the messages in doubt began; None when there are none."""
+    mine = sa.select(sa.func.min(message.c.hand_over_at)).where(message.c.state == "in_doubt", sa.text(OUT))
     found: int | None = conn.scalar(mine)
     return found
 

@@ -96,6 +96,18 @@ def test_after_the_pause_one_may_try_and_its_success_closes_it() -> None:
     assert breaker.succeeded(opened) == Health()
 
 
+def test_while_one_tries_nobody_else_does_until_it_has_been_silent_for_two_minutes() -> None:
+    tried = breaker.tried(breaker.failed(Health(), 0, "away", n=5), MINUTE)
+
+    assert [breaker.room(tried, MINUTE + at) for at in (0, MINUTE, 2 * MINUTE - 1, 2 * MINUTE)] == [0, 0, 0, 1]
+    assert [breaker.opens_at(tried, MINUTE + at) for at in (0, 3 * MINUTE)] == [3 * MINUTE, 4 * MINUTE]
+    assert not breaker.to_be_probed(tried, MINUTE)
+    assert breaker.room(tried, -24 * HOUR) == 1  # by a clock that was ahead
+    assert breaker.room(breaker.untried(tried, MINUTE), MINUTE) == 1
+    assert breaker.tried(Health(), 0) == breaker.untried(Health(), 0) == Health()
+    assert (breaker.succeeded(tried), breaker.failed(tried, MINUTE, "still away").reopen_at) == (Health(), 3 * MINUTE)
+
+
 def test_each_failed_try_doubles_the_pause_up_to_a_quarter_of_an_hour() -> None:
     health, now, pauses = breaker.failed(Health(), 0, "away", n=5), 0, []
     for _ in range(6):

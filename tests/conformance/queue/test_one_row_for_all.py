@@ -7,12 +7,14 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
 
+from cadence.facts import MINUTE
 from cadence.providers.provider import Outcome
-from cadence.queue import outlets
+from cadence.queue import breaker, outlets
 from cadence.queue.handover import hand_over
 from cadence.queue.rates import Rate
 from cadence.store import outbox, tables
@@ -74,3 +76,20 @@ def test_the_first_places_that_two_daemons_take_are_no_more_than_there_are(world
             return outlets.reserve(conn, work.outlets["email"], work.now, 8)
 
     assert sorted(at_once(reserve, reserve)) == [2, 8]
+
+
+@pytest.mark.usefixtures("both_write_together")
+def test_of_two_daemons_one_tries_a_provider_that_was_left_alone(world: World) -> None:
+    world.provider = says(Outcome.IN_DOUBT, detail="it hangs")
+    here, there = two(world)
+    works = [each.work(NOON) for each in (here, there)]
+    ill = partial(breaker.failed, now=works[0].now - MINUTE, because="it hangs", n=5)
+    with world.store.write() as conn:
+        outlets.learn(conn, works[0].outlets["email"], works[0].now, ill)
+
+    at_once(*(lambda work=work: hand_over(work, world.letters).total() for work in works))  # type: ignore[misc]
+
+    assert len(world.provider.taken) == 1
+    with world.store.read() as conn:
+        row = outbox.provider_row(conn, "desk") or {}
+    assert (row["breaker"], row["failures"], (row["reopen_at"] - works[0].now) // MINUTE) == ("open", 6, 2)
