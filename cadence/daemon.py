@@ -271,6 +271,7 @@ class Daemon:
         try:
             at_once_again(job)
             self._failing.pop(name, None)
+            self._patience.over(name)
         except StoreUnavailable as error:
             self._wait_for_store(name, error)
             return False
@@ -336,7 +337,7 @@ class Daemon:
             try:
                 return question()
             except StoreUnavailable as error:
-                if not self._wait_for_store("looking ahead", error):
+                if not self._wait_for_store("tick", error):
                     return None
 
     def _more_due(self) -> bool:
@@ -467,10 +468,10 @@ class Daemon:
         told = {**self._last, **self.jobs.campaigns()}
         if self._policy.refused is not None:
             told[POLICY_REFUSED] = self._policy.refused
-        if failing := dict(self._failing):
+        lasting = {job: shown(mask(why)) for job, why in self._patience.lasting().items() if job != "heartbeat"}
+        if failing := {**lasting, **self._failing}:
             told[FAILING] = failing
         self._lease.renew(self.clock.now(), self._policy.active.policy.hash, json.dumps(told or None))
-        self._patience.over()
         self._look_for_dead.set()
         if isinstance(self.clock, RealClock) and self._agreement.settle(self.store, self.clock):
             _log.warning("an admin agreed to the clock; deciding goes on", now=_shown(self.clock.now()))
@@ -480,7 +481,6 @@ class Daemon:
     def _saw_now(self) -> None:
         with self.store.write() as conn:
             status.saw_now(conn, self.clock.now())
-        self._patience.over()
 
     def _report(self, job: str, now: int, counts: Mapping[str, int], started: int) -> None:
         """One line in the log, the totals, and the live view."""
@@ -490,7 +490,6 @@ class Daemon:
         line = {"now": _shown(now), **told, "seconds": seconds}
         if job in ("tick", "send"):
             self._last = {"job": job, **line}
-            self._patience.over()
         tell = _log.info if told else _log.debug
         tell(job, **line)
         self._watch(Report(job, now, told, seconds))

@@ -17,6 +17,8 @@ _log = logger("daemon")
 
 LONGEST_PAUSE: float = 60.0
 """Seconds between tries when the database is away."""
+LASTS: int = 4
+"""Tries in a row in which the database was away, after which it is a job's trouble."""
 AT_ONCE_AGAIN: int = 3
 """Tries without a pause when another writer was in the way."""
 
@@ -26,21 +28,28 @@ class Patience:
 
     def __init__(self) -> None:
         self._lock, self._times = threading.Lock(), Counter[str]()
+        self._told: dict[str, str] = {}
 
     def pause(self, job: str, error: StoreUnavailable, longest: float = math.inf) -> float:
         """Say that it is away; the seconds to wait before the next try, more each time, at most `longest`."""
         with self._lock:
             self._times[job] += 1
+            self._told[job] = str(error)
             seconds = min(LONGEST_PAUSE, longest, 0.5 * (1 << min(self._times[job], 8)))
         _log.error("the database is away; nothing is lost, trying again", job=job, error=str(error), seconds=seconds)
         return seconds
 
-    def over(self) -> None:
-        """It has just taken a write: say so, once, where it was away."""
+    def lasting(self) -> dict[str, str]:
+        """The jobs that have found it away too often for a server that is started anew, each with what was said."""
         with self._lock:
-            away = bool(self._times)
-            self._times.clear()
-        if away:
+            return {job: self._told[job] for job, times in self._times.items() if times >= LASTS}
+
+    def over(self, job: str) -> None:
+        """A job has just been done: where it was the last that had found the database away, say that it is back. One that only
+        some can write to, because a disk is full say, isn't."""
+        with self._lock:
+            back = bool(self._times.pop(job, 0)) and not self._times
+        if back:
             _log.info("the database is back; work goes on")
 
 

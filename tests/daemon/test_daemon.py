@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from cadence.clock import RealClock, VirtualClock
 from cadence.daemon import Daemon, Jobs, Options, Report
 from cadence.facts import DAY, HOUR, SECOND, EventKind, instant
 from cadence.providers.provider import Ability, Capabilities, Outcome, Receipt
-from cadence.queue import leases, reload, steps
+from cadence.queue import leases, patience, reload, steps
 from cadence.queue.outlets import Outlet
 from cadence.queue.reload import PolicyFiles
 from cadence.store import Store, StoreUnavailable, policies, status, tables
@@ -419,21 +419,46 @@ def test_a_job_that_fails_is_told_of_by_the_daemons_row_until_it_is_fine_again(w
     assert told() is None
 
 
-def test_a_database_that_was_away_is_said_to_be_back_once(world: World) -> None:
+def test_a_database_that_was_away_is_said_to_be_back_once_all_that_missed_it_is_done(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "LONGEST_PAUSE", 0.0)
     one = daemon(world, "2026-03-03T12:00")
     one._start()
-    one._stopping.set()
     with capture_logs() as lines:
-        for _ in range(3):
-            one._wait_for_store("tick", StoreUnavailable("gone"))
-        one._reload()
-        one._beat()
-        one._beat()
+        for job in ("tick", "heartbeat", "tick"):
+            one._guarded(job, away)
+        one._guarded("heartbeat", one._beat)
+        one._guarded("tick", one._saw_now)
+        one._guarded("tick", one._saw_now)
 
     assert [line["event"] for line in lines] == [
         *["the database is away; nothing is lost, trying again"] * 3,
         "the database is back; work goes on",
     ]
+
+
+def test_a_job_that_cannot_write_for_long_while_others_can_is_told_in_the_daemons_row(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "LONGEST_PAUSE", 0.0)
+    one = daemon(world, "2026-03-03T12:00")
+    one._start()
+
+    def told(job: Callable[[], object]) -> object:
+        one._guarded("tick", job)
+        one._guarded("heartbeat", one._beat)
+        with world.store.read() as conn:
+            return (status.daemons(conn)[0]["last_tick"] or {}).get("failing")
+
+    with capture_logs() as lines:
+        assert [told(away) for _ in range(4)] == [*[None] * 3, {"tick": "the disk is full"}]
+        assert told(one._saw_now) is None
+    assert [line["event"] for line in lines].count("the database is back; work goes on") == 1
+
+
+def away() -> None:
+    raise StoreUnavailable("the disk is full")
 
 
 def test_a_stop_that_comes_while_it_waits_is_heeded(world: World) -> None:
