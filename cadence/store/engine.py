@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Collection, Iterable, Iterator
@@ -42,6 +43,8 @@ when its transaction begins, which then waits for its locks, and writes."""
 WAL_PAGES: int = 16_000
 """After so many pages (64 MB) of its log SQLite takes them into its file: several ticks' together, for many write the same
 pages."""
+ROOM: int = 64 << 20
+"""Bytes that SQLite's disk should have left: its log may grow by so much before it is taken in."""
 SQLITE_LEAST: tuple[int, int, int] = (3, 35, 0)
 POSTGRESQL_LEAST: int = 14
 _NO_PORT = (
@@ -139,12 +142,13 @@ class Store:
         """Why nothing can be written to the database just now, in sentences; empty: it can."""
         if self.dialect == "sqlite":
             path = Path(self.url.database or "")
-            fine = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
-            return (
-                []
-                if fine
-                else [f"{shown(self.url)} can't be written to; look at the file's and its folder's permissions"]
-            )
+            if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+                return [f"{shown(self.url)} can't be written to; look at the file's and its folder's permissions"]
+            if (free := shutil.disk_usage(path.parent).free) < ROOM:
+                return [
+                    f"the disk of {shown(self.url)} has {free >> 20} MB left; make room, or soon nothing is decided"
+                ]
+            return []
         asked = "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool"
         where = [shown(self.url)] if conn.exec_driver_sql(asked).scalar_one() else []
         if distributed.is_distributed(conn):

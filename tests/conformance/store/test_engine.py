@@ -6,6 +6,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -276,3 +277,18 @@ def _circles(store: Store, n: int) -> None:
         insert_rows(
             conn, circle, {"shard": np.zeros(n, np.int64), "id": np.arange(n), "next_number": np.ones(n, np.int64)}
         )
+
+
+def test_a_disk_with_little_room_is_told_of_before_it_is_full(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    if store.dialect != "sqlite":
+        pytest.skip("declared: a server's disk can't be seen from here")
+    for free, told in (
+        (64 << 20, []),
+        (63 << 20, ["the disk of", "has 63 MB left"]),
+        (0, ["has 0 MB left; make room"]),
+    ):
+        monkeypatch.setattr(engine.shutil, "disk_usage", lambda path, free=free: SimpleNamespace(free=free))
+        with store.read() as conn:
+            said = " ".join(store.cannot_write(conn))
+        assert all(part in said for part in told)
+        assert bool(said) == bool(told)
