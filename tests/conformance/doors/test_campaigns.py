@@ -349,9 +349,9 @@ def test_what_is_wrong_with_one_campaign_keeps_no_other_from_being_planned_and_i
     shop.takes("events", "contact,at,engagement\nse,2026-03-01T23:30Z,purchase\n")
     does = getattr(planning, step)
 
-    def broken(there, policy, campaign, now):
+    def broken(there, policy, campaign, now, *rest):
         assert campaign.name != "weekly", "something odd"
-        return does(there, policy, campaign, now)
+        return does(there, policy, campaign, now, *rest)
 
     monkeypatch.setattr(planning, step, broken)
     with capture_logs() as lines:
